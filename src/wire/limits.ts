@@ -60,6 +60,8 @@ export const PING_INTERVAL_MS = 1000;
 /** §9: one day. */
 export const DEFAULT_MAX_EXPIRY_S = 86_400;
 
+/** §8: a longer first message with L could be taken for text, so it must stand alone in its packet. */
+export const MAX_SERIAL_FIRST_LENGTH = 127;
 /** §8 */
 export const MAX_TEXT_LINE_BYTES = 256;
 /** §8: a line that stays incomplete for so long is a line. */

@@ -1,0 +1,59 @@
+import type { Message } from './messages.js';
+import { varintSize } from './varint.js';
+
+/** Bytes of a message without L (PROTOCOL.md §3): its head and its body. */
+export function messageSize(message: Message): number {
+  switch (message.type) {
+    case 'emit':
+      return (
+        1 +
+        (message.qos > 0 ? 2 : 0) +
+        (message.name !== undefined ? 1 + Buffer.byteLength(message.name) : varintSize(message.id ?? 0)) +
+        message.payload.length
+      );
+    case 'hello':
+      return (
+        16 +
+        varintSize(message.expiry) +
+        varintSize(message.maxPacket) +
+        varintSize(message.window) +
+        varintSize(message.inFlight) +
+        varintSize(message.buffer) +
+        varintSize(message.ids) +
+        Buffer.byteLength(message.identity)
+      );
+    case 'welcome':
+      return 25 + varintSize(message.maxPacket) + varintSize(message.window) + varintSize(message.ids);
+    case 'begin':
+      return 5;
+    case 'refuse':
+      return 3 + message.detail.length;
+    case 'bye':
+    case 'ping':
+    case 'pong':
+      return 2;
+    case 'time':
+      return message.time === undefined ? 2 : 8;
+    case 'ack':
+      return 3 + message.bitmap.length;
+    case 'declare':
+      return 3 + varintSize(message.id) + Buffer.byteLength(message.name);
+    case 'subscribe':
+      return 4 + varintSize(message.id) + Buffer.byteLength(message.pattern);
+    case 'unsubscribe':
+      return 3 + Buffer.byteLength(message.pattern);
+    case 'reject':
+      return 6;
+    case 'will':
+      return 5 + Buffer.byteLength(message.name) + message.payload.length;
+    case 'sleep':
+      return 3 + varintSize(message.seconds);
+    case 'extended':
+      return 2 + message.body.length;
+  }
+}
+
+/** Bytes of the varint that L adds to such a message: it counts what follows it, so all but the head. */
+export function lengthSize(messageBytes: number): number {
+  return varintSize(messageBytes - 1);
+}

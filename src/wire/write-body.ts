@@ -1,0 +1,138 @@
+import { hasWildcard } from './channels.js';
+import { MAX_BITMAP_BYTES, MAX_CHANNEL_BYTES, MAX_WINDOW, MIN_MAX_PACKET_BYTES } from './limits.js';
+import type { Emit, Hello, Message, Welcome } from './messages.js';
+import { codeOfReason } from './reasons.js';
+import { unencodable, type Writer } from './writer.js';
+
+/** The length of HELLO's identity is one byte; what an identity may be is `identityProblem`'s business. */
+const MAX_SHORT_TEXT = 255;
+
+/** Writes what follows a message's head and length (PROTOCOL.md §3.1, §3.2). */
+export function writeBody(out: Writer, message: Message): void {
+  switch (message.type) {
+    case 'emit':
+      writeEmit(out, message);
+      break;
+    case 'hello':
+      writeHello(out, message);
+      break;
+    case 'welcome':
+      writeWelcome(out, message);
+      break;
+    case 'begin':
+      out.u32(message.token, 'token', 1);
+      break;
+    case 'refuse':
+      out.u8(codeOfReason(message.reason), 'reason');
+      out.u8(message.head, 'head');
+      out.raw(message.detail);
+      break;
+    case 'bye':
+      out.u8(codeOfReason(message.reason), 'reason');
+      break;
+    case 'ping':
+    case 'pong':
+      out.u8(message.token, 'token');
+      break;
+    case 'time':
+      out.u8(message.token, 'token');
+      if (message.time !== undefined) out.u48(message.time, 'time');
+      break;
+    case 'ack':
+      if (message.bitmap.length > MAX_BITMAP_BYTES) {
+        throw unencodable(`a bitmap has ${MAX_BITMAP_BYTES} bytes at most, not ${message.bitmap.length}`);
+      }
+      out.u16(message.next, 'next');
+      out.raw(message.bitmap);
+      break;
+    case 'declare':
+      out.u16(message.seq, 'seq');
+      out.varint(message.id, 'id', 1);
+      out.text(message.name, 1, MAX_CHANNEL_BYTES, 'a channel');
+      break;
+    case 'subscribe':
+      out.u16(message.seq, 'seq');
+      out.u8(message.qos | (message.noLocal ? 4 : 0) | (message.noLastValue ? 8 : 0), 'options');
+      if (message.id !== 0 && hasWildcard(message.pattern)) {
+        throw unencodable(`the pattern "${message.pattern}" has a wildcard and so cannot have an id`);
+      }
+      out.varint(message.id, 'id');
+      out.text(message.pattern, 1, MAX_CHANNEL_BYTES, 'a pattern');
+      break;
+    case 'unsubscribe':
+      out.u16(message.seq, 'seq');
+      out.text(message.pattern, 0, MAX_CHANNEL_BYTES, 'a pattern');
+      break;
+    case 'reject':
+      out.u16(message.seq, 'seq');
+      out.u16(message.of, 'of');
+      out.u8(codeOfReason(message.reason), 'reason');
+      break;
+    case 'will':
+      if (message.name === '' && message.payload.length > 0) {
+        throw unencodable('a will without a channel takes the will back and has no payload');
+      }
+      out.u16(message.seq, 'seq');
+      out.u8(message.qos | (message.retain ? 8 : 0), 'options');
+      out.shortText(message.name, 0, MAX_CHANNEL_BYTES, 'a channel');
+      out.raw(message.payload);
+      break;
+    case 'sleep':
+      out.u16(message.seq, 'seq');
+      out.varint(message.seconds, 'seconds');
+      break;
+    case 'extended':
+      out.u8(message.kind, 'kind');
+      out.raw(message.body);
+      break;
+  }
+}
+
+/** §3.1 */
+function writeEmit(out: Writer, message: Emit): void {
+  const { seq, name, id, gatewayId } = message;
+  if (message.qos > 0) {
+    if (seq === undefined) throw unencodable(`an emit of QoS ${message.qos} needs a sequence number`);
+    out.u16(seq, 'seq');
+  }
+  if (name !== undefined) {
+    if (id !== undefined || gatewayId === true) throw unencodable('an emit has a name or an id, not both');
+    out.shortText(name, 1, MAX_CHANNEL_BYTES, 'a channel');
+  } else {
+    if (id === undefined) throw unencodable('an emit needs a name or an id');
+    out.varint(id, 'id');
+  }
+  out.raw(message.payload);
+}
+
+function writeHello(out: Writer, message: Hello): void {
+  out.u8(message.version, 'version');
+  out.u8((message.clean ? 1 : 0) | (message.program ? 2 : 0), 'flags');
+  out.u32(message.nonce, 'nonce');
+  out.u32(message.token, 'token');
+  out.u16(message.received, 'received');
+  out.u16(message.keepAlive, 'keepAlive');
+  out.varint(message.expiry, 'expiry');
+  out.varint(message.maxPacket, 'maxPacket', MIN_MAX_PACKET_BYTES);
+  out.varint(message.window, 'window', 0, MAX_WINDOW);
+  out.varint(message.inFlight, 'inFlight');
+  out.varint(message.buffer, 'buffer');
+  out.varint(message.ids, 'ids');
+  out.shortText(message.identity, 0, MAX_SHORT_TEXT, 'an identity');
+}
+
+function writeWelcome(out: Writer, message: Welcome): void {
+  const { resumed, continues, known } = message;
+  out.u8(message.version, 'version');
+  out.u8((resumed ? 1 : 0) | (continues ? 2 : 0) | (known ? 4 : 0), 'flags');
+  out.u32(message.nonce, 'nonce');
+  out.u32(message.token, 'token', 1);
+  out.u16(message.nextIn, 'nextIn');
+  out.u16(message.nextOut, 'nextOut');
+  out.u16(message.received, 'received');
+  out.u16(message.keepAlive, 'keepAlive');
+  out.varint(message.maxPacket, 'maxPacket', MIN_MAX_PACKET_BYTES);
+  out.varint(message.window, 'window', 0, MAX_WINDOW);
+  out.varint(message.ids, 'ids');
+  out.u48(message.time, 'time');
+}
