@@ -1,0 +1,24 @@
+/** Cancels what was scheduled; calling it late or twice does nothing. */
+export type Cancel = () => void;
+
+/** Time, injected: the real one, or one that a test moves by hand. */
+export interface Clock {
+  /** Milliseconds on a clock that never jumps. */
+  now(): number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  wallTime(): number;
+  /** Runs `task` once, `ms` milliseconds from now. */
+  schedule(ms: number, task: () => void): Cancel;
+  /** Runs `task` as soon as the current turn is over. */
+  defer(task: () => void): void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  schedule(ms, task) {
+    const timer = setTimeout(task, ms);
+    return () => clearTimeout(timer);
+  },
+  defer: (task) => queueMicrotask(task),
+};

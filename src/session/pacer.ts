@@ -1,0 +1,51 @@
+/**
+ * Keeps what is sent and not known to be read within the buffer that the peer named (PROTOCOL.md §5.6). Positions are
+ * bytes sent since the link came up.
+ */
+export class Pacer {
+  readonly #buffer: number;
+  #sent = 0;
+  #confirmed = 0;
+  #sentAt = 0;
+
+  /** @param buffer bytes that the peer can hold unread; 0 for no limit. */
+  constructor(buffer: number) {
+    this.#buffer = buffer;
+  }
+
+  get active(): boolean {
+    return this.#buffer > 0;
+  }
+
+  /** Bytes sent and not known to be read. */
+  get outstanding(): number {
+    return this.#sent - this.#confirmed;
+  }
+
+  /** Whether `size` bytes may go now. Anything may when nothing is outstanding. */
+  allows(size: number): boolean {
+    const { outstanding } = this;
+    return !this.active || outstanding === 0 || outstanding + size <= this.#buffer;
+  }
+
+  /** `size` bytes were sent; returns the position after them, to be handed to `confirm`. */
+  sent(size: number, now: number): number {
+    this.#sent += size;
+    this.#sentAt = now;
+    return this.#sent;
+  }
+
+  /** All up to `position` was read. */
+  confirm(position: number): void {
+    this.#confirmed = Math.max(this.#confirmed, position);
+  }
+
+  /** When unconfirmed bytes are taken as gone, given the resend timer in ms. */
+  deadline(timeout: number): number | undefined {
+    return this.active && this.#sent > this.#confirmed ? this.#sentAt + timeout : undefined;
+  }
+
+  expire(): void {
+    this.#confirmed = this.#sent;
+  }
+}

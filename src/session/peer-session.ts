@@ -1,0 +1,267 @@
+import type { Counters } from '../counters.js';
+import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { encodePacket } from '../wire/encode.js';
+import { headOf } from '../wire/head.js';
+import {
+  FIRST_RESEND_MS,
+  HELLO_JITTER,
+  HELLO_RESEND_MS,
+  MAX_BEGINS,
+  MAX_HELLO_RESEND_MS,
+  PROTOCOL_VERSION,
+} from '../wire/limits.js';
+import type { Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import { type LinkTraits, type QueueLimits, SessionEngine, type SideLimits } from './engine.js';
+import type { Channel } from './outgoing.js';
+
+/** How a peer introduces itself (PROTOCOL.md §3.2, §4.1). Times in seconds. */
+export interface PeerIntroduction {
+  readonly identity: string;
+  /** 32 bits, another at each boot. */
+  readonly nonce: number;
+  readonly clean: boolean;
+  readonly program: boolean;
+  readonly keepAlive: number;
+  readonly expiry: number;
+  readonly limits: SideLimits;
+}
+
+export type PeerState = 'idle' | 'greeting' | 'beginning' | 'ready' | 'closed';
+
+/** What a peer's session tells its owner. */
+export interface PeerSessionOwner<C extends Channel> {
+  channel(name: string): C | Reason;
+  emit(channel: C, payload: Uint8Array, message: Emit): Reason | undefined;
+  /** The numbering starts anew: subscribe again. */
+  fresh(engine: SessionEngine<C>): void;
+  /** The session stands; `resumed` says whether the gateway still knew it. */
+  ready(welcome: Welcome): void;
+  /** The session does not stand any more; it is being sought again. */
+  lost(reason: Reason): void;
+  /** The gateway refused an unreliable message or, with `session` true, the session itself. */
+  refused(refusal: Refuse, session: boolean): void;
+}
+
+const HELLO_HEAD = headOf({ type: 'hello' } as Hello);
+
+/** The peer's side of the handshake (§4.2) around a session engine; like that without I/O, clock or timer. */
+export class PeerSession<C extends Channel> {
+  readonly engine: SessionEngine<C>;
+  readonly #introduction: PeerIntroduction;
+  readonly #owner: PeerSessionOwner<C>;
+  readonly #counters: Counters;
+  /** 0 to 1, for the jitter. */
+  readonly #random: () => number;
+
+  #state: PeerState = 'idle';
+  #link: LinkTraits | undefined;
+  #welcome: Welcome | undefined;
+  #now = 0;
+  #hellos = 0;
+  #helloAt = 0;
+  #begins = 0;
+  #beginAt = 0;
+
+  constructor(
+    introduction: PeerIntroduction,
+    owner: PeerSessionOwner<C>,
+    counters: Counters,
+    queueLimits: QueueLimits,
+    random: () => number,
+  ) {
+    this.#introduction = introduction;
+    this.#owner = owner;
+    this.#counters = counters;
+    this.#random = random;
+    this.engine = new SessionEngine<C>(
+      'peer',
+      {
+        channel: (name) => owner.channel(name),
+        emit: (channel, payload, message) => owner.emit(channel, payload, message),
+        control: () => 'unsupported',
+        refused: (message) => this.#refused(message),
+        bye: (reason) => this.#lose(reason),
+        confirmed: () => this.#confirmed(),
+        failed: (reason) => this.#lose(reason),
+        wallTime: () => 0,
+      },
+      counters,
+      queueLimits,
+    );
+  }
+
+  get state(): PeerState {
+    return this.#state;
+  }
+
+  linkUp(link: LinkTraits, now: number): void {
+    if (this.#state === 'closed') return;
+    this.#link = link;
+    this.#state = 'greeting';
+    this.#hellos = 0;
+    this.#helloAt = now;
+  }
+
+  linkDown(reason: Reason = 'timeout'): void {
+    if (this.#state === 'closed') return;
+    const stood = this.#state === 'ready';
+    this.#link = undefined;
+    this.#state = 'idle';
+    this.engine.detach();
+    if (stood) this.#owner.lost(reason);
+  }
+
+  /** Ends the session. Returns the packet that says so, if there is a link to send it on. */
+  close(reason: 'normal' | 'end_session'): Uint8Array | undefined {
+    const open = this.#state === 'ready' || this.#state === 'beginning';
+    this.#state = 'closed';
+    this.engine.end(reason);
+    return open ? encodePacket([{ type: 'bye', reason }]) : undefined;
+  }
+
+  /** Takes one packet. A malformed one is counted and changes nothing. */
+  receive(packet: Uint8Array, now: number): void {
+    if (!this.#link) return;
+    this.#now = now;
+    let messages: Message[];
+    try {
+      messages = decodePacket(packet, 'gateway');
+    } catch (error) {
+      if (!(error instanceof MalformedPacket)) throw error;
+      this.#counters.add(`session.drop.${error.reason}`);
+      return;
+    }
+    const first = messages[0] as Message;
+    if (first.type === 'welcome' && this.#state === 'greeting')
+      return this.#welcomed(first, messages.slice(1), now);
+    if (this.#state === 'greeting') {
+      for (const message of messages) if (message.type === 'refuse') this.#refused(message);
+    } else this.engine.receive(messages, now);
+  }
+
+  /** The next packet to send at `now`, if any. Call it until it returns nothing. */
+  poll(now: number): Uint8Array | undefined {
+    this.#now = now;
+    if (this.#state === 'ready' || this.#state === 'beginning') {
+      const packet = this.engine.poll(now);
+      if (packet) {
+        if (this.#begins === 0) this.#began(now);
+        return packet;
+      }
+    }
+    if (this.#state === 'beginning' && now >= this.#beginAt) {
+      if (this.#begins >= MAX_BEGINS) this.#lose('timeout');
+      else {
+        this.#began(now);
+        return encodePacket([{ type: 'begin', token: (this.#welcome as Welcome).token }]);
+      }
+    }
+    if (this.#state === 'greeting' && now >= this.#helloAt) {
+      this.#scheduleHello(now);
+      return encodePacket([this.#hello()]);
+    }
+    return undefined;
+  }
+
+  wakeAt(): number | undefined {
+    switch (this.#state) {
+      case 'greeting':
+        return this.#helloAt;
+      case 'beginning':
+        return Math.min(this.#beginAt, this.engine.wakeAt() ?? this.#beginAt);
+      case 'ready':
+        return this.engine.wakeAt();
+      default:
+        return undefined;
+    }
+  }
+
+  #began(now: number): void {
+    this.#beginAt = now + FIRST_RESEND_MS * 2 ** this.#begins;
+    this.#begins++;
+  }
+
+  /** The pause after each HELLO doubles; it shrinks again only when a session stood. */
+  #scheduleHello(now: number): void {
+    const pause = Math.min(HELLO_RESEND_MS * 2 ** this.#hellos, MAX_HELLO_RESEND_MS);
+    this.#helloAt = now + pause * (1 + HELLO_JITTER * (2 * this.#random() - 1));
+    this.#hellos++;
+  }
+
+  #hello(): Hello {
+    const { identity, nonce, clean, program, keepAlive, expiry, limits } = this.#introduction;
+    return {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      // What is forgotten once stays forgotten; later sessions of this boot may resume.
+      clean: clean && this.#welcome === undefined,
+      program,
+      nonce,
+      token: this.#welcome?.token ?? 0,
+      received: this.engine.nextIn,
+      keepAlive,
+      expiry,
+      identity,
+      ...limits,
+    };
+  }
+
+  #welcomed(welcome: Welcome, rest: readonly Message[], now: number): void {
+    if (welcome.nonce !== this.#introduction.nonce) return this.#counters.add('session.drop.stale_welcome');
+    if (welcome.version !== PROTOCOL_VERSION) return this.#counters.add('session.drop.version');
+    const link = this.#link as LinkTraits;
+    this.#welcome = welcome;
+    this.#state = 'beginning';
+    this.#begins = 0;
+    this.#beginAt = now;
+    this.engine.begin(
+      link,
+      {
+        continues: welcome.continues,
+        nextIn: welcome.nextOut,
+        nextOut: welcome.nextIn,
+        received: welcome.known ? welcome.received : undefined,
+        keepAlive: welcome.keepAlive,
+        own: this.#introduction.limits,
+        other: {
+          maxPacket: welcome.maxPacket,
+          window: welcome.window,
+          // The gateway never has more in flight than this side's window.
+          inFlight: this.#introduction.limits.window,
+          buffer: 0,
+          ids: welcome.ids,
+        },
+        beginToken: welcome.token,
+      },
+      now,
+      () => this.#owner.fresh(this.engine),
+    );
+    this.engine.receive(rest, now);
+  }
+
+  #confirmed(): void {
+    this.#state = 'ready';
+    this.#hellos = 0;
+    this.#owner.ready(this.#welcome as Welcome);
+  }
+
+  #lose(reason: Reason): void {
+    if (this.#state !== 'ready' && this.#state !== 'beginning') return;
+    const stood = this.#state === 'ready';
+    this.#state = 'greeting';
+    this.engine.detach();
+    // At once after a session that stood; otherwise at the pace of the HELLOs.
+    if (stood) this.#helloAt = this.#now;
+    if (stood) this.#owner.lost(reason);
+  }
+
+  #refused(message: Refuse): void {
+    if (message.reason === 'no_session') return this.#lose('no_session');
+    const session = message.head === HELLO_HEAD;
+    if (session && this.#state === 'greeting') {
+      this.#helloAt = this.#now + MAX_HELLO_RESEND_MS * (1 + HELLO_JITTER * (2 * this.#random() - 1));
+    }
+    this.#owner.refused(message, session);
+  }
+}

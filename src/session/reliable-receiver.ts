@@ -1,0 +1,126 @@
+import { messageSize } from '../wire/encode.js';
+import { ACK_DELAY_MS, MAX_BITMAP_BYTES, MAX_BITMAP_NUMBERS } from '../wire/limits.js';
+import type { Ack, Reliable } from '../wire/messages.js';
+import { after, distance, isBefore } from './sequence.js';
+
+type Numbered = Reliable & { readonly seq: number };
+
+/** What may be held out of order, in bytes: a window of UDP's largest packets. */
+const MAX_HELD_BYTES = 262_144;
+
+/** What became of a message: its turn came, it is a duplicate, it is kept for later, or it is beyond the window. */
+export type Verdict = 'deliver' | 'duplicate' | 'held' | 'beyond';
+
+/**
+ * The receiving end of one direction's window (PROTOCOL.md §5.2–5.3): order, duplicates, acknowledgements. The caller
+ * bounds what is held by the window that it announced.
+ */
+export class ReliableReceiver {
+  #expected = 0;
+  #window = 0;
+  /** How many messages the sender will have in flight at most: it waits for an acknowledgement after these. */
+  #senderInFlight = 0;
+  readonly #held = new Map<number, Numbered>();
+  #heldBytes = 0;
+  /** Refused messages whose REJECT is not acknowledged yet (§7). */
+  readonly #withheld = new Set<number>();
+  #unacknowledged = 0;
+  #ackDueAt: number | undefined;
+
+  /** Begins or goes on with a numbering. */
+  resume(window: number, senderInFlight: number): void {
+    this.#window = window;
+    this.#senderInFlight = senderInFlight;
+  }
+
+  restart(expected: number): void {
+    this.#expected = expected;
+    this.#held.clear();
+    this.#heldBytes = 0;
+    this.#withheld.clear();
+    this.#unacknowledged = 0;
+    this.#ackDueAt = undefined;
+  }
+
+  /** The number expected next. */
+  get expected(): number {
+    return this.#expected;
+  }
+
+  /** All before this number arrived and was taken, or refused with the sender's knowledge. */
+  get acknowledged(): number {
+    let first = this.#expected;
+    for (const seq of this.#withheld) if (isBefore(seq, first)) first = seq;
+    return first;
+  }
+
+  /** Judges a message as it arrives. Keeps it when the verdict is `held`: its payload must not be reused. */
+  receive(message: Numbered, now: number): Verdict {
+    const ahead = distance(this.#expected, message.seq);
+    if (ahead === 0) {
+      this.#expected = after(this.#expected);
+      this.#unacknowledged++;
+      const atOnce = this.#unacknowledged >= Math.min(2, this.#senderInFlight) || this.#held.size > 0;
+      this.#ackDueAt = atOnce ? now : (this.#ackDueAt ?? now + ACK_DELAY_MS);
+      return 'deliver';
+    }
+    if (ahead >= this.#window && !isBefore(message.seq, this.#expected)) return 'beyond';
+    this.#ackDueAt = now;
+    if (isBefore(message.seq, this.#expected) || this.#held.has(message.seq)) return 'duplicate';
+    const size = messageSize(message);
+    if (this.#heldBytes + size > MAX_HELD_BYTES) return 'beyond';
+    this.#heldBytes += size;
+    this.#held.set(message.seq, message);
+    return 'held';
+  }
+
+  /** The held message whose turn has come, if any. */
+  nextHeld(): Numbered | undefined {
+    const message = this.#held.get(this.#expected);
+    if (!message) return undefined;
+    this.#held.delete(this.#expected);
+    this.#heldBytes -= messageSize(message);
+    this.#expected = after(this.#expected);
+    return message;
+  }
+
+  /** Holds back the acknowledgement of `seq` and of all after it. */
+  withhold(seq: number): void {
+    this.#withheld.add(seq);
+  }
+
+  release(seq: number, now: number): void {
+    if (this.#withheld.delete(seq)) this.#ackDueAt = now;
+  }
+
+  /** Asks for an ACK at once, as BEGIN does (§4.2). */
+  acknowledgeNow(now: number): void {
+    this.#ackDueAt = now;
+  }
+
+  /** When an ACK has to leave, at the latest. */
+  get ackDueAt(): number | undefined {
+    return this.#ackDueAt;
+  }
+
+  /** The ACK as things stand; the caller sends it. */
+  takeAck(): Ack {
+    this.#unacknowledged = 0;
+    this.#ackDueAt = undefined;
+    return { type: 'ack', next: this.acknowledged, bitmap: this.#bitmap() };
+  }
+
+  #bitmap(): Uint8Array {
+    // While a refusal is on its way, what comes after it is no sign of loss.
+    if (this.#held.size === 0 || this.#withheld.size > 0) return new Uint8Array();
+    const bitmap = new Uint8Array(MAX_BITMAP_BYTES);
+    let length = 1;
+    for (const seq of this.#held.keys()) {
+      const bit = distance(this.#expected, seq) - 1;
+      if (bit >= MAX_BITMAP_NUMBERS) continue;
+      bitmap[bit >> 3] = (bitmap[bit >> 3] as number) | (1 << (bit & 7));
+      length = Math.max(length, (bit >> 3) + 1);
+    }
+    return bitmap.subarray(0, length);
+  }
+}
