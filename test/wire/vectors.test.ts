@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { decodePacket, MalformedPacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Message } from '../../src/wire/messages.js';
+import { vectors, withHexBytes, withRealBytes } from './vectors.js';
+
+const packets = vectors('packets');
+const valid = packets.filter((vector) => vector.messages !== undefined);
+const invalid = packets.filter((vector) => vector.error !== undefined);
+
+describe('packets.json', () => {
+  it.each(valid)('$from: $name', ({ from, hex, messages = [], canonical }) => {
+    const packet = Buffer.from(hex, 'hex');
+    expect(withHexBytes(decodePacket(packet, from))).toEqual(messages);
+    if (canonical === false) return;
+    expect(Buffer.from(encodePacket(withRealBytes<Message>(messages))).toString('hex')).toBe(hex);
+  });
+
+  it.each(invalid)('$from: $name ($error)', ({ from, hex, error }) => {
+    const packet = Buffer.from(hex, 'hex');
+    let thrown: unknown;
+    try {
+      decodePacket(packet, from);
+    } catch (caught) {
+      thrown = caught;
+    }
+    expect(thrown).toBeInstanceOf(MalformedPacket);
+    const malformed = thrown as MalformedPacket;
+    expect([malformed.code, malformed.reason]).toEqual(['malformed', error]);
+    expect(malformed.at).toBeLessThanOrEqual(packet.length);
+    expect(malformed.message).toContain(`byte ${malformed.at}: `);
+    expect([0, ...packet]).toContain(malformed.head);
+  });
+
+  it('has every message of every side, valid and invalid', () => {
+    const seen = valid.flatMap(({ from, messages = [] }) => messages.map(({ type }) => `${from} ${type}`));
+    const both = ['emit', 'refuse', 'bye', 'ping', 'pong', 'time', 'ack', 'declare', 'reject', 'extended'];
+    const peer = ['hello', 'begin', 'subscribe', 'unsubscribe', 'will', 'sleep'];
+    const due = [...both, ...peer].map((type) => `peer ${type}`);
+    due.push(...[...both, 'welcome'].map((type) => `gateway ${type}`));
+    expect([...new Set(seen)].sort()).toEqual(due.sort());
+    const heads = new Set(invalid.map(({ hex }) => hex.slice(0, 2)));
+    for (let type = 0xb0; type <= 0xbf; type++) expect(heads).toContain(type.toString(16));
+  });
+});
+
+describe('datagrams.json', () => {
+  it.each(vectors('datagrams'))('$from: $name', ({ from, hex, valid, oneShot }) => {
+    const datagram = Buffer.from(hex, 'hex');
+    if (!valid) {
+      expect(() => decodePacket(datagram, from)).toThrow(MalformedPacket);
+      return;
+    }
+    const messages = decodePacket(datagram, from);
+    const isOneShot = messages.every((m) => m.type === 'emit' && m.qos === 0 && m.name !== undefined);
+    expect(isOneShot).toBe(oneShot);
+  });
+});
+
+describe('all vectors', () => {
+  it.each(['packets', 'serial-frames', 'tcp-frames', 'datagrams'] as const)(
+    '%s have names of their own',
+    (file) => {
+      const names = vectors(file).map(({ name }) => name);
+      expect(new Set(names).size).toBe(names.length);
+    },
+  );
+});
