@@ -1,0 +1,249 @@
+import type { Counters } from '../counters.js';
+import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
+import type { Qos } from '../wire/messages.js';
+import type { ReasonName } from '../wire/reasons.js';
+import type { Channel, Recipient, Route } from './channel.js';
+import { ChannelTable } from './channel-table.js';
+import { type LastValueLimits, LastValues } from './last-values.js';
+import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
+import { type Subscription, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
+
+export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
+  /**
+   * Channels known at a time, the broadcast channel aside. Those with neither holder nor last value make room for new
+   * ones. Names that have more than 8 levels on average fill it sooner.
+   */
+  readonly maxChannels: number;
+}
+
+export interface EmitOptions {
+  readonly qos: Qos;
+  /** Keep the payload as the channel's last value; an empty one clears it (PROTOCOL.md §6.5). */
+  readonly retain: boolean;
+}
+
+/**
+ * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O and knows no time.
+ *
+ * What refuses returns the reason (§7), which is also counted as `router.refused.<reason>`, and returns undefined when
+ * all is well. Deliveries that are left out are counted as `router.drop.<reason>`; accepted emits as `router.emit`, their
+ * deliveries as `router.delivered`. A delivery may call the router: an emit goes to those subscribed when it began.
+ */
+export class Router {
+  /** What broadcasts are delivered on, for whoever maps id 0 to a channel. */
+  readonly broadcastChannel: Channel;
+  readonly #counters: Counters;
+  readonly #channels: ChannelTable;
+  readonly #subscriptions: Subscriptions;
+  readonly #lastValues: LastValues;
+  readonly #connected = new Set<Subscriber>();
+
+  constructor(limits: RouterLimits, counters: Counters) {
+    this.#counters = counters;
+    this.#channels = new ChannelTable(limits.maxChannels + 1);
+    this.#subscriptions = new Subscriptions(limits);
+    this.#lastValues = new LastValues(limits);
+    const broadcast = this.hold(BROADCAST_CHANNEL);
+    if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
+    this.broadcastChannel = broadcast;
+  }
+
+  /** What is in use of the limits. */
+  get sizes(): { channels: number; subscriptions: number; lastValues: number; lastValueBytes: number } {
+    return {
+      channels: this.#channels.size - 1,
+      subscriptions: this.#subscriptions.size,
+      lastValues: this.#lastValues.count,
+      lastValueBytes: this.#lastValues.bytes,
+    };
+  }
+
+  /**
+   * The channel of that name, which stays in the table until it is released as often as it was held. Refused:
+   * `bad_channel`, `limit_reached`.
+   */
+  hold(name: string): Channel | ReasonName {
+    const channel = this.#channels.find(name);
+    if (typeof channel === 'string') return this.#refuse(channel);
+    channel.holders += 1;
+    this.#channels.reconsider(channel);
+    return channel;
+  }
+
+  /** Undoes one `hold`. */
+  release(channel: Channel): void {
+    if (channel.holders === 0) return;
+    channel.holders -= 1;
+    this.#channels.reconsider(channel);
+  }
+
+  /** From now on the subscriber gets broadcasts (§6.4). */
+  connect(subscriber: Subscriber): void {
+    this.#connected.add(subscriber);
+    this.broadcastChannel.route = undefined;
+  }
+
+  disconnect(subscriber: Subscriber): void {
+    if (this.#connected.delete(subscriber)) this.broadcastChannel.route = undefined;
+  }
+
+  /** Disconnects the subscriber and drops its subscriptions. */
+  remove(subscriber: Subscriber): void {
+    this.disconnect(subscriber);
+    for (const pattern of this.#subscriptions.of(subscriber).keys()) this.unsubscribe(subscriber, pattern);
+  }
+
+  /**
+   * Subscribes, in place of an earlier subscription to the same pattern, then delivers the last values that match
+   * unless told not to (§6.2, §6.5). Refused: `bad_channel`, `limit_reached`.
+   */
+  subscribe(subscriber: Subscriber, pattern: string, options: SubscribeOptions): ReasonName | undefined {
+    if (patternProblem(pattern) !== undefined) return this.#refuse('bad_channel');
+    const { qos, noLocal, noLastValue } = options;
+    const subscription: Subscription = { subscriber, pattern, qos, noLocal, noLastValue };
+    const outcome = this.#subscriptions.put(subscription);
+    if (outcome === 'limit_reached') return this.#refuse(outcome);
+    if (outcome === 'changed') this.#forgetRoutes(pattern);
+    this.#deliverLastValues(subscriber, [subscription], 0);
+    return undefined;
+  }
+
+  /** Returns whether there was such a subscription. */
+  unsubscribe(subscriber: Subscriber, pattern: string): boolean {
+    const had = this.#subscriptions.delete(subscriber, pattern);
+    if (had) this.#forgetRoutes(pattern);
+    return had;
+  }
+
+  /** By pattern. A view, not a copy: take it anew after a change. */
+  subscriptionsOf(subscriber: Subscriber): ReadonlyMap<string, SubscribeOptions> {
+    return this.#subscriptions.of(subscriber);
+  }
+
+  /**
+   * Delivers to everyone subscribed, and keeps or clears the last value if told to.
+   *
+   * `too_large_for_receiver` means that all others got it. After any other reason nobody did, and no last value
+   * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
+   * `queue_full` when a reliable message found no room (§5.7).
+   *
+   * @param payload Copied where it is kept; may be reused afterwards.
+   * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
+   */
+  emit(
+    target: Channel | string,
+    payload: Uint8Array,
+    options: EmitOptions,
+    from?: Subscriber,
+  ): ReasonName | undefined {
+    const reserved = typeof target === 'string' ? target.startsWith('$') : target.reserved;
+    if (reserved && from !== undefined) return this.#refuse('not_allowed');
+    const channel = this.#channels.find(target);
+    if (typeof channel === 'string') return this.#refuse(channel);
+    return this.#send(channel, payload, options, from);
+  }
+
+  /**
+   * Delivers to everyone connected but `from`, subscribed or not (§6.4). Refused: `not_allowed` with retain; `queue_full`
+   * and `too_large_for_receiver` as by `emit`.
+   */
+  broadcast(payload: Uint8Array, options: EmitOptions, from?: Subscriber): ReasonName | undefined {
+    return this.#send(this.broadcastChannel, payload, options, from);
+  }
+
+  /** A point in the history of last values, for `replayLastValues`. */
+  lastValueMark(): number {
+    return this.#lastValues.mark;
+  }
+
+  /** Delivers the last values that were set after the mark and that a subscription matches, each once (§4.3). */
+  replayLastValues(subscriber: Subscriber, sinceMark: number): void {
+    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber).values(), sinceMark);
+  }
+
+  #send(
+    channel: Channel,
+    payload: Uint8Array,
+    { qos, retain }: EmitOptions,
+    from: Subscriber | undefined,
+  ): ReasonName | undefined {
+    if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
+    if (retain && !this.#lastValues.hasRoom(channel, payload.length)) return this.#refuse('limit_reached');
+
+    channel.route ??= this.#routeOf(channel);
+    const route = channel.route;
+    // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.
+    let unable: Map<Recipient, DeliveryRefusal> | undefined;
+    for (const recipient of route) {
+      if (recipient.noLocal && recipient.subscriber === from) continue;
+      const deliveryQos = lowerQos(qos, recipient.qos);
+      const refusal = recipient.subscriber.refusal(channel, payload.length, deliveryQos);
+      if (refusal === undefined) continue;
+      if (refusal === 'queue_full' && deliveryQos > 0) return this.#refuse(refusal);
+      unable ??= new Map();
+      unable.set(recipient, refusal);
+    }
+
+    if (retain) {
+      this.#lastValues.update(channel, payload, qos);
+      this.#channels.reconsider(channel);
+    }
+    let delivered = 0;
+    for (const recipient of route) {
+      if (recipient.noLocal && recipient.subscriber === from) continue;
+      if (unable?.has(recipient)) continue;
+      recipient.subscriber.deliver(channel, payload, lowerQos(qos, recipient.qos), false);
+      delivered += 1;
+    }
+    this.#counters.add('router.emit');
+    this.#counters.add('router.delivered', delivered);
+    return unable === undefined ? undefined : this.#reportUnable(unable);
+  }
+
+  #reportUnable(unable: ReadonlyMap<Recipient, DeliveryRefusal>): ReasonName | undefined {
+    let reason: ReasonName | undefined;
+    for (const refusal of unable.values()) {
+      this.#counters.add(`router.drop.${refusal}`);
+      // A full backlog at QoS 0 is not the sender's business (§5.7).
+      if (refusal === 'too_large_for_receiver') reason = refusal;
+    }
+    return reason;
+  }
+
+  #routeOf(channel: Channel): Route {
+    if (channel !== this.broadcastChannel) return this.#subscriptions.routeOf(channel.name);
+    return Array.from(this.#connected, (subscriber) => ({ subscriber, qos: 2 as const, noLocal: true }));
+  }
+
+  #forgetRoutes(pattern: string): void {
+    for (const channel of this.#channels.matching(pattern)) channel.route = undefined;
+  }
+
+  #deliverLastValues(subscriber: Subscriber, subscriptions: Iterable<Subscription>, sinceMark: number): void {
+    const highest = new Map<Channel, Qos>();
+    for (const { pattern, qos, noLastValue } of subscriptions) {
+      if (noLastValue) continue;
+      for (const channel of this.#channels.matching(pattern)) {
+        if (channel.lastValue === undefined || channel.lastValue.mark <= sinceMark) continue;
+        if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
+      }
+    }
+    for (const [channel, highestQos] of highest) {
+      const value = channel.lastValue; // A delivery before this one may have cleared it.
+      if (value === undefined) continue;
+      const qos = lowerQos(value.qos, highestQos);
+      const refusal = subscriber.refusal(channel, value.payload.length, qos);
+      if (refusal !== undefined) {
+        this.#counters.add(`router.drop.${refusal}`);
+        continue;
+      }
+      subscriber.deliver(channel, value.payload, qos, true);
+      this.#counters.add('router.delivered');
+    }
+  }
+
+  #refuse(reason: ReasonName): ReasonName {
+    this.#counters.add(`router.refused.${reason}`);
+    return reason;
+  }
+}

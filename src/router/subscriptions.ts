@@ -1,0 +1,126 @@
+import type { Recipient, Route } from './channel.js';
+import { LEVELS_PER_NAME, MAX_LEVELS } from './channel-table.js';
+import { LevelTree } from './level-tree.js';
+import { higherQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
+
+/** One subscriber's subscription to one pattern. */
+export interface Subscription extends SubscribeOptions {
+  readonly subscriber: Subscriber;
+  readonly pattern: string;
+}
+
+export interface SubscriptionLimits {
+  /** Subscriptions of all subscribers together. */
+  readonly maxSubscriptions: number;
+  readonly maxSubscriptionsPerSubscriber: number;
+}
+
+/** All subscriptions to one pattern. */
+interface Audience {
+  readonly subscriptions: Set<Subscription>;
+  /** Their route, shared by the channels that no other pattern matches: a great many channels then cost little memory. */
+  route: Route | undefined;
+}
+
+const NONE: ReadonlyMap<string, Subscription> = new Map();
+const NOBODY: Route = [];
+
+/** Who subscribed to what: by pattern, to find the recipients of a channel, and by subscriber (PROTOCOL.md §6.2). */
+export class Subscriptions {
+  readonly #limits: SubscriptionLimits;
+  readonly #byPattern = new LevelTree<Audience>();
+  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  #size = 0;
+
+  constructor(limits: SubscriptionLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** By pattern. A view, not a copy: take it anew after a change. */
+  of(subscriber: Subscriber): ReadonlyMap<string, Subscription> {
+    return this.#bySubscriber.get(subscriber) ?? NONE;
+  }
+
+  /** Adds a subscription, in place of an earlier one of the same subscriber to the same pattern. */
+  put(subscription: Subscription): 'changed' | 'unchanged' | 'limit_reached' {
+    const { subscriber, pattern } = subscription;
+    const old = this.of(subscriber).get(pattern);
+    if (old !== undefined && sameOptions(old, subscription)) return 'unchanged';
+    if (old === undefined && !this.#hasRoom(subscriber, pattern)) return 'limit_reached';
+
+    const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Subscription>();
+    this.#bySubscriber.set(subscriber, own.set(pattern, subscription));
+    const audience = this.#audienceOf(pattern);
+    audience.subscriptions.add(subscription);
+    audience.route = undefined;
+    if (old === undefined) this.#size += 1;
+    else audience.subscriptions.delete(old);
+    return 'changed';
+  }
+
+  /** Returns whether there was one. */
+  delete(subscriber: Subscriber, pattern: string): boolean {
+    const own = this.#bySubscriber.get(subscriber);
+    const subscription = own?.get(pattern);
+    if (own === undefined || subscription === undefined) return false;
+    own.delete(pattern);
+    if (own.size === 0) this.#bySubscriber.delete(subscriber);
+    const audience = this.#audienceOf(pattern);
+    audience.subscriptions.delete(subscription);
+    audience.route = undefined;
+    if (audience.subscriptions.size === 0) this.#byPattern.delete(pattern);
+    this.#size -= 1;
+    return true;
+  }
+
+  /** Everyone whose subscriptions match the channel, each once, at the highest QoS of those that do. */
+  routeOf(channelName: string): Route {
+    const audiences = this.#byPattern.matchingPatterns(channelName);
+    const [first] = audiences;
+    if (first === undefined) return NOBODY;
+    if (audiences.length > 1) return merge(audiences);
+    first.route ??= merge(audiences);
+    return first.route;
+  }
+
+  #audienceOf(pattern: string): Audience {
+    const known = this.#byPattern.get(pattern);
+    if (known !== undefined) return known;
+    const audience: Audience = { subscriptions: new Set(), route: undefined };
+    this.#byPattern.set(pattern, audience);
+    return audience;
+  }
+
+  #hasRoom(subscriber: Subscriber, pattern: string): boolean {
+    const { maxSubscriptions, maxSubscriptionsPerSubscriber } = this.#limits;
+    const levels = this.#byPattern.nodes + pattern.split('/').length;
+    return (
+      this.#size < maxSubscriptions &&
+      this.of(subscriber).size < maxSubscriptionsPerSubscriber &&
+      levels <= maxSubscriptions * LEVELS_PER_NAME + MAX_LEVELS
+    );
+  }
+}
+
+function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {
+  return a.qos === b.qos && a.noLocal === b.noLocal && a.noLastValue === b.noLastValue;
+}
+
+function merge(audiences: readonly Audience[]): Route {
+  const recipients = new Map<Subscriber, Recipient>();
+  for (const { subscriptions } of audiences) {
+    for (const { subscriber, qos, noLocal } of subscriptions) {
+      const before = recipients.get(subscriber) ?? { subscriber, qos, noLocal };
+      recipients.set(subscriber, {
+        subscriber,
+        qos: higherQos(qos, before.qos),
+        noLocal: noLocal && before.noLocal,
+      });
+    }
+  }
+  return [...recipients.values()];
+}
