@@ -22,9 +22,6 @@ import { ReliableReceiver } from './reliable-receiver.js';
 import { type LinkOrder, ReliableSender } from './reliable-sender.js';
 import { RoundTrip } from './round-trip.js';
 
-/** The channel of id 0 (PROTOCOL.md §6.4). */
-export const BROADCAST_CHANNEL = '$slipway/broadcast';
-
 /** Answers to unreliable messages wait here; a peer that asks for more than this between two turns gets no more. */
 const MAX_REPLIES = 64;
 /** Several messages share a packet up to this size; a single one may be larger. */
@@ -63,10 +60,11 @@ export interface Epoch {
 
 /** Who acts on what arrives. A returned reason refuses the message (§7). */
 export interface SessionOwner<C extends Channel> {
-  /** The channel of that name, or why there can be none. */
-  channel(name: string): C | Reason;
-  /** `payload` is the owner's to keep. */
-  emit(channel: C, payload: Uint8Array, message: Emit): Reason | undefined;
+  /** The channel of that name, kept until it is released as often as it was held; or why there can be none. */
+  hold(name: string): C | Reason;
+  release(channel: C): void;
+  /** `target` is a name where the message carried one. `payload` is the owner's to keep. */
+  emit(target: C | string, payload: Uint8Array, message: Emit): Reason | undefined;
   /** What else a peer may ask of a gateway. */
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined;
   /** The other side refused something unreliable, or the session (§7). */
@@ -108,7 +106,7 @@ export class SessionEngine<C extends Channel> {
   readonly #roundTrip = new RoundTrip();
   readonly #sender = new ReliableSender<Outgoing<C>>(this.#roundTrip);
   readonly #receiver = new ReliableReceiver();
-  readonly #ids = new IdTable<C>();
+  readonly #ids: IdTable<C>;
   readonly #replies: Message[] = [];
   readonly #unreliable = new Queue<OutgoingEmit<C> | Message>();
   #unreliableBytes = 0;
@@ -143,6 +141,7 @@ export class SessionEngine<C extends Channel> {
     this.#owner = owner;
     this.#counters = counters;
     this.#queueLimits = queueLimits;
+    this.#ids = new IdTable<C>(owner);
   }
 
   // ------------------------------------------------------------------------------------------------ the epoch
@@ -198,6 +197,7 @@ export class SessionEngine<C extends Channel> {
   /** Ends the session: every message still waiting is settled with `reason`. */
   end(reason: Reason): void {
     this.detach();
+    this.#ids.clear();
     for (const item of this.#sender.restart(0)) this.#settle(item, reason);
   }
 
@@ -236,10 +236,15 @@ export class SessionEngine<C extends Channel> {
 
   // -------------------------------------------------------------------------------------------------- sending
 
-  /** Why a reliable emit cannot be queued now, if so. */
-  refusal(channel: C, payloadBytes: number): 'queue_full' | 'too_large_for_receiver' | undefined {
-    const size = this.#emitSize(channel, payloadBytes, true);
-    if (this.#other && size > this.#other.maxPacket) return 'too_large_for_receiver';
+  /** Why an emit cannot be queued now, if so; one of QoS 0 may still be dropped for a full backlog. */
+  refusal(
+    channel: C,
+    payloadBytes: number,
+    reliable: boolean,
+  ): 'queue_full' | 'too_large_for_receiver' | undefined {
+    const size = this.#emitSize(channel, payloadBytes, reliable);
+    if (this.#other && size > this.#builder.maxPacket) return 'too_large_for_receiver';
+    if (!reliable) return undefined;
     const { messages, bytes } = this.#queueLimits;
     return this.#sender.pending >= messages || this.#reliableBytes + size > bytes ? 'queue_full' : undefined;
   }
@@ -311,7 +316,6 @@ export class SessionEngine<C extends Channel> {
 
   /** Gives the channel an id of this side's if the other side allows any more. */
   #declare(channel: C): void {
-    if (channel.name === BROADCAST_CHANNEL) return;
     const id = this.#ids.assign(channel);
     if (id === undefined) return;
     this.control({ type: 'declare', id, channel }, (refusal) => {
@@ -324,10 +328,7 @@ export class SessionEngine<C extends Channel> {
   }
 
   #emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
-    const name =
-      channel.name === BROADCAST_CHANNEL || this.#ids.address(channel)
-        ? 3
-        : 1 + Buffer.byteLength(channel.name);
+    const name = this.#ids.address(channel) ? 3 : 1 + Buffer.byteLength(channel.name);
     return 1 + (reliable ? 2 : 0) + name + payloadBytes;
   }
 
@@ -347,7 +348,7 @@ export class SessionEngine<C extends Channel> {
     switch (message.type) {
       case 'emit':
         if (message.qos > 0) this.#receiveReliable(message, now);
-        else this.#refuseUnreliable(message, this.#takeEmit(message));
+        else this.#refuseUnreliable(message, this.#takeEmit(message, message.payload.slice()));
         return;
       case 'declare':
       case 'subscribe':
@@ -441,7 +442,7 @@ export class SessionEngine<C extends Channel> {
   #takeReliable(message: Reliable): Reason | undefined {
     switch (message.type) {
       case 'emit':
-        return this.#takeEmit(message);
+        return this.#takeEmit(message, message.payload);
       case 'declare':
         return this.#takeDeclaration(message.id, message.name);
       case 'subscribe': {
@@ -463,26 +464,17 @@ export class SessionEngine<C extends Channel> {
   #takeDeclaration(id: number, name: string): Reason | undefined {
     if (id === 0) return 'not_allowed';
     if (id > (this.#own?.ids ?? 0)) return 'limit_reached';
-    const channel = this.#owner.channel(name);
-    if (typeof channel === 'string') return channel;
-    this.#ids.declare(id, channel);
-    return undefined;
+    return this.#ids.declare(id, name);
   }
 
-  #takeEmit(message: Emit): Reason | undefined {
-    const channel = this.#channelOf(message);
-    if (channel === undefined) return 'no_such_id';
-    if (typeof channel === 'string') return channel;
-    return this.#owner.emit(channel, message.payload.slice(), message);
+  /** `payload` is the owner's to keep. */
+  #takeEmit(message: Emit, payload: Uint8Array): Reason | undefined {
+    const target = message.name ?? this.#ids.lookup(message.id as number, this.#isOwn(message));
+    return target === undefined ? 'no_such_id' : this.#owner.emit(target, payload, message);
   }
 
-  #channelOf(message: Emit): C | Reason | undefined {
-    if (message.name !== undefined) return this.#owner.channel(message.name);
-    if (message.id === 0) return this.#owner.channel(BROADCAST_CHANNEL);
-    return this.#ids.lookup(
-      message.id as number,
-      (message.gatewayId === true) === (this.#role === 'gateway'),
-    );
+  #isOwn(message: Emit): boolean {
+    return (message.gatewayId === true) === (this.#role === 'gateway');
   }
 
   #refuseUnreliable(message: Emit, refusal: Reason | undefined): void {
@@ -672,10 +664,13 @@ export class SessionEngine<C extends Channel> {
   #addressed(emit: OutgoingEmit<C>, seq?: number): Emit {
     const { channel, payload, qos, retain } = emit;
     const base = { type: 'emit', qos, retain, payload, ...(seq === undefined ? {} : { seq }) } as const;
-    if (channel.name === BROADCAST_CHANNEL) return { ...base, id: 0 };
     const address = this.#ids.address(channel);
     if (!address) return { ...base, name: channel.name };
-    return { ...base, id: address.id, gatewayId: address.own === (this.#role === 'gateway') };
+    return {
+      ...base,
+      id: address.id,
+      gatewayId: address.id > 0 && address.own === (this.#role === 'gateway'),
+    };
   }
 
   #numbered(item: Outgoing<C>, seq: number): Reliable {

@@ -1,3 +1,7 @@
+import { BROADCAST_CHANNEL } from '../wire/channels.js';
+import type { Reason } from '../wire/reasons.js';
+import type { Channel } from './outgoing.js';
+
 /** How a channel is named in a message: by the id that one side declared for it (PROTOCOL.md §6.3). */
 export interface Address {
   readonly id: number;
@@ -5,8 +9,18 @@ export interface Address {
   readonly own: boolean;
 }
 
+/** Where channels come from; one that has an id is held. */
+export interface ChannelSource<C extends Channel> {
+  hold(name: string): C | Reason;
+  release(channel: C): void;
+}
+
+/** Id 0 is the broadcast channel in either space (§6.4). */
+const BROADCAST_ADDRESS: Address = { id: 0, own: false };
+
 /** The channel ids of one session, both sides' spaces. */
-export class IdTable<C> {
+export class IdTable<C extends Channel> {
+  readonly #source: ChannelSource<C>;
   readonly #theirs = new Map<number, C>();
   readonly #theirIds = new Map<C, number>();
   readonly #own = new Map<C, { id: number; usable: boolean }>();
@@ -14,21 +28,33 @@ export class IdTable<C> {
   /** The greatest id that the other side lets this one declare. */
   ownLimit = 0;
 
-  /** The other side declared `id`. */
-  declare(id: number, channel: C): void {
+  constructor(source: ChannelSource<C>) {
+    this.#source = source;
+  }
+
+  /** The other side declared `id`, anew perhaps. Returns why it cannot be. */
+  declare(id: number, name: string): Reason | undefined {
+    const channel = this.#source.hold(name);
+    if (typeof channel === 'string') return channel;
     const before = this.#theirs.get(id);
-    if (before !== undefined && this.#theirIds.get(before) === id) this.#theirIds.delete(before);
+    if (before !== undefined) {
+      if (this.#theirIds.get(before) === id) this.#theirIds.delete(before);
+      this.#source.release(before);
+    }
     this.#theirs.set(id, channel);
     this.#theirIds.set(channel, id);
+    return undefined;
   }
 
   /** The channel that a received id means. */
-  lookup(id: number, own: boolean): C | undefined {
+  lookup(id: number, own: boolean): C | string | undefined {
+    if (id === 0) return BROADCAST_CHANNEL;
     return own ? this.#ownChannels[id - 1] : this.#theirs.get(id);
   }
 
   /** How to address `channel` now; undefined if only its name will do. */
   address(channel: C): Address | undefined {
+    if (channel.name === BROADCAST_CHANNEL) return BROADCAST_ADDRESS;
     const theirs = this.#theirIds.get(channel);
     if (theirs !== undefined) return { id: theirs, own: false };
     const own = this.#own.get(channel);
@@ -37,11 +63,12 @@ export class IdTable<C> {
 
   /** Picks an id for `channel` if it has none and there is room; it must be declared before it is `usable`. */
   assign(channel: C): number | undefined {
-    if (this.#ownChannels.length >= this.ownLimit || this.#own.has(channel) || this.#theirIds.has(channel)) {
+    if (this.#ownChannels.length >= this.ownLimit || this.#own.has(channel) || this.address(channel))
       return undefined;
-    }
-    const id = this.#ownChannels.push(channel);
-    this.#own.set(channel, { id, usable: false });
+    const held = this.#source.hold(channel.name);
+    if (typeof held === 'string') return undefined;
+    const id = this.#ownChannels.push(held);
+    this.#own.set(held, { id, usable: false });
     return id;
   }
 
@@ -51,11 +78,9 @@ export class IdTable<C> {
     if (own) own.usable = true;
   }
 
-  get declared(): number {
-    return this.#theirs.size;
-  }
-
   clear(): void {
+    for (const channel of this.#theirs.values()) this.#source.release(channel);
+    for (const channel of this.#ownChannels) this.#source.release(channel);
     this.#theirs.clear();
     this.#theirIds.clear();
     this.#own.clear();

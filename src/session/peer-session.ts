@@ -31,8 +31,9 @@ export type PeerState = 'idle' | 'greeting' | 'beginning' | 'ready' | 'closed';
 
 /** What a peer's session tells its owner. */
 export interface PeerSessionOwner<C extends Channel> {
-  channel(name: string): C | Reason;
-  emit(channel: C, payload: Uint8Array, message: Emit): Reason | undefined;
+  hold(name: string): C | Reason;
+  release(channel: C): void;
+  emit(target: C | string, payload: Uint8Array, message: Emit): Reason | undefined;
   /** The numbering starts anew: subscribe again. */
   fresh(engine: SessionEngine<C>): void;
   /** The session stands; `resumed` says whether the gateway still knew it. */
@@ -77,8 +78,9 @@ export class PeerSession<C extends Channel> {
     this.engine = new SessionEngine<C>(
       'peer',
       {
-        channel: (name) => owner.channel(name),
-        emit: (channel, payload, message) => owner.emit(channel, payload, message),
+        hold: (name) => owner.hold(name),
+        release: (channel) => owner.release(channel),
+        emit: (target, payload, message) => owner.emit(target, payload, message),
         control: () => 'unsupported',
         refused: (message) => this.#refused(message),
         bye: (reason) => this.#lose(reason),

@@ -1,0 +1,94 @@
+import type { Counters } from '../counters.js';
+import type { Link, LinkEvents } from '../links/link.js';
+import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { encodePacket } from '../wire/encode.js';
+import { headOf } from '../wire/head.js';
+import { MAX_REFUSALS_PER_SECOND } from '../wire/limits.js';
+import type { Begin, Hello, Message, Welcome } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import type { Offer } from './handshake.js';
+import type { Session } from './session.js';
+
+/** What a connection asks of the hub. */
+export interface ConnectionKeeper {
+  hello(connection: Connection, hello: Hello): void;
+  begin(connection: Connection, offer: Offer, messages: readonly Message[]): void;
+  text(connection: Connection, line: string): void;
+  closed(connection: Connection, reason: string): void;
+  now(): number;
+}
+
+/** One link and where its handshake stands: unknown, offered, open (PROTOCOL.md §4.2). */
+export class Connection implements LinkEvents {
+  readonly link: Link;
+  offer: Offer | undefined;
+  session: Session | undefined;
+  /** Whether the peer has sent a valid packet: before that a serial line is not written to (§2.1). */
+  readonly #keeper: ConnectionKeeper;
+  readonly #counters: Counters;
+  #refusals = 0;
+  #refusalsSince = 0;
+
+  constructor(link: Link, keeper: ConnectionKeeper, counters: Counters) {
+    this.link = link;
+    this.#keeper = keeper;
+    this.#counters = counters;
+  }
+
+  packet(packet: Uint8Array): void {
+    let messages: Message[];
+    try {
+      messages = decodePacket(packet, 'peer');
+    } catch (error) {
+      if (!(error instanceof MalformedPacket)) throw error;
+      this.#counters.add(`session.drop.${error.reason}`);
+      this.refuse(error.reason, packet[0] ?? 0);
+      return;
+    }
+    const first = messages[0] as Message;
+    if (first.type === 'hello') this.#keeper.hello(this, first);
+    else if (first.type === 'begin') this.#begin(first, messages);
+    else if (this.session) this.session.receive(messages);
+    else this.refuse('no_session', headOf(first));
+  }
+
+  text(line: string): void {
+    this.#keeper.text(this, line);
+  }
+
+  closed(reason: string): void {
+    this.#keeper.closed(this, reason);
+  }
+
+  drained(): void {
+    this.session?.wake();
+  }
+
+  welcome(welcome: Welcome): void {
+    this.link.send(encodePacket([welcome]));
+  }
+
+  /** Refuses what has no session to refuse it, a bounded number of times a second. */
+  refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): void {
+    this.#counters.add(`session.refused.${reason}`);
+    const now = this.#keeper.now();
+    if (now - this.#refusalsSince >= 1000) {
+      this.#refusals = 0;
+      this.#refusalsSince = now;
+    }
+    if (++this.#refusals > MAX_REFUSALS_PER_SECOND) return;
+    this.link.send(encodePacket([{ type: 'refuse', reason, head, detail }]));
+  }
+
+  #begin(begin: Begin, messages: readonly Message[]): void {
+    if (this.offer?.welcome.token === begin.token) {
+      const { offer } = this;
+      this.offer = undefined;
+      this.#keeper.begin(this, offer, messages.slice(1));
+    } else if (this.session?.token === begin.token) {
+      this.session.receive(messages.slice(1), true);
+    } else if (this.session) {
+      this.#counters.add('session.drop.stale_begin');
+    } else this.refuse('no_session', headOf(begin));
+  }
+}

@@ -1,0 +1,84 @@
+import type { Epoch, SideLimits } from '../session/engine.js';
+import { identityProblem } from '../wire/channels.js';
+import { MIN_MAX_PACKET_BYTES, PROTOCOL_VERSION } from '../wire/limits.js';
+import type { Hello, Welcome } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import { farFrom, type Numbering } from './numbering.js';
+import type { Session } from './session.js';
+
+/** An epoch that was offered to a peer and begins when the peer says so (PROTOCOL.md §4.2). */
+export interface Offer {
+  readonly hello: Hello;
+  readonly welcome: Welcome;
+  readonly epoch: Epoch;
+  /** The session of that identity as it stood at the offer. */
+  readonly standing: Session | undefined;
+  readonly standingToken: number | undefined;
+}
+
+/** Why a HELLO cannot be answered with an offer, whoever else is there (§4.1, §4.6). */
+export function helloProblem(hello: Hello): { reason: Reason; detail: Uint8Array } | undefined {
+  if (hello.version < PROTOCOL_VERSION) {
+    return { reason: 'version', detail: Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION) };
+  }
+  const nothing = new Uint8Array();
+  if (identityProblem(hello.identity) !== undefined) return { reason: 'identity_invalid', detail: nothing };
+  if (hello.maxPacket < MIN_MAX_PACKET_BYTES) return { reason: 'unsupported', detail: nothing };
+  return undefined;
+}
+
+/** What goes on and what begins anew: the table of §4.3. */
+export function makeOffer(
+  hello: Hello,
+  session: Session | undefined,
+  remembered: Numbering | undefined,
+  own: SideLimits,
+  random32: () => number,
+  wallTime: number,
+): Offer {
+  const kept = hello.clean ? undefined : session;
+  const old: Numbering | undefined = session
+    ? {
+        nonce: session.nonce,
+        token: session.token,
+        nextIn: session.engine.nextIn,
+        nextOut: session.engine.nextOut,
+      }
+    : remembered;
+  const sameNumbering = !hello.clean && old?.nonce === hello.nonce && old.token === hello.token;
+  const continues = sameNumbering && kept?.numberingStands === true;
+  const nextIn = continues ? (old as Numbering).nextIn : farFrom(old?.nextIn, random32);
+  const nextOut = continues ? (old as Numbering).nextOut : farFrom(old?.nextOut, random32);
+  const welcome: Welcome = {
+    type: 'welcome',
+    version: PROTOCOL_VERSION,
+    resumed: kept !== undefined,
+    continues,
+    known: sameNumbering,
+    nonce: hello.nonce,
+    token: (random32() || 1) >>> 0,
+    nextIn,
+    nextOut,
+    received: sameNumbering ? (old as Numbering).nextIn : 0,
+    keepAlive: hello.keepAlive,
+    maxPacket: own.maxPacket,
+    window: own.window,
+    ids: own.ids,
+    time: wallTime,
+  };
+  return {
+    hello,
+    welcome,
+    standing: session,
+    standingToken: session?.token,
+    epoch: {
+      continues,
+      nextIn,
+      nextOut,
+      received: sameNumbering && kept ? hello.received : undefined,
+      keepAlive: hello.keepAlive,
+      own,
+      other: hello,
+    },
+  };
+}

@@ -1,0 +1,299 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import type { Counters } from '../counters.js';
+import type { Link, LinkEvents } from '../links/link.js';
+import type { Router } from '../router/router.js';
+import type { SideLimits } from '../session/engine.js';
+import { headOf } from '../wire/head.js';
+import { OFFER_MS, PROBE_MS } from '../wire/limits.js';
+import type { Hello, Message, Refuse } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import { Connection, type ConnectionKeeper } from './connection.js';
+import { helloProblem, makeOffer, type Offer } from './handshake.js';
+import { RememberedNumberings } from './numbering.js';
+import { Session, type SessionKeeper, type SessionLimits } from './session.js';
+
+export interface HubLimits extends SessionLimits {
+  /** Sessions, connected or not. */
+  readonly sessions: number;
+  /** The longest that a session outlives its link, ms. */
+  readonly expiryMs: number;
+  /** By kind of link: the largest packet that is taken (bytes) and the window offered. */
+  readonly packet: Readonly<Record<Link['kind'], number>>;
+  readonly window: Readonly<Record<Link['kind'], number>>;
+  /** Channel ids that one session may declare. */
+  readonly ids: number;
+}
+
+/** What the hub tells the rest of the gateway. */
+export interface HubEvents {
+  /** A session came to stand on a link, or lost it, or ended. */
+  presence(session: Session, state: 'online' | 'offline'): void;
+  /** A line of text on a serial link, and the session that stands there. */
+  text(link: Link, session: Session | undefined, line: string): void;
+}
+
+export interface HubContext {
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly limits: HubLimits;
+  readonly events: HubEvents;
+  /** 32 random bits. */
+  readonly random32: () => number;
+}
+
+/** The sessions and the links they stand on: who is who, who takes over from whom (PROTOCOL.md §4). */
+export class Hub {
+  readonly #context: HubContext;
+  readonly #sessions = new Map<string, Session>();
+  readonly #connections = new Map<Link, Connection>();
+  readonly #numberings: RememberedNumberings;
+  readonly #expiries = new Map<Session, Cancel>();
+  readonly #offers = new Map<Connection, Cancel>();
+  readonly #probes = new Map<Connection, Cancel>();
+  readonly #keeper: ConnectionKeeper & SessionKeeper;
+
+  constructor(context: HubContext) {
+    this.#context = context;
+    this.#numberings = new RememberedNumberings(context.limits.sessions);
+    this.#keeper = {
+      hello: (connection, hello) => this.#hello(connection, hello),
+      begin: (connection, offer, messages) => this.#begin(connection, offer, messages),
+      text: (connection, line) => context.events.text(connection.link, connection.session, line),
+      closed: (connection, reason) => this.#closed(connection, reason),
+      now: () => context.clock.now(),
+      leaves: (session, reason) => this.#leaves(session, reason),
+      fails: (session, reason) => this.#lets(session, reason, `${reason}`),
+      refused: (session, message) => this.#refused(session, message),
+    };
+  }
+
+  /** Takes on a link. What it receives goes to the events returned, until it closes. */
+  attach(link: Link): LinkEvents {
+    const connection = new Connection(link, this.#keeper, this.#context.counters);
+    this.#connections.set(link, connection);
+    return connection;
+  }
+
+  /** Whether something stands, or is about to, on the link. */
+  inUse(link: Link): boolean {
+    const connection = this.#connections.get(link);
+    return (
+      connection !== undefined &&
+      (connection.session !== undefined || connection.offer !== undefined || this.#probes.has(connection))
+    );
+  }
+
+  get sessions(): ReadonlyMap<string, Session> {
+    return this.#sessions;
+  }
+
+  /** Says goodbye to everyone, after sending what waits. */
+  stop(): void {
+    for (const session of this.#sessions.values()) {
+      session.flush();
+      session.detach('shutdown');
+    }
+    for (const cancel of [...this.#expiries.values(), ...this.#offers.values(), ...this.#probes.values()])
+      cancel();
+    this.#connections.clear();
+  }
+
+  // ------------------------------------------------------------------------------------------- the handshake
+
+  #hello(connection: Connection, hello: Hello): void {
+    const head = headOf(hello);
+    const problem = helloProblem(hello);
+    if (problem) return this.#refuseHello(connection, hello, problem.reason, problem.detail);
+    const { offer } = connection;
+    if (
+      offer &&
+      offer.hello.nonce === hello.nonce &&
+      offer.hello.token === hello.token &&
+      offer.hello.identity === hello.identity
+    ) {
+      return connection.welcome(offer.welcome);
+    }
+    const session = this.#sessions.get(hello.identity);
+    if (!session && this.#sessions.size >= this.#context.limits.sessions) {
+      return connection.refuse('limit_reached', head);
+    }
+    const elsewhere = session?.link !== undefined && session.link !== connection.link;
+    if (elsewhere && session.nonce !== hello.nonce) this.#probe(connection, hello, session);
+    else this.#offer(connection, hello, session);
+  }
+
+  #refuseHello(connection: Connection, hello: Hello, reason: Reason, detail?: Uint8Array): void {
+    connection.refuse(reason, headOf(hello), detail);
+    this.#context.logger.warn(
+      { link: connection.link.name, identity: hello.identity, version: hello.version, reason },
+      `refused ${hello.identity || 'a peer without identity'} on ${connection.link.name}: ${reason}`,
+    );
+  }
+
+  #offer(connection: Connection, hello: Hello, session: Session | undefined): void {
+    const { random32, clock } = this.#context;
+    const numbering = this.#numberings.of(hello.identity);
+    const offer = makeOffer(
+      hello,
+      session,
+      numbering,
+      this.#ownLimits(connection.link),
+      random32,
+      clock.wallTime(),
+    );
+    connection.offer = offer;
+    this.#offers.get(connection)?.();
+    const forget = clock.schedule(OFFER_MS, () => {
+      this.#offers.delete(connection);
+      if (connection.offer === offer) connection.offer = undefined;
+    });
+    this.#offers.set(connection, forget);
+    connection.welcome(offer.welcome);
+  }
+
+  #ownLimits({ kind, maxPacket }: Link): SideLimits {
+    const { limits } = this.#context;
+    const window = limits.window[kind];
+    return {
+      maxPacket: Math.min(limits.packet[kind], maxPacket),
+      window,
+      inFlight: window,
+      buffer: 0,
+      ids: limits.ids,
+    };
+  }
+
+  /** Two links, one identity, two boots: asks the old one whether it is still there (§4.4). */
+  #probe(connection: Connection, hello: Hello, session: Session): void {
+    if (this.#probes.has(connection)) return;
+    const { clock, counters, logger } = this.#context;
+    const askedAt = clock.now();
+    session.engine.probe();
+    session.wake();
+    const judge = clock.schedule(PROBE_MS, () => {
+      this.#probes.delete(connection);
+      if (!this.#connections.has(connection.link)) return;
+      const answered = session.open && session.link !== connection.link && session.engine.heardAt > askedAt;
+      if (!answered) return this.#offer(connection, hello, this.#sessions.get(hello.identity));
+      counters.add('session.identity_collisions');
+      logger.warn(
+        { identity: hello.identity, link: connection.link.name, other: session.link?.name },
+        `two peers call themselves "${hello.identity}": ${session.link?.name} keeps it, ${connection.link.name} is refused; give one of them another identity`,
+      );
+      connection.refuse('identity_in_use', headOf(hello));
+    });
+    this.#probes.set(connection, judge);
+  }
+
+  #begin(connection: Connection, offer: Offer, messages: readonly Message[]): void {
+    this.#offers.get(connection)?.();
+    this.#offers.delete(connection);
+    const { identity } = offer.hello;
+    const standing = this.#sessions.get(identity);
+    const stale =
+      offer.session !== undefined && (standing !== offer.session || standing.token !== offer.sessionToken);
+    const full = !standing && this.#sessions.size >= this.#context.limits.sessions;
+    if (stale || full)
+      return connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
+
+    if (connection.session && connection.session !== standing)
+      this.#lets(connection.session, 'taken_over', 'taken over');
+    if (standing) this.#leaveOldLink(standing, connection);
+    if (standing && !offer.session) this.#end(standing, 'end_session');
+    const session = offer.session ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
+    this.#sessions.set(identity, session);
+    this.#expiries.get(session)?.();
+    this.#expiries.delete(session);
+    connection.session = session;
+    const { nonce, program, expiry } = offer.hello;
+    const expiryMs = Math.min(expiry * 1000, this.#context.limits.expiryMs);
+    const who = { identity, nonce, token: offer.welcome.token, program };
+    session.begin(connection.link, who, offer.epoch, expiryMs, offer.welcome.resumed);
+    this.#context.logger.info(
+      { identity, link: connection.link.name, resumed: offer.welcome.resumed },
+      `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}`,
+    );
+    this.#context.events.presence(session, 'online');
+    session.receive(messages, true);
+  }
+
+  /** The session goes on elsewhere: its old link hears that, if it is another one. */
+  #leaveOldLink(session: Session, to: Connection): void {
+    const { link } = session;
+    if (!link) return;
+    const old = this.#connections.get(link);
+    session.detach(old === to ? undefined : 'taken_over');
+    if (!old || old === to) return;
+    old.session = undefined;
+    if (link.kind === 'tcp') void link.close();
+  }
+
+  // ------------------------------------------------------------------------------------------------ the ends
+
+  #leaves(session: Session, reason: Reason): void {
+    this.#release(session, `left (${reason})`);
+    if (reason === 'end_session') this.#end(session, reason);
+  }
+
+  #lets(session: Session, reason: Reason, why: string): void {
+    const link = session.link;
+    this.#release(session, why, reason);
+    if (link?.kind === 'tcp') void link.close();
+  }
+
+  #closed(connection: Connection, reason: string): void {
+    this.#connections.delete(connection.link);
+    this.#offers.get(connection)?.();
+    this.#offers.delete(connection);
+    this.#probes.get(connection)?.();
+    this.#probes.delete(connection);
+    connection.offer = undefined;
+    if (connection.session) this.#release(connection.session, reason);
+  }
+
+  /** The session loses its link, and from now on has its expiry to come back. */
+  #release(session: Session, why: string, bye?: Reason): void {
+    const link = session.detach(bye);
+    if (!link) return;
+    const connection = this.#connections.get(link);
+    if (connection) connection.session = undefined;
+    this.#context.logger.info(
+      { identity: session.identity, link: link.name },
+      `${session.identity} is offline: ${why}`,
+    );
+    this.#context.events.presence(session, 'offline');
+    if (session.expiryMs === 0) return this.#end(session, 'end_session');
+    const expire = this.#context.clock.schedule(session.expiryMs, () => {
+      this.#context.logger.info(
+        { identity: session.identity },
+        `the session of ${session.identity} has expired`,
+      );
+      this.#end(session, 'timeout');
+    });
+    this.#expiries.set(session, expire);
+  }
+
+  #end(session: Session, reason: Reason): void {
+    this.#expiries.get(session)?.();
+    this.#expiries.delete(session);
+    if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
+    const { nonce, token, engine } = session;
+    this.#numberings.remember(session.identity, {
+      nonce,
+      token,
+      nextIn: engine.nextIn,
+      nextOut: engine.nextOut,
+    });
+    if (engine.pending > 0) this.#context.counters.add('session.drop.session_ended', engine.pending);
+    session.end(reason);
+  }
+
+  #refused(session: Session, message: Refuse): void {
+    this.#context.counters.add(`session.peer_refused.${message.reason}`);
+    // The peer lost its mind or its memory: it will introduce itself again.
+    if (message.reason === 'no_session') this.#release(session, 'the peer knows no session');
+  }
+}

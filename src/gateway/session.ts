@@ -1,0 +1,202 @@
+import type { Clock } from '../clock.js';
+import type { Counters } from '../counters.js';
+import type { Link } from '../links/link.js';
+import type { Channel } from '../router/channel.js';
+import type { Router } from '../router/router.js';
+import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
+import { Driver } from '../session/driver.js';
+import { type Epoch, type QueueLimits, SessionEngine, type SessionOwner } from '../session/engine.js';
+import { BROADCAST_CHANNEL } from '../wire/channels.js';
+import { encodePacket } from '../wire/encode.js';
+import type { Emit, Message, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+
+/** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */
+export interface Identity {
+  readonly identity: string;
+  readonly nonce: number;
+  readonly token: number;
+  readonly program: boolean;
+}
+
+export interface SessionLimits {
+  readonly queue: QueueLimits;
+  /** Unsent bytes a link, beyond which QoS 0 is dropped. */
+  readonly backlog: number;
+}
+
+/** What a session tells whoever keeps it. */
+export interface SessionKeeper {
+  /** The peer said BYE. */
+  leaves(session: Session, reason: Reason): void;
+  /** The peer was silent for too long, or disagrees about the numbering. */
+  fails(session: Session, reason: Reason): void;
+  /** The peer refused something that it was sent. */
+  refused(session: Session, message: Refuse): void;
+}
+
+export interface SessionContext {
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly limits: SessionLimits;
+  readonly keeper: SessionKeeper;
+}
+
+/** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
+export class Session implements Subscriber {
+  readonly engine: SessionEngine<Channel>;
+  readonly identity: string;
+  program = false;
+  nonce = 0;
+  token = 0;
+  /** How long it may outlive its link, ms. */
+  expiryMs = 0;
+  /** Whether its numbering may go on at the next resume (§5.4). */
+  numberingStands = true;
+  link: Link | undefined;
+  readonly #context: SessionContext;
+  #driver: Driver | undefined;
+  /** What was subscribed to since the peer's last boot: the rest is of an older one. */
+  readonly #sinceBoot = new Set<string>();
+  #lastValueMark = 0;
+
+  constructor(identity: string, context: SessionContext) {
+    this.identity = identity;
+    this.#context = context;
+    this.engine = new SessionEngine<Channel>(
+      'gateway',
+      this.#ownerOfEngine(),
+      context.counters,
+      context.limits.queue,
+    );
+  }
+
+  get open(): boolean {
+    return this.link !== undefined;
+  }
+
+  /** Begins an epoch over a link (§4.3). `resumed` says whether the session stood before. */
+  begin(link: Link, who: Identity, epoch: Epoch, expiryMs: number, resumed: boolean): void {
+    const { clock, router } = this.#context;
+    const rebooted = who.nonce !== this.nonce;
+    if (rebooted) this.#sinceBoot.clear();
+    this.nonce = who.nonce;
+    this.token = who.token;
+    this.program = who.program;
+    this.expiryMs = expiryMs;
+    this.numberingStands = true;
+    this.#driver?.stop();
+    this.link = link;
+    this.#driver = new Driver(this.engine, clock, (packet) => link.send(packet));
+    this.engine.begin(link, epoch, clock.now());
+    router.connect(this);
+    if (resumed) router.replayLastValues(this, this.#lastValueMark);
+  }
+
+  /** Acts on the messages of a packet; with `begin`, one that asked for an ACK at once (§4.2). */
+  receive(messages: readonly Message[], begin = false): void {
+    const now = this.#context.clock.now();
+    if (begin) this.engine.acknowledgeNow(now);
+    this.engine.receive(messages, now);
+    this.#driver?.wake();
+  }
+
+  wake(): void {
+    this.#driver?.wake();
+  }
+
+  /** Sends what can be sent now. */
+  flush(): void {
+    this.#driver?.flush();
+  }
+
+  /** Lets go of the link, with a BYE if there is something to say; the session stays. Returns the link. */
+  detach(bye?: Reason): Link | undefined {
+    const { link } = this;
+    if (!link) return undefined;
+    if (bye) link.send(encodePacket([{ type: 'bye', reason: bye }]));
+    this.#driver?.stop();
+    this.#driver = undefined;
+    this.link = undefined;
+    this.engine.detach();
+    this.#lastValueMark = this.#context.router.lastValueMark();
+    this.#context.router.disconnect(this);
+    return link;
+  }
+
+  /** Ends it for good. */
+  end(reason: Reason): void {
+    this.detach();
+    this.engine.end(reason);
+    this.#context.router.remove(this);
+  }
+
+  // --------------------------------------------------------------------------------------- the router's side
+
+  refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined {
+    return this.engine.refusal(channel, payloadLength, qos > 0 && this.engine.takesReliable);
+  }
+
+  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void {
+    const { engine } = this;
+    if (qos > 0 && engine.takesReliable) {
+      engine.emitReliable({ type: 'emit', channel, payload, qos, retain: retained });
+    } else {
+      const room = this.#context.limits.backlog - (this.link?.backlog() ?? 0);
+      engine.emitUnreliable({ type: 'emit', channel, payload, qos: 0, retain: retained }, room);
+    }
+    this.#driver?.wake();
+  }
+
+  // --------------------------------------------------------------------------------------- the engine's side
+
+  #ownerOfEngine(): SessionOwner<Channel> {
+    const { router, keeper, clock } = this.#context;
+    return {
+      hold: (name) => router.hold(name),
+      release: (channel) => router.release(channel),
+      emit: (target, payload, message) => this.#emit(target, payload, message),
+      control: (message) => this.#control(message),
+      refused: (message) => keeper.refused(this, message),
+      bye: (reason) => keeper.leaves(this, reason),
+      confirmed: () => undefined,
+      failed: (reason) => {
+        if (reason === 'malformed') this.numberingStands = false;
+        keeper.fails(this, reason);
+      },
+      wallTime: () => clock.wallTime(),
+    };
+  }
+
+  #emit(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): Reason | undefined {
+    const { router } = this.#context;
+    const name = typeof target === 'string' ? target : target.name;
+    if (name === BROADCAST_CHANNEL) return router.broadcast(payload, { qos, retain }, this);
+    return router.emit(target, payload, { qos, retain }, this);
+  }
+
+  #control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {
+    const { router } = this.#context;
+    switch (message.type) {
+      case 'subscribe':
+        this.#sinceBoot.add(message.pattern);
+        return router.subscribe(this, message.pattern, message);
+      case 'unsubscribe':
+        if (message.pattern === '') this.#dropOlderThanBoot();
+        else router.unsubscribe(this, message.pattern);
+        this.#sinceBoot.delete(message.pattern);
+        return undefined;
+      case 'will':
+      case 'sleep':
+        return 'unsupported';
+    }
+  }
+
+  #dropOlderThanBoot(): void {
+    const { router } = this.#context;
+    for (const pattern of [...router.subscriptionsOf(this).keys()]) {
+      if (!this.#sinceBoot.has(pattern)) router.unsubscribe(this, pattern);
+    }
+  }
+}
