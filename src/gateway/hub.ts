@@ -193,8 +193,8 @@ export class Hub {
     this.#offers.delete(connection);
     const { identity } = offer.hello;
     const standing = this.#sessions.get(identity);
-    const stale =
-      offer.session !== undefined && (standing !== offer.session || standing.token !== offer.sessionToken);
+    // What the offer was made of must still be so: else the peer has to introduce itself again.
+    const stale = standing !== offer.standing || standing?.token !== offer.standingToken;
     const full = !standing && this.#sessions.size >= this.#context.limits.sessions;
     if (stale || full)
       return connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
@@ -202,8 +202,9 @@ export class Hub {
     if (connection.session && connection.session !== standing)
       this.#lets(connection.session, 'taken_over', 'taken over');
     if (standing) this.#leaveOldLink(standing, connection);
-    if (standing && !offer.session) this.#end(standing, 'end_session');
-    const session = offer.session ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
+    const kept = offer.welcome.resumed ? standing : undefined;
+    if (standing && !kept) this.#end(standing, 'end_session');
+    const session = kept ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
     this.#sessions.set(identity, session);
     this.#expiries.get(session)?.();
     this.#expiries.delete(session);
