@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Splitter } from '../../src/links/serial/splitter.js';
 import { decodePacket, MalformedPacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Message } from '../../src/wire/messages.js';
@@ -54,6 +55,30 @@ describe('datagrams.json', () => {
     const messages = decodePacket(datagram, from);
     const isOneShot = messages.every((m) => m.type === 'emit' && m.qos === 0 && m.name !== undefined);
     expect(isOneShot).toBe(oneShot);
+  });
+});
+
+describe('serial-frames.json', () => {
+  function receive(chunks: Iterable<Uint8Array>, maxPacket: number) {
+    const packets: string[] = [];
+    const text: string[] = [];
+    let drops = false;
+    const splitter = new Splitter(maxPacket, {
+      packet: (packet) => packets.push(Buffer.from(packet).toString('hex')),
+      line: (line) => text.push(line),
+      drop: () => {
+        drops = true;
+      },
+    });
+    for (const chunk of chunks) splitter.push(chunk);
+    return { packets, text, drops };
+  }
+
+  it.each(vectors('serial-frames'))('$name', ({ hex, maxPacket, packets, text, drops }) => {
+    const stream = Buffer.from(hex, 'hex');
+    const bytewise = Array.from(stream, (byte) => Uint8Array.of(byte));
+    expect(receive([stream], maxPacket)).toEqual({ packets, text, drops });
+    expect(receive(bytewise, maxPacket)).toEqual({ packets, text, drops });
   });
 });
 

@@ -16,7 +16,7 @@ export interface SerialVector {
   readonly maxPacket: number;
   readonly packets: readonly string[];
   readonly text: readonly string[];
-  readonly drops: { readonly crc?: number; readonly oversize?: number };
+  readonly drops: boolean;
 }
 
 export interface TcpVector {
