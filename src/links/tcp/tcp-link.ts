@@ -1,0 +1,183 @@
+import type { Socket } from 'node:net';
+import type { Counters } from '../../counters.js';
+import { reasonOf } from '../../errors.js';
+import { endpointName } from '../endpoint.js';
+import type { Link, LinkEvents } from '../link.js';
+import { FramingFault, recordSize, TcpParser, writeRecord } from './tcp-framing.js';
+
+/** How long `close()` waits for the other side to read what is queued and to close too. */
+const CLOSE_GRACE_MS = 2000;
+/** After so long in silence the system asks whether the other end is still there. */
+const KEEP_ALIVE_PROBE_MS = 30_000;
+/** What is sent in one turn of the event loop is written at once, but not more than this in one piece. */
+const MAX_BATCH_BYTES = 65_536;
+const FIRST_BATCH_BYTES = 1024;
+export const DEFAULT_MAX_BACKLOG_BYTES = 32 * 1_048_576;
+
+export interface TcpLinkOptions {
+  /** The largest packet, in bytes, that is sent or taken. */
+  readonly maxPacket: number;
+  /**
+   * A connection with more unsent bytes than this is given up: its peer does not read. Owners stop sending long
+   * before. 32 MiB if left out.
+   */
+  readonly maxBacklog?: number | undefined;
+  readonly counters: Counters;
+}
+
+/** A link over a TCP connection that stands (PROTOCOL.md §2.3). Counts under `tcp.`. */
+export class TcpLink implements Link {
+  readonly kind = 'tcp';
+  readonly name: string;
+  readonly reliable = true;
+  readonly ordered = true;
+  readonly maxPacket: number;
+
+  readonly #socket: Socket;
+  readonly #maxBacklog: number;
+  readonly #counters: Counters;
+  readonly #parser: TcpParser;
+  #events: LinkEvents | undefined;
+  #batch: Buffer | undefined;
+  #batchBytes = 0;
+  #flushPending = false;
+  /** Somebody saw a backlog, so `drained` is owed to them. */
+  #drainOwed = false;
+  #reason: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: Socket, options: TcpLinkOptions) {
+    this.name = endpointName('tcp', socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+    this.maxPacket = options.maxPacket;
+    this.#socket = socket;
+    this.#maxBacklog = options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES;
+    this.#counters = options.counters;
+    this.#parser = new TcpParser(options.maxPacket, (packet) => this.#takePacket(packet));
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+  }
+
+  /** Begins to read. Called once, in the turn in which the link was made. */
+  start(events: LinkEvents): void {
+    this.#events = events;
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on('end', () => {
+      this.#reason ??= 'the other side closed the connection';
+    });
+    this.#socket.on('error', (error) => {
+      this.#reason ??= reasonOf(error);
+    });
+    this.#socket.on('close', () => events.closed(this.#reason ?? 'the connection was closed'));
+  }
+
+  wireSize(packet: Uint8Array): number {
+    return recordSize(packet);
+  }
+
+  /** A packet that is too large, or comes after `close()`, is dropped and counted. */
+  send(packet: Uint8Array): void {
+    if (packet.length > this.maxPacket) {
+      this.#counters.add('tcp.drop.too_large');
+    } else if (this.#closing !== undefined || !this.#socket.writable) {
+      this.#counters.add('tcp.drop.closed');
+    } else {
+      this.#counters.add('tcp.tx.packets');
+      this.#append(packet);
+    }
+  }
+
+  backlog(): number {
+    const bytes = this.#batchBytes + this.#socket.writableLength;
+    if (bytes > 0) this.#drainOwed = true;
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeGently();
+    return this.#closing;
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#socket.destroyed || this.#closing !== undefined) return;
+    try {
+      this.#parser.push(chunk);
+    } catch (error) {
+      if (!(error instanceof FramingFault)) throw error;
+      this.#counters.add(`tcp.drop.${error.code}`);
+      this.#giveUp(error.message);
+    }
+  }
+
+  #takePacket(packet: Uint8Array): void {
+    // The owner may have closed the link over an earlier packet of the same read.
+    if (this.#closing !== undefined) return;
+    this.#counters.add('tcp.rx.packets');
+    this.#events?.packet(packet);
+  }
+
+  #append(packet: Uint8Array): void {
+    const size = recordSize(packet);
+    if (this.#batchBytes > 0 && this.#batchBytes + size > MAX_BATCH_BYTES) this.#flush();
+    const needed = this.#batchBytes + size;
+    if (this.#batch === undefined || needed > this.#batch.length) {
+      const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#batchBytes, FIRST_BATCH_BYTES));
+      this.#batch?.copy(grown, 0, 0, this.#batchBytes);
+      this.#batch = grown;
+    }
+    this.#batchBytes = writeRecord(this.#batch, this.#batchBytes, packet);
+    if (this.#flushPending) return;
+    this.#flushPending = true;
+    setImmediate(this.#flushTurn);
+  }
+
+  readonly #flushTurn = (): void => {
+    this.#flushPending = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    const bytes = this.#batchBytes;
+    this.#batch = undefined;
+    this.#batchBytes = 0;
+    if (!this.#socket.writable) return;
+    this.#socket.write(batch.subarray(0, bytes), this.#written);
+    if (this.#socket.writableLength > this.#maxBacklog) {
+      this.#counters.add('tcp.closed.too_slow');
+      this.#giveUp(`${this.#socket.writableLength} bytes wait to be sent: the other side does not read`);
+    }
+  }
+
+  readonly #written = (): void => {
+    if (!this.#drainOwed || this.#socket.destroyed || this.#batchBytes + this.#socket.writableLength > 0)
+      return;
+    this.#drainOwed = false;
+    this.#events?.drained?.();
+  };
+
+  #giveUp(reason: string): void {
+    this.#reason ??= reason;
+    this.#socket.destroy();
+  }
+
+  #closeGently(): Promise<void> {
+    this.#reason ??= 'closed on this side';
+    this.#flush();
+    return new Promise((resolve) => {
+      const socket = this.#socket;
+      if (socket.closed) {
+        resolve();
+        return;
+      }
+      // Until the other side closes too, what it sends is read and dropped: to close over unread bytes would reset
+      // the connection and could lose our last packets on their way.
+      const timer = setTimeout(() => socket.destroy(), CLOSE_GRACE_MS);
+      socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      socket.end();
+    });
+  }
+}

@@ -1,0 +1,28 @@
+import { vi } from 'vitest';
+import type { LinkEvents } from '../../src/links/link.js';
+
+/** Notes what a link tells. */
+export class Recorder implements LinkEvents {
+  readonly packets: Buffer[] = [];
+  readonly reasons: string[] = [];
+  drains = 0;
+  onPacket: (packet: Uint8Array) => void = () => {};
+
+  packet(packet: Uint8Array): void {
+    this.packets.push(Buffer.from(packet));
+    this.onPacket(packet);
+  }
+
+  closed(reason: string): void {
+    this.reasons.push(reason);
+  }
+
+  drained(): void {
+    this.drains++;
+  }
+}
+
+/** Waits until the check stops throwing, or fails with what it threw last. */
+export async function until(check: () => void): Promise<void> {
+  await vi.waitFor(check, { timeout: 10_000, interval: 2 });
+}
