@@ -1,0 +1,75 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { patternProblem } from '../wire/channels.js';
+import { oneManyOrOff, oneOrOff, section } from './forms.js';
+import { count } from './quantities.js';
+import { noRepeats, notTheGateways, textOf } from './rules.js';
+
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9.])?$/;
+
+const host = z
+  .string()
+  .superRefine((text, context) => {
+    if (isIP(text) !== 0 || HOST_NAME.test(text)) return;
+    context.addIssue({
+      code: 'custom',
+      message: `"${text}" is neither an IP address nor a host name (0.0.0.0 or "::" listen on every address)`,
+    });
+  })
+  .prefault('127.0.0.1')
+  .describe(
+    'Address to listen on. 0.0.0.0 or "::" for every address of the machine: then anyone who can reach it can connect.',
+  );
+
+const port = count(0, 65_535).prefault(7770).describe('Port to listen on; 0 lets the system pick one.');
+
+const oneShot = z.strictObject({
+  channels: z
+    .array(textOf(patternProblem).superRefine(notTheGateways))
+    .min(1, { error: 'needs at least one pattern' })
+    .describe('Patterns of the channels that may be emitted on.'),
+  from: z
+    .array(z.string().superRefine(addressOrRange))
+    .min(1, { error: 'needs at least one address; leave the key out to take them from anywhere' })
+    .prefault(['0.0.0.0/0', '::/0'])
+    .describe('Addresses, or ranges like 192.168.4.0/24, that they are taken from.'),
+});
+
+const tcp = z.strictObject({
+  host,
+  port,
+  max_connections: count(1, 1_000_000)
+    .prefault(1000)
+    .describe('Connections open at once; more are closed at once and counted.'),
+});
+
+const udp = z.strictObject({
+  host,
+  port,
+  one_shot: oneOrOff(
+    'Single datagrams from sensors that open no session (PROTOCOL.md §5.5): off, or which channels they may emit on.',
+    oneShot,
+  ),
+});
+
+/** Port 0 never clashes: each time the system picks a free one. */
+function socketOf({ host, port: number }: { host: string; port: number }): string | undefined {
+  return number === 0 ? undefined : `${host} ${number}`;
+}
+
+const ALONE = noRepeats(socketOf, 'listens on the same address and port as');
+
+export const listen = section('Where peers can reach the gateway over the network.', {
+  tcp: oneManyOrOff('TCP: one entry, a list of them, or false for off.', tcp, ALONE),
+  udp: oneManyOrOff('UDP: one entry, a list of them, or false for off.', udp, ALONE),
+});
+
+function addressOrRange(text: string, context: z.core.$RefinementCtx<string>): void {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  const longest = family === 4 ? 32 : 128;
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest);
+  if (family !== 0 && fits && rest.length === 0) return;
+  const message = `"${text}" is neither an address (192.168.4.7) nor a range (192.168.4.0/24)`;
+  context.addIssue({ code: 'custom', message });
+}

@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { isAlias, isMap, isScalar } from 'yaml';
+import { reasonOf } from '../errors.js';
+import { isMergeKey, keyName, SourceDocument, shown, walk } from './document.js';
+import { type Environment, substitute } from './env.js';
+import { messageOf, problemsOf } from './explain.js';
+import { ConfigError, type Problem } from './problems.js';
+import { type Config, configSchema } from './schema.js';
+
+const READ_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file: a part of its path is not a directory',
+  EACCES: 'permission denied: it must be readable by the user that runs slipway',
+  EISDIR: 'is a directory, not a config file',
+};
+
+/**
+ * Reads and checks a config file. `env` fills in `${NAME}`.
+ * @throws ConfigError with every problem that was found, or the one that kept the file from being read.
+ */
+export async function loadConfig(file: string, env: Environment): Promise<Config> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? '';
+    const message = READ_PROBLEMS[code] ?? `cannot be read: ${reasonOf(cause)}`;
+    throw new ConfigError(file, [{ key: '', message }], { cause });
+  }
+  return parseConfig(decode(file, bytes), file, env);
+}
+
+/**
+ * Checks the text of a config; `fileName` is for messages only.
+ * @throws ConfigError with every problem that was found.
+ */
+export function parseConfig(text: string, fileName: string, env: Environment): Config {
+  const source = new SourceDocument(text);
+  const repeated = repeatedKeys(source);
+  const unusable = [...source.syntaxProblems(), ...aliasProblems(source)];
+  // What is left of broken YAML is guesswork: to check it would only bury the cause.
+  if (unusable.length > 0) throw new ConfigError(fileName, [...unusable, ...repeated]);
+
+  const references = substitute(source, env);
+  const result = configSchema.safeParse(valuesOf(source, fileName), { error: messageOf(source) });
+  const wrong = result.success ? [] : problemsOf(source, result.error.issues, references.unfilled);
+  const problems = [...repeated, ...references.problems, ...wrong];
+  if (!result.success || problems.length > 0) throw new ConfigError(fileName, problems);
+  return result.data;
+}
+
+/** The config of a gateway that was given none: TCP and UDP on this machine only. */
+export function defaultConfig(): Config {
+  return configSchema.parse({ version: 1 });
+}
+
+function decode(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new ConfigError(file, [{ key: '', message: 'is not UTF-8 text: save it as UTF-8' }], { cause });
+  }
+}
+
+/** An empty file is an empty mapping, of which the keys that are missing are reported. */
+function valuesOf(source: SourceDocument, fileName: string): unknown {
+  try {
+    return source.values() ?? {};
+  } catch (cause) {
+    throw new ConfigError(fileName, [{ key: '', message: `not valid YAML: ${reasonOf(cause)}` }], { cause });
+  }
+}
+
+function repeatedKeys(source: SourceDocument): Problem[] {
+  const problems: Problem[] = [];
+  for (const { node, path } of walk(source.yaml.contents)) {
+    if (!isMap(node)) continue;
+    const first = new Map<string, number>();
+    for (const pair of node.items) {
+      if (isMergeKey(pair) || !isScalar(pair.key)) continue;
+      const name = keyName(pair);
+      const offset = pair.key.range?.[0] ?? 0;
+      const earlier = first.get(name);
+      if (earlier === undefined) first.set(name, offset);
+      else {
+        const message = `is given twice: the first is on line ${source.lineOf(earlier)}`;
+        problems.push(source.problem(offset, shown([...path, name]), message));
+      }
+    }
+  }
+  return problems;
+}
+
+function aliasProblems(source: SourceDocument): Problem[] {
+  const problems: Problem[] = [];
+  for (const { node, path } of walk(source.yaml.contents)) {
+    if (!isAlias(node) || node.resolve(source.yaml) !== undefined) continue;
+    const message = `*${node.source} names nothing: no anchor &${node.source} stands before it`;
+    problems.push(source.problem(node.range?.[0] ?? 0, shown(path), message));
+  }
+  return problems;
+}

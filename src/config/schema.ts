@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW, MAX_VARINT, MAX_WINDOW } from '../wire/limits.js';
+import { section } from './forms.js';
+import { listen } from './listen.js';
+import { count, duration, size } from './quantities.js';
+import { serial } from './serial.js';
+
+const DAY_MS = 86_400_000;
+/** The longest HELLO (104 bytes) must fit, PROTOCOL.md §3.2. */
+const MIN_PACKET_BYTES = 128;
+const MAX_DATAGRAM_BYTES = 65_507;
+const MANY = 1_000_000_000;
+const MUCH = Number.MAX_SAFE_INTEGER;
+
+const version = z
+  .literal(1, {
+    error: ({ input }) =>
+      input === undefined
+        ? 'is missing: write "version: 1" as the first line'
+        : 'must be 1, the only version of the config that this Slipway knows',
+  })
+  .describe('Version of the config format.');
+
+const packet = section('Largest packet that is taken, in bytes before framing (PROTOCOL.md §9).', {
+  serial: size(MIN_PACKET_BYTES, 65_535)
+    .prefault(DEFAULT_MAX_PACKET_BYTES.serial)
+    .describe('On serial ports.'),
+  udp: size(MIN_PACKET_BYTES, MAX_DATAGRAM_BYTES).prefault(DEFAULT_MAX_PACKET_BYTES.udp).describe('On UDP.'),
+  tcp: size(MIN_PACKET_BYTES, MAX_VARINT).prefault('1 MiB').describe('On TCP.'),
+});
+
+const window = section('Reliable messages that a peer may have unacknowledged at once (PROTOCOL.md §5.2).', {
+  serial: count(1, MAX_WINDOW).prefault(DEFAULT_WINDOW.serial).describe('On serial ports.'),
+  udp: count(1, MAX_WINDOW).prefault(DEFAULT_WINDOW.udp).describe('On UDP.'),
+  tcp: count(1, MAX_WINDOW).prefault(DEFAULT_WINDOW.tcp).describe('On TCP.'),
+});
+
+const queue = section(
+  'Reliable messages that wait for one session; beyond either bound an emit is refused (queue_full).',
+  {
+    messages: count(1, MANY).prefault(10_000).describe('How many.'),
+    bytes: size(1024, MUCH).prefault('16 MiB').describe('How many bytes of payload.'),
+  },
+);
+
+const limits = section(
+  'Bounds on what peers can make the gateway hold. What goes beyond is refused or dropped, and counted.',
+  {
+    packet,
+    window,
+    sessions: count(1, MANY).prefault(10_000).describe('Sessions, connected or not.'),
+    subscriptions: count(1, MANY).prefault(1000).describe('Subscriptions of one session.'),
+    ids: count(0, MAX_VARINT)
+      .prefault(16_383)
+      .describe('Channel ids that one session may declare; 0 for none.'),
+    channels: count(1, MANY).prefault(100_000).describe('Channels whose routes are kept.'),
+    last_values: count(0, MANY).prefault(100_000).describe('Channels that have a last value; 0 keeps none.'),
+    last_value_bytes: size(0, MUCH).prefault('64 MiB').describe('Bytes of all last values together.'),
+    queue,
+    backlog: size(1024, MUCH)
+      .prefault('4 MiB')
+      .describe(
+        'Bytes accepted for one link and not yet sent; beyond it messages of QoS 0 are dropped and counted.',
+      ),
+  },
+);
+
+const sessions = section('What the gateway remembers of a peer that is gone.', {
+  expiry: duration(1000, MAX_VARINT * 1000)
+    .prefault('1d')
+    .describe('The longest that a session outlives its link, whatever the peer asks for; 0 for not at all.'),
+});
+
+const stats = section('Counters on the channel $slipway/stats.', {
+  interval: duration(100, DAY_MS).prefault('10s').describe('How often they are emitted; 0 for never.'),
+});
+
+const log = section('What the daemon writes to its standard output.', {
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .prefault('info')
+    .describe('The least serious lines that are written.'),
+  format: z
+    .enum(['auto', 'pretty', 'json'])
+    .prefault('auto')
+    .describe('pretty is for people, json for programs; auto is pretty on a terminal and json elsewhere.'),
+});
+
+/** The whole config file. Keys that it does not name are refused. */
+export const configSchema = z
+  .strictObject({ version, listen, serial, limits, sessions, stats, log })
+  .describe('The configuration of the Slipway gateway.');
+
+/** A config with every default filled in. Durations are in ms, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;
+export type TcpConfig = Config['listen']['tcp'][number];
+export type UdpConfig = Config['listen']['udp'][number];
+export type SerialConfig = Config['serial'][number];
+export type LimitsConfig = Config['limits'];

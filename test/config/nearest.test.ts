@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { nearest } from '../../src/config/nearest.js';
+
+const KEYS = ['tcp', 'udp', 'port', 'host', 'max_connections', 'serial_number', 'sessions', 'expiry'];
+
+describe('nearest', () => {
+  it.each([
+    ['prot', 'port'],
+    ['por', 'port'],
+    ['hosst', 'host'],
+    ['hist', 'host'],
+    ['TCP', 'tcp'],
+    ['maxConnections', 'max_connections'],
+    ['max-conections', 'max_connections'],
+    ['serial', undefined],
+    ['session', 'sessions'],
+    ['tp', 'tcp'],
+    ['upd', 'udp'],
+    ['', undefined],
+    ['x', undefined],
+    ['toString', undefined],
+    ['x'.repeat(100_000), undefined],
+  ])('%s → %s', (typed, meant) => {
+    expect(nearest(typed, KEYS)).toBe(meant);
+  });
+});
