@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { jsonSchema, knownKeys } from '../../src/config/json-schema.js';
+import { defaultConfig, parseConfig } from '../../src/config/load.js';
+import { problemsIn } from './problems-in.js';
+
+const file = (name: string) => new URL(`../../config/${name}`, import.meta.url);
+
+let example: string;
+/** The example with its example settings in the place of the lines that they replace. */
+let everything: string;
+
+beforeAll(async () => {
+  example = await readFile(file('slipway.example.yaml'), 'utf8');
+  everything = example
+    .replaceAll(/^ *(?:one_shot: false|serial: \[\])$/gm, '')
+    .replaceAll(/^( *)# {3}/gm, '$1');
+});
+
+describe('slipway.example.yaml', () => {
+  it('is the defaults', () => {
+    expect(parseConfig(example, 'FILE', {})).toEqual(defaultConfig());
+  });
+
+  it('names the schema for editors first', () => {
+    expect(example).toMatch(/^# yaml-language-server: \$schema=slipway\.schema\.json\n/);
+  });
+
+  it('shows serial ports whose settings are the defaults where there are any', () => {
+    const { listen, serial } = parseConfig(everything, 'FILE', {});
+    const plain = parseConfig('version: 1\nserial: [{ name: a, path: b }]', 'FILE', {}).serial[0];
+    expect(serial[0]).toMatchObject({ baud: plain?.baud, dtr: plain?.dtr, low_latency: plain?.low_latency });
+    expect(serial).toHaveLength(2);
+    expect(listen.udp[0]?.one_shot).toMatchObject({ from: ['0.0.0.0/0', '::/0'] });
+  });
+
+  it('names every key of the schema', () => {
+    const written = new Set(keysOf(everything).map(({ path }) => path));
+    const known = [...everyKey([])];
+    expect(known.length).toBeGreaterThan(40);
+    expect(known.filter((path) => !written.has(path))).toEqual([]);
+  });
+
+  it('reports a typo in any of its keys, on its line, and what was meant', () => {
+    const lines = everything.split('\n');
+    for (const { path, key, line, column } of keysOf(everything)) {
+      const typo = lines.with(line - 1, (lines[line - 1] ?? '').replace(`${key}:`, `${key}${key.at(-1)}:`));
+      const report = problemsIn(typo.join('\n'));
+      const expected = new RegExp(
+        `^${line}:${column}: ${path.replaceAll('[]', '\\[\\d\\]')}${key.at(-1)}: unknown key \\(did you mean "${key}"\\?\\)$`,
+      );
+      expect(report, `a typo in ${path}`).toContainEqual(expect.stringMatching(expected));
+    }
+  });
+});
+
+describe('slipway.schema.json', () => {
+  it('is that of the code; `npm run generate` renews it', async () => {
+    expect(JSON.parse(await readFile(file('slipway.schema.json'), 'utf8'))).toEqual(jsonSchema());
+  });
+});
+
+/** Paths of all keys of the schema, those of list entries as `serial[].name`. */
+function* everyKey(path: (string | number)[]): Generator<string> {
+  for (const key of knownKeys(path)) {
+    yield [...path, key].join('.').replaceAll('.0', '[]');
+    yield* everyKey([...path, key]);
+    if (path.length === 0 && key === 'serial') yield* everyKey([key, 0]);
+  }
+}
+
+/** The keys of a YAML text whose mappings are nested by indentation alone, with their places. */
+function keysOf(text: string): { path: string; key: string; line: number; column: number }[] {
+  const parents: { column: number; path: string }[] = [];
+  return text.split('\n').flatMap((source, index) => {
+    const [, before, key] = /^( *(?:- )?)([a-z_]+):/.exec(source) ?? [];
+    if (before === undefined || key === undefined) return [];
+    const column = before.length + 1;
+    while ((parents.at(-1)?.column ?? 0) >= column) parents.pop();
+    const parent = parents.at(-1)?.path;
+    const path = parent === undefined ? key : `${parent}${parent === 'serial' ? '[]' : ''}.${key}`;
+    parents.push({ column, path });
+    return [{ path, key, line: index + 1, column }];
+  });
+}
