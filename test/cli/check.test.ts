@@ -1,0 +1,48 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are references of the config, not of JavaScript
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { checkCommand } from '../../src/cli/check.js';
+import { ConfigError } from '../../src/config/problems.js';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'slipway-check-'));
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(dir, { recursive: true });
+});
+
+async function check(config: string): Promise<{ file: string; written: string }> {
+  const file = join(dir, 'slipway.yaml');
+  await writeFile(file, config);
+  const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  await checkCommand().parseAsync(['-c', file], { from: 'user' });
+  return { file, written: output.mock.calls.map(([text]) => String(text)).join('') };
+}
+
+describe('slipway check', () => {
+  it('says ok of a file that can be used', async () => {
+    const { file, written } = await check('version: 1\nserial: [{ name: a, path: /dev/is-not-there }]\n');
+    expect(written).toBe(`ok: ${file}\n`);
+  });
+
+  it('reports a file that cannot be used', async () => {
+    await expect(check('version: 1\nlsten: {}\n')).rejects.toThrow(ConfigError);
+    await expect(check('version: 1\nlsten: {}\n')).rejects.toThrow(
+      /slipway\.yaml:2:1: lsten: unknown key \(did you mean "listen"\?\)$/,
+    );
+  });
+
+  it('reads variables of its environment', async () => {
+    vi.stubEnv('SLIPWAY_TEST_LEVEL', 'loud');
+    await expect(check('version: 1\nlog: { level: "${SLIPWAY_TEST_LEVEL}" }\n')).rejects.toThrow(
+      'not "loud"',
+    );
+    vi.stubEnv('SLIPWAY_TEST_LEVEL', 'warn');
+    expect((await check('version: 1\nlog: { level: "${SLIPWAY_TEST_LEVEL}" }\n')).written).toMatch(/^ok/);
+    vi.unstubAllEnvs();
+  });
+});
