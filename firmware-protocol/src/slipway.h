@@ -1,0 +1,283 @@
+/*
+ * Slipway: subscribe to channels and emit on them from a microcontroller, over serial, UDP or TCP.
+ * The protocol is in PROTOCOL.md beside this folder; § below means its sections. In an Arduino sketch include
+ * <SlipwayArduino.h> instead: it wraps all this for any Stream or UDP object.
+ *
+ * A TOUR
+ *
+ * The library owns nothing: no heap, no buffers, no state of its own, and it never waits. You provide
+ *
+ *   - a context, a packet buffer, and a table of the channels that you use. A channel's place in the table, from 1,
+ *     is its id, so ids can be constants of your program:
+ *
+ *         enum { TEMPERATURE = 1, LED };
+ *         static slipway_channel_t channels[] = {
+ *           { "greenhouse/temperature", NULL, 0 },
+ *           { "greenhouse/led", on_led, SLIPWAY_SUBSCRIBE },
+ *         };
+ *         static uint8_t packet[64];
+ *
+ *   - two functions that reach the wire: how many bytes can be written now without waiting, and write one byte:
+ *
+ *         static slipway_t gateway = {
+ *           .identity = "greenhouse-3", .room = uart_room, .write = uart_write,
+ *           .buffer = packet, .buffer_size = sizeof packet, .channels = channels, .channel_count = 2,
+ *         };
+ *
+ *   - once, `slipway_begin(&gateway, nonce)`; then, in your main loop, for ever:
+ *
+ *         slipway_receive(&gateway, bytes, count);    what the wire brought, in any pieces
+ *         slipway_poll(&gateway, milliseconds());
+ *         slipway_emit(&gateway, TEMPERATURE, "21.5", 4, 0);
+ *
+ * `slipway_poll` connects, declares and subscribes what the table says, resends, keeps the line alive, and begins
+ * again when the gateway or the line went away. Messages reach the handlers from within `slipway_receive`; a handler
+ * may emit. `slipway_emit` says at once whether the message was taken. An emit of QoS 0 leaves immediately or
+ * not at all; one of QoS 1 or 2 is copied into a slot of the window and resent until the gateway has it, also when
+ * the gateway is away just now.
+ *
+ * No call may be made from an interrupt, nor `slipway_receive` or `slipway_poll` from a handler. Everything that a
+ * context needs is in it: have as many as you like. What is compiled in is chosen in slipway_options.h.
+ *
+ * On AVR the names in the channel table are in flash (PROGMEM, or PSTR() inside a function), unless
+ * SLIPWAY_NAME_IN_RAM says otherwise. Elsewhere the flag means nothing.
+ */
+#ifndef SLIPWAY_H
+#define SLIPWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slipway_options.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A size within one packet, in bytes. */
+#if SLIPWAY_MAX_PACKET > 255
+typedef uint16_t slipway_size_t;
+#else
+typedef uint8_t slipway_size_t;
+#endif
+
+typedef struct slipway slipway_t;
+
+/* What a call made of your message. */
+typedef enum slipway_result {
+  SLIPWAY_OK = 0,
+  /* No room on the wire just now. Try again after the next poll, or let it go. */
+  SLIPWAY_BUSY,
+  /* QoS 0 and no gateway: nothing was sent. */
+  SLIPWAY_NOT_CONNECTED,
+  /* More than the gateway takes in a packet, or than a slot holds (SLIPWAY_SLOT_BYTES). */
+  SLIPWAY_TOO_LARGE,
+  /* The window (QoS 1 and 2) or the channel table has no place left. */
+  SLIPWAY_FULL,
+  /* No such channel in the table, or a quality that is not compiled in. */
+  SLIPWAY_INVALID
+} slipway_result_t;
+
+/* Flags of an emit; add them up. No quality flag means QoS 0. */
+#define SLIPWAY_RETAIN 0x08u
+#define SLIPWAY_QOS1 0x10u
+#define SLIPWAY_QOS2 0x20u
+
+/* Flags of an entry of the channel table. SLIPWAY_SUBSCRIBE alone subscribes at QoS 0. */
+#define SLIPWAY_SUBSCRIBE 0x10u
+#define SLIPWAY_SUBSCRIBE_QOS1 0x11u
+#define SLIPWAY_SUBSCRIBE_QOS2 0x12u
+#define SLIPWAY_NO_LOCAL 0x04u      /* not what this board itself emits */
+#define SLIPWAY_NO_LAST_VALUE 0x08u /* not the value kept from before */
+#define SLIPWAY_NAME_IN_RAM 0x80u   /* AVR: the name is not in flash */
+
+/* A message that arrived. Everything in it is valid only until the handler returns. */
+typedef struct slipway_message {
+  const uint8_t *payload;
+  /* The channel's name, not NUL-terminated, in RAM; NULL when the message came under the id of a table entry. */
+  const char *name;
+  slipway_size_t length;
+  uint8_t name_length;
+  /* The table entry that it came under, from 1; 0 when it came by name, or is a broadcast. */
+  uint8_t id;
+  /* SLIPWAY_QOS1, SLIPWAY_QOS2 as it was sent; SLIPWAY_RETAIN: a last value from before you subscribed. */
+  uint8_t flags;
+} slipway_message_t;
+
+typedef void (*slipway_handler_t)(slipway_t *slipway, const slipway_message_t *message);
+
+/* One channel, or one pattern with + and # (§6.2). Its place in the table, from 1, is its id. */
+typedef struct slipway_channel {
+  const char *name;          /* NUL-terminated, 1 to 255 bytes; NULL: a free entry */
+  slipway_handler_t handler; /* what arrives; NULL: nobody cares */
+  uint8_t flags;             /* the lower bits as above; bits 5 and 6 are the library's */
+} slipway_channel_t;
+
+/* What happened, for `on_event`. */
+typedef enum slipway_event {
+  /* A session stands. `reason` is 0. */
+  SLIPWAY_CONNECTED,
+  /* It is gone, and the library is introducing itself again. `reason`: §7, 16 when the gateway fell silent. */
+  SLIPWAY_LOST,
+  /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` 4, 5 or 6 and no
+   * session it is this board itself. */
+  SLIPWAY_REFUSED
+} slipway_event_t;
+
+/* One place of the window: a reliable message until the gateway acknowledged it. Treat it as opaque. */
+typedef struct slipway_slot {
+  uint8_t head;
+  uint8_t id;
+#if SLIPWAY_WITH_RELIABLE
+  uint8_t length;
+  uint8_t payload[SLIPWAY_SLOT_BYTES];
+#endif
+} slipway_slot_t;
+
+#if SLIPWAY_WITH_COUNTERS
+/* They wrap at 65536. */
+typedef struct slipway_counters {
+  uint16_t crc;        /* serial frames spoiled on the way, or noise */
+  uint16_t malformed;  /* packets that break the protocol: dropped whole */
+  uint16_t oversize;   /* packets larger than the buffer */
+  uint16_t unexpected; /* well-formed messages that have no place here */
+  uint16_t duplicates; /* reliable messages that had come before */
+  uint16_t gaps;       /* reliable messages that came too early: one before them was lost */
+  uint16_t resends;    /* reliable messages sent again */
+  uint16_t unclaimed;  /* messages that no handler took */
+} slipway_counters_t;
+#endif
+
+/* How packets lie on the wire (§2). */
+#define SLIPWAY_FRAMING_SERIAL 0u
+#define SLIPWAY_FRAMING_DATAGRAM 1u
+#define SLIPWAY_FRAMING_STREAM 2u
+#define SLIPWAY_SEVERAL_FRAMINGS (SLIPWAY_WITH_SERIAL + SLIPWAY_WITH_DATAGRAM + SLIPWAY_WITH_STREAM > 1)
+
+struct slipway {
+  /* --- yours: set before slipway_begin; zero what you do not use --- */
+
+  /* 1 to 64 bytes (§4.1), NUL-terminated, in RAM. It names this board to the gateway; no two may share one. */
+  const char *identity;
+  /* Bytes that can be written now without waiting. A function that cannot know returns 0 always; then writes may wait. */
+  uint16_t (*room)(slipway_t *slipway);
+  /* Writes one byte. */
+  void (*write)(slipway_t *slipway, uint8_t byte);
+#if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
+  /* A packet is complete: send the datagram, flush the connection. May be NULL. */
+  void (*end)(slipway_t *slipway);
+#endif
+  /* Broadcasts (`id` 0 and `name` NULL), and messages that no entry of the table takes. May be NULL. */
+  slipway_handler_t on_other;
+  /* May be NULL. */
+  void (*on_event)(slipway_t *slipway, slipway_event_t event, uint8_t reason, uint8_t id);
+#ifndef SLIPWAY_NO_USER
+  /* For you: the library does not touch it. */
+  void *user;
+#endif
+  /* Where packets are put together as they arrive; its size is announced to the gateway. Not needed for datagrams,
+   * but `buffer_size` is: the largest datagram that you can take. At least 18 bytes. */
+  uint8_t *buffer;
+  slipway_channel_t *channels;
+#if SLIPWAY_WITH_RELIABLE
+  slipway_slot_t *slots;
+  uint8_t slot_count; /* the window: 2 to 127 */
+#endif
+  slipway_size_t buffer_size;
+  uint8_t channel_count; /* entries in the table: at most 127 */
+#if SLIPWAY_SEVERAL_FRAMINGS
+  uint8_t framing;
+#endif
+
+  /* --- the library's own: read the counters, leave the rest alone --- */
+
+#if SLIPWAY_WITH_COUNTERS
+  slipway_counters_t counters;
+#endif
+  uint8_t nonce[4];
+  uint8_t token[4];
+  uint16_t oldest; /* the sequence number of the first message in the window */
+  uint16_t now;
+  uint16_t due;   /* when to greet, begin or resend */
+  uint16_t alive; /* when to ask whether the gateway is there */
+#if SLIPWAY_WITH_RELIABLE
+  uint16_t expected; /* the next sequence number from the gateway */
+  uint16_t round_trip;
+  uint16_t timed_at;
+  uint8_t timed;
+  uint8_t window;
+  uint8_t first;
+  uint8_t ack_since;
+  uint8_t ack_count;
+#else
+  slipway_slot_t slot;
+#endif
+#if SLIPWAY_WITH_STREAM
+  uint16_t wanted; /* the length of the packet that is arriving; 0: not known yet */
+#endif
+  slipway_size_t length;     /* bytes of the packet in the buffer so far */
+  slipway_size_t max_packet; /* the gateway's */
+  slipway_size_t capacity;   /* the most that `room` ever said */
+  uint8_t ids;               /* the gateway's */
+  uint8_t count;             /* messages in the window */
+  uint8_t sent;              /* of these, the ones sent in this epoch */
+  uint8_t state;
+  uint8_t flags;
+  uint8_t tries;
+  uint8_t pings;
+  uint8_t keep_alive;
+};
+
+/* Starts, or starts anew after the fields above were set. Nothing is sent before the first poll. `nonce` tells this boot
+ * from every other (§4.1): 32 bits unlikely to repeat, from noise, a counter in EEPROM, a random number generator. */
+void slipway_begin(slipway_t *slipway, uint32_t nonce);
+
+/* Takes bytes that arrived: any pieces of a serial line or TCP connection, or one whole datagram. Handlers and
+ * `on_event` are called from here. False only for TCP: the stream is out of step, close it (§2.3), then see slipway_link. */
+bool slipway_receive(slipway_t *slipway, const uint8_t *bytes, size_t count);
+
+/* Does what is due; call it often, at least every 10 ms for full speed and every 20 s at all. `now_ms` is any clock
+ * of milliseconds that wraps at 2^16 or later, such as millis(). */
+void slipway_poll(slipway_t *slipway, uint32_t now_ms);
+
+/* For links that know when they are down, as TCP does. While it is down nothing is sent; when it is up again the
+ * library introduces itself again, and goes on where it was if the gateway remembers (§4.3). After slipway_begin it is up. */
+void slipway_link(slipway_t *slipway, bool up);
+
+/* Whether a session stands. */
+bool slipway_connected(const slipway_t *slipway);
+
+/* Puts a channel or pattern into the first free entry of the table, at any time. `name` is not copied. `flags`: those of
+ * slipway_channel_t. Returns its id, or 0 if the table is full. */
+uint8_t slipway_channel(slipway_t *slipway, const char *name, slipway_handler_t handler, uint8_t flags);
+
+/* Changes an entry's wish: `flags` as in slipway_channel_t; without SLIPWAY_SUBSCRIBE it is unsubscribed. */
+slipway_result_t slipway_subscribe(slipway_t *slipway, uint8_t id, uint8_t flags);
+
+/* Emits `length` bytes on the channel with that id (0: broadcast, §6.4). `flags`: SLIPWAY_QOS1, SLIPWAY_QOS2,
+ * SLIPWAY_RETAIN. The payload is copied or sent before this returns.
+ * QoS 0: OK, BUSY, NOT_CONNECTED, TOO_LARGE. QoS 1, 2: OK (accepted, will be resent), FULL, TOO_LARGE. INVALID: no such id,
+ * or a quality that is not compiled in. */
+slipway_result_t slipway_emit(slipway_t *slipway, uint8_t id, const void *payload, size_t length, uint8_t flags);
+
+/* Emits on a channel that need not be in the table, at QoS 0. The name (1 to 255 bytes) is in flash on AVR, unless
+ * `flags` has SLIPWAY_NAME_IN_RAM; SLIPWAY_RETAIN as above. */
+slipway_result_t slipway_emit_named(slipway_t *slipway, const char *name, const void *payload, size_t length,
+                                    uint8_t flags);
+
+/* Leaves: tells the gateway (§3.2, BYE) and sends nothing more until slipway_link(…, true). `forget`: it need not keep
+ * the session either. */
+void slipway_leave(slipway_t *slipway, bool forget);
+
+/* Encodes one datagram that emits `payload` on `name` without any session (§5.5), for a sensor that wakes, sends and
+ * sleeps. Needs no context. The name is in RAM. Returns its size in bytes; 0 if `capacity` is too small or the
+ * name is not 1 to 255 bytes. */
+size_t slipway_one_shot(uint8_t *datagram, size_t capacity, const char *name, const void *payload, size_t length,
+                        uint8_t flags);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

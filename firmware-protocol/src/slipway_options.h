@@ -1,0 +1,100 @@
+/*
+ * What is compiled in. Override with -D (PlatformIO: build_flags) or edit here (Arduino IDE). All files of the
+ * library and every file that includes slipway.h must see the same values.
+ */
+#ifndef SLIPWAY_OPTIONS_H
+#define SLIPWAY_OPTIONS_H
+
+/* Framings (PROTOCOL.md §2). With exactly one compiled in, `framing` disappears from the context. */
+#ifndef SLIPWAY_WITH_SERIAL
+#define SLIPWAY_WITH_SERIAL 1
+#endif
+#ifndef SLIPWAY_WITH_DATAGRAM
+#define SLIPWAY_WITH_DATAGRAM 1
+#endif
+#ifndef SLIPWAY_WITH_STREAM
+#define SLIPWAY_WITH_STREAM 1
+#endif
+
+/* QoS 1 and 2, both ways (§5). Without it the gateway sends everything at QoS 0. */
+#ifndef SLIPWAY_WITH_RELIABLE
+#define SLIPWAY_WITH_RELIABLE 1
+#endif
+
+/* Counts of what was dropped and why: 16 bytes of RAM. */
+#ifndef SLIPWAY_WITH_COUNTERS
+#define SLIPWAY_WITH_COUNTERS 1
+#endif
+
+/* The gateway's clock, corrected by half the round trip (§3.2, TIME). */
+#ifndef SLIPWAY_WITH_TIME
+#define SLIPWAY_WITH_TIME 0
+#endif
+
+/* A last will, emitted by the gateway when this board falls silent (§3.2, WILL). */
+#ifndef SLIPWAY_WITH_WILL
+#define SLIPWAY_WITH_WILL 0
+#endif
+
+/* Announce sleep, so that the gateway holds reliable messages meanwhile (§3.2, SLEEP). */
+#ifndef SLIPWAY_WITH_SLEEP
+#define SLIPWAY_WITH_SLEEP 0
+#endif
+
+/* The largest packet in bytes, either way. Up to 255 all sizes are one byte, which saves flash and RAM on AVR. */
+#ifndef SLIPWAY_MAX_PACKET
+#ifdef __AVR__
+#define SLIPWAY_MAX_PACKET 255
+#else
+#define SLIPWAY_MAX_PACKET 1472
+#endif
+#endif
+
+/* The largest payload, in bytes, of an emit of QoS 1 or 2: each slot of the window holds one. */
+#ifndef SLIPWAY_SLOT_BYTES
+#define SLIPWAY_SLOT_BYTES 32
+#endif
+
+/* How many messages of QoS 1 or 2 the gateway may send before it hears of the first (HELLO's `window`). */
+#ifndef SLIPWAY_RECEIVE_WINDOW
+#define SLIPWAY_RECEIVE_WINDOW 4
+#endif
+
+/* Bytes that the receiver can hold unread (HELLO's `buffer`, §5.6): a UART's ring. 0: no limit. */
+#ifndef SLIPWAY_RECEIVE_RING
+#ifdef __AVR__
+#define SLIPWAY_RECEIVE_RING 63
+#else
+#define SLIPWAY_RECEIVE_RING 0
+#endif
+#endif
+
+/* The longest silence in seconds, 1 to 40 (HELLO's `keep_alive`, §4.5). */
+#ifndef SLIPWAY_KEEP_ALIVE_S
+#define SLIPWAY_KEEP_ALIVE_S 15
+#endif
+
+/* How long the gateway may keep the session of an absent peer, in seconds, 0 to 65535 (HELLO's `expiry`). */
+#ifndef SLIPWAY_EXPIRY_S
+#define SLIPWAY_EXPIRY_S 43200
+#endif
+
+/* HELLO's flag *program*: 1 for a program that is no device and needs no entry under $slipway/devices/. */
+#ifndef SLIPWAY_IS_PROGRAM
+#define SLIPWAY_IS_PROGRAM 0
+#endif
+
+#if !SLIPWAY_WITH_SERIAL && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM
+#error "slipway: compile in at least one of SLIPWAY_WITH_SERIAL, SLIPWAY_WITH_DATAGRAM, SLIPWAY_WITH_STREAM"
+#endif
+#if SLIPWAY_KEEP_ALIVE_S < 1 || SLIPWAY_KEEP_ALIVE_S > 40
+#error "slipway: SLIPWAY_KEEP_ALIVE_S must be 1 to 40"
+#endif
+#if SLIPWAY_MAX_PACKET < 16 || SLIPWAY_MAX_PACKET > 65000
+#error "slipway: SLIPWAY_MAX_PACKET must be 16 to 65000"
+#endif
+#if SLIPWAY_SLOT_BYTES < 1 || SLIPWAY_SLOT_BYTES > 255
+#error "slipway: SLIPWAY_SLOT_BYTES must be 1 to 255"
+#endif
+
+#endif
