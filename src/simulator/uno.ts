@@ -3,7 +3,7 @@ import { type EEPROMBackend, EEPROMMemoryBackend } from 'avr8js';
 import { type Clock, systemClock } from '../clock.js';
 import { Counters } from '../counters.js';
 import { SlipwayError } from '../errors.js';
-import { slowWave } from './analog.js';
+import { roomTemperature } from './analog.js';
 import { ByteQueue } from './byte-queue.js';
 import { CAUSE, Chip, CYCLES_PER_MS, type Remains } from './chip.js';
 import { FLASH_BYTES } from './intel-hex.js';
@@ -18,7 +18,7 @@ const DATA_BYTES = 0x100 + 2048;
 const STEP_MS = 1;
 
 export interface UnoOptions {
-  /** Volts at analog input `channel`, 0 to 7, at `ms` since power-on. Default: `slowWave()`. */
+  /** Volts at analog input `channel`, 0 to 7, at `ms` since power-on. Default: `roomTemperature()`. */
   readonly analog?: (channel: number, ms: number) => number;
   /** Keeps its content over resets and power cycles. Default: erased, in memory. */
   readonly eeprom?: EEPROMBackend;
@@ -68,7 +68,7 @@ export class VirtualUno {
     this.#flash = flash;
     this.#options = options;
     this.#eeprom = options.eeprom ?? new EEPROMMemoryBackend(EEPROM_BYTES);
-    this.#analog = options.analog ?? slowWave();
+    this.#analog = options.analog ?? roomTemperature();
     this.#counters = options.counters ?? new Counters();
     this.#pacer = new Pacer((ms) => this.#advance(ms), options.clock ?? systemClock);
     this.#chip = this.#powerOn();

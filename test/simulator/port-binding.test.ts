@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { SerialPort } from 'serialport';
 import { afterEach, expect, test, vi } from 'vitest';
 import { Counters } from '../../src/counters.js';
+import type { OpenPort } from '../../src/links/serial/port.js';
 import { parseIntelHex } from '../../src/simulator/intel-hex.js';
 import { type PlugOptions, VirtualPorts } from '../../src/simulator/port-binding.js';
 import { VirtualUno } from '../../src/simulator/uno.js';
@@ -155,6 +156,28 @@ describeWithTools(AVR_TOOLS, 'VirtualPorts', () => {
     const buffer = Buffer.alloc(100_000);
     expect((await binding.read(buffer, 0, buffer.length)).bytesRead).toBe(64 * 1024);
     await binding.close();
+  });
+
+  test('answers the questions that a port is asked', async () => {
+    const board = await uno();
+    await plug(board);
+    // The gateway's serial links take their ports from a function of this type.
+    const openPort: OpenPort = (options) => ports.serialPort(options);
+    expect(openPort({ path: PATH, baudRate: 9600, hupcl: true, lock: true, autoOpen: false }).isOpen).toBe(
+      false,
+    );
+
+    const port = await ports.open({ path: PATH, baudRate: 9600 });
+    await port.update({ baudRate: 115200 });
+    expect(await port.getBaudRate()).toEqual({ baudRate: 115200 });
+    expect(await port.get()).toEqual({ cts: true, dsr: true, dcd: false });
+    await until(() => expect(board.ms).toBeGreaterThan(5));
+    void port.write(Buffer.alloc(4000));
+    await port.flush();
+    expect(board.pending).toBe(0);
+    await port.close();
+    await expect(port.get()).rejects.toMatchObject({ canceled: true });
+    await expect(port.close()).rejects.toThrow(/not open/);
   });
 
   test('lists the boards, and has one at a path', async () => {
