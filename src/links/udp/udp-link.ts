@@ -1,0 +1,99 @@
+import type { Counters } from '../../counters.js';
+import { endpointName } from '../endpoint.js';
+import type { Link, LinkEvents } from '../link.js';
+
+/** Where a datagram came from or goes to. `host` is an address, IPv4 in its plain form also on a socket for both families. */
+export interface UdpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The socket behind a link. */
+export interface UdpCarrier {
+  readonly maxPacket: number;
+  readonly counters: Counters;
+  /** Copies and sends one datagram, or drops and counts it. Resolves when the system has it; never rejects. */
+  transmit(packet: Uint8Array, to: UdpAddress): Promise<void>;
+  /** Nothing more goes to this link. */
+  detach(link: UdpLink): void;
+}
+
+/** One peer of a UDP socket, known by its address and port (PROTOCOL.md §2.2). Counts under `udp.`. */
+export class UdpLink implements Link {
+  readonly kind = 'udp';
+  readonly name: string;
+  readonly reliable = false;
+  readonly ordered = false;
+  readonly maxPacket: number;
+  readonly to: UdpAddress;
+
+  readonly #carrier: UdpCarrier;
+  #events: LinkEvents | undefined;
+  #backlog = 0;
+  /** Somebody saw a backlog, so `drained` is owed to them. */
+  #drainOwed = false;
+  #closing: Promise<void> | undefined;
+  #emptied: (() => void) | undefined;
+
+  constructor(to: UdpAddress, carrier: UdpCarrier) {
+    this.name = endpointName('udp', to.host, to.port);
+    this.maxPacket = carrier.maxPacket;
+    this.to = to;
+    this.#carrier = carrier;
+  }
+
+  /** Called once, in the turn in which the link was made. */
+  start(events: LinkEvents): void {
+    this.#events = events;
+  }
+
+  /** A datagram came from this peer. */
+  receive(packet: Uint8Array): void {
+    this.#events?.packet(packet);
+  }
+
+  /** A datagram has nothing around the packet. */
+  wireSize(packet: Uint8Array): number {
+    return packet.length;
+  }
+
+  /** A packet that is too large, or comes after `close()`, is dropped and counted. */
+  send(packet: Uint8Array): void {
+    if (this.#closing !== undefined) {
+      this.#carrier.counters.add('udp.drop.closed');
+      return;
+    }
+    const bytes = packet.length;
+    this.#backlog += bytes;
+    void this.#carrier.transmit(packet, this.to).then(() => this.#sent(bytes));
+  }
+
+  backlog(): number {
+    if (this.#backlog > 0) this.#drainOwed = true;
+    return this.#backlog;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeGently();
+    return this.#closing;
+  }
+
+  #sent(bytes: number): void {
+    this.#backlog -= bytes;
+    if (this.#backlog > 0) return;
+    this.#emptied?.();
+    if (!this.#drainOwed || this.#closing !== undefined) return;
+    this.#drainOwed = false;
+    this.#events?.drained?.();
+  }
+
+  async #closeGently(): Promise<void> {
+    this.#carrier.detach(this);
+    if (this.#backlog > 0) {
+      await new Promise<void>((resolve) => {
+        this.#emptied = resolve;
+      });
+    }
+    this.#events?.closed('closed on this side');
+  }
+}

@@ -1,0 +1,212 @@
+import type dgram from 'node:dgram';
+import { lookup } from 'node:dns/promises';
+import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
+import type { Logger } from 'pino';
+import type { Counters } from '../../counters.js';
+import { reasonOf } from '../../errors.js';
+import { codeOf, endpointName, listenError } from '../endpoint.js';
+import type { LinkEvents } from '../link.js';
+import { type UdpAddress, type UdpCarrier, UdpLink } from './udp-link.js';
+
+/** Room for a burst of datagrams that come while this process is busy. The system may give less. */
+const RECEIVE_BUFFER_BYTES = 4 * 1_048_576;
+/** How long `close()` waits for datagrams that the system has not taken yet. */
+const CLOSE_GRACE_MS = 1000;
+const DEFAULT_MAX_BACKLOG_BYTES = 8 * 1_048_576;
+
+export interface UdpListenOptions {
+  /** An address or name. `::` listens on IPv4 too, where the system can. */
+  readonly host: string;
+  /** 0 lets the system pick one. */
+  readonly port: number;
+  /** The largest packet, in bytes, that is sent or taken. */
+  readonly maxPacket: number;
+  /** Links at once, over this socket. */
+  readonly maxLinks: number;
+  /** Bytes that wait for the system, of all links together; what goes beyond is dropped and counted. 8 MiB if left out. */
+  readonly maxBacklog?: number;
+  /** Makes the socket; `node:dgram` if left out. */
+  readonly dgram?: typeof dgram;
+}
+
+/** A datagram from an address that no link is for. The bytes are only valid during the call. Must not throw. */
+export type OnDatagram = (packet: Uint8Array, from: UdpAddress) => void;
+
+/**
+ * Listens for datagrams (PROTOCOL.md §2.2). Those from the peer of a link go to the link, all others to `onDatagram`,
+ * whose owner decides whether to ask for a link with `linkTo`.
+ * @throws SlipwayError `listen_failed` when it cannot listen there
+ */
+export async function listenUdp(
+  options: UdpListenOptions,
+  onDatagram: OnDatagram,
+  logger: Logger,
+  counters: Counters,
+): Promise<UdpListener> {
+  const { host, port } = options;
+  let socket: SocketAsPromised | undefined;
+  try {
+    const { address, family } = await lookup(host);
+    const type = family === 6 ? 'udp6' : 'udp4';
+    socket = DgramAsPromised.createSocket({ type, ...(options.dgram && { dgram: options.dgram }) });
+    const bound = await socket.bind({ address, port });
+    const name = endpointName('udp', bound.address, bound.port);
+    return new UdpListener(socket, { host: bound.address, port: bound.port }, family === 6, {
+      ...options,
+      onDatagram,
+      counters,
+      warn: (problem) => logger.warn(`${name}: ${problem}`),
+    });
+  } catch (error) {
+    await socket?.close().catch(() => {}); // It is closed already when it could not be bound.
+    throw listenError('udp', host, port, error);
+  }
+}
+
+interface UdpListenerOptions extends UdpListenOptions {
+  readonly onDatagram: OnDatagram;
+  readonly counters: Counters;
+  warn(problem: string): void;
+}
+
+/** A bound socket and the links over it. Counts under `udp.`. */
+export class UdpListener implements UdpCarrier {
+  readonly address: UdpAddress;
+  readonly maxPacket: number;
+  readonly counters: Counters;
+
+  readonly #socket: SocketAsPromised;
+  readonly #ipv6: boolean;
+  readonly #options: UdpListenerOptions;
+  readonly #links = new Map<string, UdpLink>();
+  #full = false;
+  #backlog = 0;
+  #emptied: (() => void) | undefined;
+  #socketError: Error | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Use `listenUdp`. `socket` is bound. */
+  constructor(socket: SocketAsPromised, address: UdpAddress, ipv6: boolean, options: UdpListenerOptions) {
+    this.address = address;
+    this.maxPacket = options.maxPacket;
+    this.counters = options.counters;
+    this.#socket = socket;
+    this.#ipv6 = ipv6;
+    this.#options = options;
+    // The package's own `recv` loses what comes between two calls, so datagrams are taken from the socket itself.
+    socket.socket.on('message', (packet, from) => this.#receive(packet, from.address, from.port));
+    socket.socket.on('error', (error) => {
+      this.#socketError = error;
+      this.counters.add(`udp.socket_error.${codeOf(error) || 'unknown'}`);
+      options.warn(error.message);
+    });
+    try {
+      socket.socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+    } catch (error) {
+      options.warn(`the receive buffer stays as it is, bursts may be lost: ${reasonOf(error)}`);
+    }
+  }
+
+  /**
+   * The link to a peer: the one that stands, or a new one, for which `onLink` says who is to hear of it. Undefined,
+   * and counted, when there are too many.
+   */
+  linkTo(peer: UdpAddress, onLink: (link: UdpLink) => LinkEvents): UdpLink | undefined {
+    const key = keyOf(peer.host, peer.port);
+    const standing = this.#links.get(key);
+    if (standing !== undefined) return standing;
+    if (this.#links.size >= this.#options.maxLinks || this.#closing !== undefined) {
+      this.counters.add('udp.refused.too_many');
+      if (!this.#full)
+        this.#options.warn(`${peer.host} was turned away: ${this.#links.size} peers are known`);
+      this.#full = true; // Once is enough for the log; the counter has them all.
+      return undefined;
+    }
+    this.#full = false;
+    const link = new UdpLink(peer, this);
+    this.#links.set(key, link);
+    link.start(onLink(link));
+    return link;
+  }
+
+  /** Sends one datagram to a peer without a link, or drops and counts it. Never throws. */
+  sendTo(packet: Uint8Array, to: UdpAddress): void {
+    void this.transmit(packet, to);
+  }
+
+  /** Closes all links, then the socket. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeGently();
+    return this.#closing;
+  }
+
+  async transmit(packet: Uint8Array, to: UdpAddress): Promise<void> {
+    if (packet.length > this.maxPacket) {
+      this.counters.add('udp.drop.too_large');
+      return;
+    }
+    if (this.#backlog + packet.length > (this.#options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES)) {
+      this.counters.add('udp.drop.backlog');
+      return;
+    }
+    this.#backlog += packet.length;
+    try {
+      await this.#send(Buffer.from(packet), to);
+      this.counters.add('udp.tx.packets');
+    } catch (error) {
+      this.counters.add(`udp.drop.${codeOf(error) || 'unknown'}`);
+    }
+    this.#backlog -= packet.length;
+    if (this.#backlog === 0) this.#emptied?.();
+  }
+
+  detach(link: UdpLink): void {
+    this.#links.delete(keyOf(link.to.host, link.to.port));
+  }
+
+  async #send(bytes: Buffer, { host, port }: UdpAddress): Promise<void> {
+    const address = this.#ipv6 && !host.includes(':') ? `::ffff:${host}` : host;
+    try {
+      await this.#socket.send(bytes, port, address);
+    } catch (error) {
+      // The package rejects the next send with an earlier error of the socket, and does not send.
+      if (error !== this.#socketError) throw error;
+      this.#socketError = undefined;
+      await this.#socket.send(bytes, port, address);
+    }
+  }
+
+  #receive(packet: Buffer, address: string, port: number): void {
+    if (this.#closing !== undefined) return;
+    if (packet.length === 0 || packet.length > this.maxPacket) {
+      this.counters.add(packet.length === 0 ? 'udp.drop.empty' : 'udp.drop.oversize');
+      return;
+    }
+    this.counters.add('udp.rx.packets');
+    const host =
+      address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+    const link = this.#links.get(keyOf(host, port));
+    if (link === undefined) this.#options.onDatagram(packet, { host, port });
+    else link.receive(packet);
+  }
+
+  async #closeGently(): Promise<void> {
+    const links = [...this.#links.values()].map((link) => link.close());
+    if (this.#backlog > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, CLOSE_GRACE_MS);
+        this.#emptied = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    // What the system has not taken by now fails as the socket closes, which empties the links too.
+    await this.#socket.close();
+    await Promise.all(links);
+  }
+}
+
+function keyOf(host: string, port: number): string {
+  return `${host} ${port}`;
+}
