@@ -5,7 +5,7 @@ export type Cancel = () => void;
 export interface Clock {
   /** Milliseconds on a clock that never jumps. */
   now(): number;
-  /** Milliseconds since 1970-01-01 UTC. */
+  /** Whole milliseconds since 1970-01-01 UTC. */
   wallTime(): number;
   /** Runs `task` once, `ms` milliseconds from now. */
   schedule(ms: number, task: () => void): Cancel;

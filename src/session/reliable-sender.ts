@@ -66,6 +66,7 @@ export class ReliableSender<T extends Transmission> {
   resume(window: number, order: LinkOrder, now: number): void {
     this.#window = window;
     this.#order = order;
+    this.#roundTrip.onLine(order.ordered);
     this.#progressAt = now;
     for (const item of this.#inFlight) this.#lose(item);
   }
@@ -236,7 +237,8 @@ export class ReliableSender<T extends Transmission> {
     if (this.#order.reliable) return;
     for (const item of this.#inFlight) {
       if (item.acknowledged || item.lost) continue;
-      const overtaken = item.packet < this.#acknowledgedPacket && now - item.sentAt >= this.#patience(item);
+      // The same sum as in `deadline`, so that rounding cannot make the two disagree.
+      const overtaken = item.packet < this.#acknowledgedPacket && now >= item.sentAt + this.#patience(item);
       const discarded = receiverKeepsNothing && now - item.sentAt >= this.#roundTrip.shortest;
       if (overtaken || discarded) this.#lose(item);
     }

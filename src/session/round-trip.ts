@@ -1,4 +1,10 @@
-import { ACK_DELAY_MS, FIRST_RESEND_MS, MAX_RESEND_MS, MIN_RESEND_MS } from '../wire/limits.js';
+import {
+  ACK_DELAY_MS,
+  FIRST_RESEND_MS,
+  MAX_LINE_RESEND_MS,
+  MAX_RESEND_MS,
+  MIN_RESEND_MS,
+} from '../wire/limits.js';
 
 /** The resend timer of RFC 6298, with the receiver's acknowledgement delay on top (PROTOCOL.md §5.4). */
 export class RoundTrip {
@@ -9,6 +15,13 @@ export class RoundTrip {
   #variation = 0;
   #base = FIRST_RESEND_MS;
   #doublings = 0;
+  /** The longest wait, ms: short where there is no one else to be considerate of (§9). */
+  #longest = MAX_RESEND_MS;
+
+  /** A line of its own, unlike a network, has no congestion to back off from. */
+  onLine(ownLine: boolean): void {
+    this.#longest = ownLine ? MAX_LINE_RESEND_MS : MAX_RESEND_MS;
+  }
 
   /** Takes a measured round trip, ms. Never from a message that was resent (Karn). */
   sample(ms: number): void {
@@ -26,11 +39,11 @@ export class RoundTrip {
 
   /** How long to wait for an acknowledgement before resending, ms. */
   timeout(): number {
-    return Math.min(Math.max(this.#base, MIN_RESEND_MS) * 2 ** this.#doublings, MAX_RESEND_MS);
+    return Math.min(Math.max(this.#base, MIN_RESEND_MS) * 2 ** this.#doublings, this.#longest);
   }
 
   expired(): void {
-    if (this.timeout() < MAX_RESEND_MS) this.#doublings++;
+    if (this.timeout() < this.#longest) this.#doublings++;
   }
 
   progressed(): void {

@@ -22,7 +22,7 @@ export const MAX_WINDOW = 16_383;
 export const DEFAULT_WINDOW = { serial: 32, udp: 128, tcp: 2048 } as const;
 
 /** §3.2: the least that a peer may announce as its largest packet. */
-export const MIN_MAX_PACKET_BYTES = 16;
+export const MIN_MAX_PACKET_BYTES = 48;
 /** §9: what the gateway takes unless configured. */
 export const DEFAULT_MAX_PACKET_BYTES = { serial: 1024, udp: 1472, tcp: 1_048_576 } as const;
 /** §2.2: a datagram beyond this is at risk of being split on its way. */
@@ -34,6 +34,8 @@ export const ACK_DELAY_MS = 20;
 export const FIRST_RESEND_MS = 250;
 export const MIN_RESEND_MS = 30;
 export const MAX_RESEND_MS = 8000;
+/** §9: on a serial line. */
+export const MAX_LINE_RESEND_MS = 1000;
 /** §5.4: after so many the epoch is ended. */
 export const MAX_RESENDS = 10;
 

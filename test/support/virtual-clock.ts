@@ -6,11 +6,16 @@ interface Task {
   readonly run: () => void;
 }
 
+/** More than this without the time moving is something that wakes itself for ever. */
+const MAX_TASKS_A_MOMENT = 100_000;
+
 /** A clock that stands still until a test moves it. Tasks of one moment run in the order they were scheduled. */
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
   #tasks: Task[] = [];
+  /** Tasks run since the time last moved. */
+  #stalled = 0;
   readonly #epoch = 1_700_000_000_000;
 
   now(): number {
@@ -18,7 +23,7 @@ export class VirtualClock implements Clock {
   }
 
   wallTime(): number {
-    return this.#epoch + this.#now;
+    return this.#epoch + Math.floor(this.#now);
   }
 
   schedule(ms: number, run: () => void): Cancel {
@@ -42,6 +47,9 @@ export class VirtualClock implements Clock {
     const end = this.#now + ms;
     for (let task = this.#tasks[0]; task && task.at <= end; task = this.#tasks[0]) {
       this.#tasks.shift();
+      this.#stalled = task.at > this.#now ? 0 : this.#stalled + 1;
+      if (this.#stalled > MAX_TASKS_A_MOMENT)
+        throw new Error(`time stands still at ${this.#now} ms: a livelock`);
       this.#now = Math.max(this.#now, task.at);
       task.run();
     }

@@ -1,0 +1,276 @@
+import { pino } from 'pino';
+import { Counters } from '../../src/counters.js';
+import { Hub } from '../../src/gateway/hub.js';
+import type { Session } from '../../src/gateway/session.js';
+import type { Link, LinkEvents } from '../../src/links/link.js';
+import { Router } from '../../src/router/router.js';
+import { Driver } from '../../src/session/driver.js';
+import type { SideLimits } from '../../src/session/engine.js';
+import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
+import { PeerSession } from '../../src/session/peer-session.js';
+import type { Emit, Qos, Refuse } from '../../src/wire/messages.js';
+import type { Reason } from '../../src/wire/reasons.js';
+import { datagramWire, type Faults, serialWire, type Wire } from './faulty-wire.js';
+import { Random } from './random.js';
+import { VirtualClock } from './virtual-clock.js';
+
+/** What a simulated device looks like to the link: it takes packets and gives packets, driven by the clock. */
+export interface Device {
+  linkUp(kind: 'serial' | 'udp', send: (packet: Uint8Array) => void): void;
+  linkDown(): void;
+  receive(packet: Uint8Array): void;
+}
+
+export interface SimulatedLink {
+  readonly link: Link;
+  /** Cuts it: both sides hear of it, what is under way is lost. */
+  cut(): void;
+}
+
+/** A whole system in virtual time: the gateway's hub and router, and devices on links that lie. */
+export class Simulation {
+  readonly clock = new VirtualClock();
+  readonly counters = new Counters();
+  readonly random: Random;
+  readonly logger = pino({ level: 'silent' });
+  router!: Router;
+  hub!: Hub;
+  readonly presence: string[] = [];
+  packets = 0;
+  #links = 0;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+    this.startGateway();
+  }
+
+  /** Starts a gateway that remembers nothing; with links still attached to the old one, cut those first. */
+  startGateway(): void {
+    const limits = {
+      queue: { messages: 1000, bytes: 1_000_000 },
+      backlog: 1_000_000,
+      sessions: 100,
+      expiryMs: 3_600_000,
+      packet: { serial: 1024, udp: 1472, tcp: 1_048_576 },
+      window: { serial: 32, udp: 128, tcp: 2048 },
+      ids: 100,
+    };
+    this.router = new Router(
+      {
+        maxChannels: 1000,
+        maxSubscriptions: 1000,
+        maxSubscriptionsPerSubscriber: 100,
+        maxLastValues: 100,
+        maxLastValueBytes: 100_000,
+      },
+      this.counters,
+    );
+    this.hub = new Hub({
+      router: this.router,
+      clock: this.clock,
+      counters: this.counters,
+      logger: this.logger,
+      limits,
+      random32: () => this.random.u32(),
+      events: {
+        presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
+        text: () => undefined,
+      },
+    });
+  }
+
+  connect(kind: 'serial' | 'udp', device: Device, faults: Faults): SimulatedLink {
+    const { clock, random, hub } = this;
+    let up = true;
+    let events: LinkEvents;
+    const wire = (arrive: (packet: Uint8Array) => void): Wire => {
+      const guarded = (packet: Uint8Array) => {
+        if (up) arrive(packet);
+      };
+      return kind === 'udp'
+        ? datagramWire(clock, random, faults, guarded)
+        : serialWire(clock, random, faults, 1024, guarded);
+    };
+    const toDevice = wire((packet) => device.receive(packet));
+    const toGateway = wire((packet) => events.packet(packet));
+    const link: Link = {
+      kind,
+      name: `${kind}:${++this.#links}`,
+      reliable: false,
+      ordered: kind === 'serial',
+      maxPacket: kind === 'serial' ? 1024 : 1472,
+      wireSize: (packet) => packet.length + (kind === 'serial' ? 4 : 0),
+      send: (packet) => {
+        this.packets++;
+        if (up) toDevice.send(packet);
+      },
+      backlog: () => 0,
+      close: async () => undefined,
+    };
+    events = hub.attach(link);
+    device.linkUp(kind, (packet) => {
+      this.packets++;
+      if (up) toGateway.send(packet);
+    });
+    return {
+      link,
+      cut: () => {
+        if (!up) return;
+        up = false;
+        device.linkDown();
+        events.closed('cut');
+      },
+    };
+  }
+}
+
+export interface Received {
+  readonly channel: string;
+  readonly text: string;
+  readonly qos: Qos;
+  readonly retained: boolean;
+}
+
+const LIMITS: SideLimits = { maxPacket: 512, window: 32, inFlight: 32, buffer: 0, ids: 100 };
+
+/** A device whose firmware is the TypeScript session engine. */
+export class EngineDevice implements Device {
+  readonly received: Received[] = [];
+  readonly outcomes: string[] = [];
+  readonly refusals: Refuse[] = [];
+  readonly subscriptions: { pattern: string; qos: Qos; noLocal?: boolean; id?: number }[] = [];
+  readonly session: PeerSession<Channel>;
+  lost = 0;
+  readies = 0;
+  readonly #simulation: Simulation;
+  readonly #channels = new Map<string, Channel>();
+  #driver: Driver | undefined;
+
+  constructor(
+    simulation: Simulation,
+    identity: string,
+    options: {
+      limits?: Partial<SideLimits>;
+      keepAlive?: number;
+      clean?: boolean;
+      nonce?: number;
+      expiry?: number;
+    } = {},
+  ) {
+    this.#simulation = simulation;
+    this.session = new PeerSession<Channel>(
+      {
+        identity,
+        nonce: options.nonce ?? simulation.random.u32(),
+        clean: options.clean ?? false,
+        program: false,
+        keepAlive: options.keepAlive ?? 10,
+        expiry: options.expiry ?? 3600,
+        limits: { ...LIMITS, ...options.limits },
+      },
+      {
+        hold: (name) => this.#channel(name),
+        release: () => undefined,
+        emit: (target, payload, message) => this.#take(target, payload, message),
+        fresh: () => {
+          for (const subscription of this.subscriptions) this.#subscribe(subscription);
+        },
+        ready: () => {
+          this.readies++;
+        },
+        lost: () => {
+          this.lost++;
+        },
+        refused: (message) => {
+          this.refusals.push(message);
+        },
+      },
+      simulation.counters,
+      { messages: 1000, bytes: 1_000_000 },
+      () => simulation.random.next(),
+    );
+  }
+
+  linkUp(kind: 'serial' | 'udp', send: (packet: Uint8Array) => void): void {
+    const { clock } = this.#simulation;
+    this.#driver?.stop();
+    this.#driver = new Driver(this.session, clock, send);
+    this.session.linkUp(
+      { reliable: false, ordered: kind === 'serial', maxPacket: 512, wireSize: (packet) => packet.length },
+      clock.now(),
+    );
+    this.#driver.wake();
+  }
+
+  linkDown(): void {
+    this.#driver?.stop();
+    this.session.linkDown();
+  }
+
+  receive(packet: Uint8Array): void {
+    this.session.receive(packet, this.#simulation.clock.now());
+    this.#driver?.wake();
+  }
+
+  subscribe(pattern: string, qos: Qos, more: { noLocal?: boolean; id?: number } = {}): void {
+    const subscription = { pattern, qos, ...more };
+    this.subscriptions.push(subscription);
+    if (this.session.state === 'ready') this.#subscribe(subscription);
+    this.#driver?.wake();
+  }
+
+  emit(name: string, text: string, qos: Qos, retain = false): void {
+    const emit: OutgoingEmit<Channel> = {
+      type: 'emit',
+      channel: this.#channel(name),
+      payload: Buffer.from(text),
+      qos,
+      retain,
+    };
+    if (qos === 0) {
+      this.session.engine.emitUnreliable(emit, 1_000_000);
+    } else {
+      this.session.engine.emitReliable(emit, (refusal?: Reason) =>
+        this.outcomes.push(`${text} ${refusal ?? 'ok'}`),
+      );
+    }
+    this.#driver?.wake();
+  }
+
+  #subscribe({
+    pattern,
+    qos,
+    noLocal,
+    id,
+  }: {
+    pattern: string;
+    qos: Qos;
+    noLocal?: boolean;
+    id?: number;
+  }): void {
+    this.session.engine.control({
+      type: 'subscribe',
+      pattern,
+      qos,
+      noLocal: noLocal ?? false,
+      noLastValue: false,
+      id: id ?? 0,
+    });
+  }
+
+  #channel(name: string): Channel {
+    const channel = this.#channels.get(name) ?? { name };
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  #take(target: Channel | string, payload: Uint8Array, message: Emit): undefined {
+    const channel = typeof target === 'string' ? target : target.name;
+    this.received.push({
+      channel,
+      text: Buffer.from(payload).toString(),
+      qos: message.qos,
+      retained: message.retain,
+    });
+  }
+}
