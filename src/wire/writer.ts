@@ -15,6 +15,11 @@ export class Writer {
     this.bytes = Buffer.allocUnsafe(size);
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#at;
+  }
+
   u8(value: number, field: string): void {
     this.bytes[this.#at++] = checked(value, 0, 0xff, field);
   }

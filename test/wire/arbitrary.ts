@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { hasWildcard } from '../../src/wire/channels.js';
-import { MAX_VARINT, MAX_WINDOW } from '../../src/wire/limits.js';
+import { MAX_VARINT, MAX_WINDOW, MIN_MAX_PACKET_BYTES } from '../../src/wire/limits.js';
 import type { Emit, Message, Qos } from '../../src/wire/messages.js';
 import { reasonOfCode } from '../../src/wire/reasons.js';
 
@@ -11,7 +11,7 @@ const u48 = fc.nat(0xffff_ffff_ffff);
 const token = fc.integer({ min: 1, max: 0xffff_ffff });
 /** All four lengths of a varint come up. */
 const varint = fc.oneof(fc.nat(200), fc.nat(0x4100), fc.nat(0x20_1000), fc.nat(MAX_VARINT));
-const maxPacket = varint.map((value) => Math.max(16, value));
+const maxPacket = varint.map((value) => Math.max(MIN_MAX_PACKET_BYTES, value));
 const window = varint.map((value) => Math.min(MAX_WINDOW, value));
 const qos = fc.constantFrom<Qos>(0, 1, 2);
 const reason = u8.map(reasonOfCode);
