@@ -13,11 +13,19 @@ export interface Clock {
   defer(task: () => void): void;
 }
 
+/** The longest that `setTimeout` waits; it runs what is meant for later at once. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   schedule(ms, task) {
-    const timer = setTimeout(task, ms);
+    let timer: NodeJS.Timeout;
+    const wait = (left: number) => {
+      const step = Math.min(left, LONGEST_TIMEOUT_MS);
+      timer = setTimeout(() => (left > step ? wait(left - step) : task()), step);
+    };
+    wait(ms);
     return () => clearTimeout(timer);
   },
   defer: (task) => queueMicrotask(task),

@@ -3,7 +3,7 @@ import type { Link, LinkEvents } from '../links/link.js';
 import { decodePacket, MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
-import { MAX_REFUSALS_PER_SECOND } from '../wire/limits.js';
+import { MAX_REFUSALS_PER_SECOND, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Begin, Hello, Message, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Offer } from './handshake.js';
@@ -23,7 +23,6 @@ export class Connection implements LinkEvents {
   readonly link: Link;
   offer: Offer | undefined;
   session: Session | undefined;
-  /** Whether the peer has sent a valid packet: before that a serial line is not written to (§2.1). */
   readonly #keeper: ConnectionKeeper;
   readonly #counters: Counters;
   #refusals = 0;
@@ -42,7 +41,7 @@ export class Connection implements LinkEvents {
     } catch (error) {
       if (!(error instanceof MalformedPacket)) throw error;
       this.#counters.add(`session.drop.${error.reason}`);
-      this.refuse(error.reason, packet[0] ?? 0);
+      this.refuse(error.reason, error.head, error.reason === 'version' ? SPOKEN_VERSIONS : undefined);
       return;
     }
     const first = messages[0] as Message;

@@ -1,6 +1,6 @@
 import type { Epoch, SideLimits } from '../session/engine.js';
 import { identityProblem } from '../wire/channels.js';
-import { MIN_MAX_PACKET_BYTES, PROTOCOL_VERSION } from '../wire/limits.js';
+import { PROTOCOL_VERSION, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { farFrom, type Numbering } from './numbering.js';
@@ -19,12 +19,10 @@ export interface Offer {
 /** Why a HELLO cannot be answered with an offer, whoever else is there (§4.1, §4.6). */
 export function helloProblem(hello: Hello): { reason: Reason; detail: Uint8Array } | undefined {
   if (hello.version < PROTOCOL_VERSION) {
-    return { reason: 'version', detail: Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION) };
+    return { reason: 'version', detail: SPOKEN_VERSIONS };
   }
-  const nothing = new Uint8Array();
-  if (identityProblem(hello.identity) !== undefined) return { reason: 'identity_invalid', detail: nothing };
-  if (hello.maxPacket < MIN_MAX_PACKET_BYTES) return { reason: 'unsupported', detail: nothing };
-  return undefined;
+  if (identityProblem(hello.identity) === undefined) return undefined;
+  return { reason: 'identity_invalid', detail: new Uint8Array() };
 }
 
 /** What goes on and what begins anew: the table of §4.3. */

@@ -74,16 +74,17 @@ export class Hub {
   attach(link: Link): LinkEvents {
     const connection = new Connection(link, this.#keeper, this.#context.counters);
     this.#connections.set(link, connection);
+    this.#closeIfUnusedLater(connection);
     return connection;
   }
 
-  /** Whether something stands, or is about to, on the link. */
-  inUse(link: Link): boolean {
-    const connection = this.#connections.get(link);
-    return (
-      connection !== undefined &&
-      (connection.session !== undefined || connection.offer !== undefined || this.#probes.has(connection))
-    );
+  /** A connection that opens no session is not kept; a serial port is there whether it is used or not. */
+  #closeIfUnusedLater(connection: Connection): void {
+    if (connection.link.kind === 'serial') return;
+    this.#context.clock.schedule(OFFER_MS, () => {
+      const unused = connection.session === undefined && connection.offer === undefined;
+      if (unused && this.#connections.get(connection.link) === connection) void connection.link.close();
+    });
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -149,6 +150,7 @@ export class Hub {
     const forget = clock.schedule(OFFER_MS, () => {
       this.#offers.delete(connection);
       if (connection.offer === offer) connection.offer = undefined;
+      this.#closeIfUnusedLater(connection);
     });
     this.#offers.set(connection, forget);
     connection.welcome(offer.welcome);
@@ -229,7 +231,7 @@ export class Hub {
     session.detach(old === to ? undefined : 'taken_over');
     if (!old || old === to) return;
     old.session = undefined;
-    if (link.kind === 'tcp') void link.close();
+    this.#hangUp(link);
   }
 
   // ------------------------------------------------------------------------------------------------ the ends
@@ -240,9 +242,7 @@ export class Hub {
   }
 
   #lets(session: Session, reason: Reason, why: string): void {
-    const link = session.link;
     this.#release(session, why, reason);
-    if (link?.kind === 'tcp') void link.close();
   }
 
   #closed(connection: Connection, reason: string): void {
@@ -261,6 +261,7 @@ export class Hub {
     if (!link) return;
     const connection = this.#connections.get(link);
     if (connection) connection.session = undefined;
+    this.#hangUp(link);
     this.#context.logger.info(
       { identity: session.identity, link: link.name },
       `${session.identity} is offline: ${why}`,
@@ -275,6 +276,11 @@ export class Hub {
       this.#end(session, 'timeout');
     });
     this.#expiries.set(session, expire);
+  }
+
+  /** Closes what was there for one session only. */
+  #hangUp(link: Link): void {
+    if (link.kind !== 'serial') void link.close();
   }
 
   #end(session: Session, reason: Reason): void {

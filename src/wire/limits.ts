@@ -2,6 +2,8 @@
 
 /** §4.6 */
 export const PROTOCOL_VERSION = 1;
+/** §4.6: the lowest and the highest version spoken, as a REFUSE says it. */
+export const SPOKEN_VERSIONS: Uint8Array = Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION);
 
 /** §4.1 */
 export const MAX_IDENTITY_BYTES = 64;

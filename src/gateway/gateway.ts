@@ -1,0 +1,249 @@
+import { randomInt } from 'node:crypto';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from '../clock.js';
+import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
+import { Counters } from '../counters.js';
+import type { Link, LinkEvents } from '../links/link.js';
+import { PortClaims } from '../links/serial/claims.js';
+import type { ListPorts } from '../links/serial/list-ports.js';
+import type { OpenPort } from '../links/serial/port.js';
+import { PortSupervisor } from '../links/serial/port-supervisor.js';
+import type { SerialLink } from '../links/serial/serial-link.js';
+import { listenTcp, type TcpListener } from '../links/tcp/tcp-listener.js';
+import type { UdpAddress } from '../links/udp/udp-link.js';
+import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
+import { Router } from '../router/router.js';
+import { controlTypeOf, qosOf } from '../wire/head.js';
+import type { Qos } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import { Hub } from './hub.js';
+import { LineWriter } from './line-writer.js';
+import { OneShots } from './one-shots.js';
+import type { Session } from './session.js';
+import { Statistics, type StatisticsSnapshot } from './statistics.js';
+
+/** What a gateway needs from outside; all but the config has a default that is the real thing. */
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly openPort?: OpenPort;
+  readonly listPorts?: ListPorts;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How long `stop` waits for links to take what they were sent, ms. */
+const STOP_GRACE_MS = 1500;
+
+/** The gateway: listeners and ports below, sessions and the router above. Start it with `Gateway.start`. */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #clock: Clock;
+  readonly #counters = new Counters();
+  readonly #router: Router;
+  readonly #hub: Hub;
+  readonly #statistics: Statistics;
+  readonly #tcp: TcpListener[] = [];
+  readonly #udp: UdpListener[] = [];
+  readonly #ports: PortSupervisor[] = [];
+  readonly #portOfLink = new Map<Link, SerialConfig>();
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Starts a gateway: opens its listeners, and its ports as they appear.
+   * @throws SlipwayError `listen_failed` when an address cannot be listened on; nothing is left open then.
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    try {
+      await gateway.#start();
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
+    return gateway;
+  }
+
+  private constructor(options: GatewayOptions) {
+    const { config, logger, clock = systemClock } = options;
+    const { limits, sessions } = config;
+    this.#options = options;
+    this.#clock = clock;
+    this.#router = new Router(
+      {
+        maxChannels: limits.channels,
+        maxSubscriptions: limits.subscriptions * limits.sessions,
+        maxSubscriptionsPerSubscriber: limits.subscriptions,
+        maxLastValues: limits.last_values,
+        maxLastValueBytes: limits.last_value_bytes,
+      },
+      this.#counters,
+    );
+    this.#hub = new Hub({
+      router: this.#router,
+      clock,
+      counters: this.#counters,
+      logger,
+      limits: { ...limits, expiryMs: sessions.expiry },
+      events: {
+        presence: (session, state) => this.#presence(session, state),
+        text: (link, session, line) => this.#text(link, session, line),
+      },
+      random32: () => randomInt(2 ** 32),
+    });
+    this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
+  }
+
+  /** Where it listens, with the ports that the system picked. */
+  get addresses(): { tcp: Address[]; udp: Address[] } {
+    return { tcp: this.#tcp.map(({ address }) => address), udp: this.#udp.map(({ address }) => address) };
+  }
+
+  /** Emits on behalf of the gateway itself. Returns why not, if it was refused (PROTOCOL.md §7). */
+  emit(
+    channel: string,
+    payload: string | Uint8Array,
+    options: { qos?: Qos; retain?: boolean } = {},
+  ): Reason | undefined {
+    const { qos = 0, retain = false } = options;
+    return this.#router.emit(channel, Buffer.from(payload), { qos, retain });
+  }
+
+  /** Sessions, sizes and every counter, as on `$slipway/stats`. */
+  statistics(): StatisticsSnapshot {
+    return this.#statistics.snapshot();
+  }
+
+  /** Says goodbye to every peer, sends what waits, and closes everything within 2 s. May be called again. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    const { config, logger } = this.#options;
+    for (const entry of config.listen.tcp) await this.#listenTcp(entry);
+    for (const entry of config.listen.udp) await this.#listenUdp(entry);
+    const claims = new PortClaims();
+    for (const entry of config.serial) this.#watchPort(entry, claims);
+    this.#statistics.start(config.stats.interval);
+    if (config.serial.length === 0) logger.debug('no serial ports are configured');
+  }
+
+  async #stop(): Promise<void> {
+    this.#statistics.stop();
+    this.#hub.stop();
+    const closing = [...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close());
+    let giveUp: (() => void) | undefined;
+    const grace = new Promise<void>((resolve) => {
+      giveUp = this.#clock.schedule(STOP_GRACE_MS, resolve);
+    });
+    await Promise.race([Promise.allSettled(closing), grace]);
+    giveUp?.();
+  }
+
+  async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
+    const { logger, config } = this.#options;
+    const { packet, queue, backlog } = config.limits;
+    // Room for all that the limits above the link let through: reaching it is a fault, not a slow peer.
+    const maxBacklog = backlog + 2 * (queue.bytes + packet.tcp);
+    const options = { host, port, maxConnections: max_connections, maxPacket: packet.tcp, maxBacklog };
+    const listener = await listenTcp(options, (link) => this.#hub.attach(link), logger, this.#counters);
+    this.#tcp.push(listener);
+    logger.info(
+      { tcp: listener.address },
+      `listening on TCP ${listener.address.host} port ${listener.address.port}`,
+    );
+  }
+
+  async #listenUdp({ host, port, one_shot }: UdpConfig): Promise<void> {
+    const { logger, config } = this.#options;
+    const oneShots = new OneShots(one_shot || undefined, this.#router, this.#counters);
+    const options = { host, port, maxPacket: config.limits.packet.udp, maxLinks: config.limits.sessions };
+    const listener = await listenUdp(
+      options,
+      (packet, from) => this.#datagram(listener, oneShots, packet, from),
+      logger,
+      this.#counters,
+    );
+    this.#udp.push(listener);
+    logger.info(
+      { udp: listener.address },
+      `listening on UDP ${listener.address.host} port ${listener.address.port}`,
+    );
+  }
+
+  /** A datagram from an address that has no link: only a HELLO gives it one. */
+  #datagram(listener: UdpListener, oneShots: OneShots, packet: Uint8Array, from: UdpAddress): void {
+    const head = packet[0] as number;
+    if (qosOf(head) === 3 && controlTypeOf(head) === 'hello') {
+      listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
+      return;
+    }
+    const answer = oneShots.take(packet, from);
+    // Never more bytes than came, so that a forged address gains nothing by it.
+    if (answer && answer.length <= packet.length) listener.sendTo(answer, from);
+  }
+
+  #watchPort(config: SerialConfig, claims: PortClaims): void {
+    const { logger, openPort, listPorts } = this.#options;
+    const { limits } = this.#options.config;
+    const supervisor = new PortSupervisor({
+      config,
+      onLink: (link) => this.#portOpened(config, link),
+      log: logger,
+      counters: this.#counters,
+      clock: this.#clock,
+      claims,
+      maxPacket: limits.packet.serial,
+      maxBacklog: limits.backlog,
+      ...(openPort && { openPort }),
+      ...(listPorts && { listPorts }),
+    });
+    this.#ports.push(supervisor);
+    supervisor.start();
+  }
+
+  #portOpened(config: SerialConfig, link: SerialLink): LinkEvents {
+    const events = this.#hub.attach(link);
+    this.#portOfLink.set(link, config);
+    const writer = new LineWriter(link, this.#options.config.limits.backlog);
+    const { listen } = config.lines;
+    if (listen !== undefined) {
+      this.#router.subscribe(writer, listen, { qos: 1, noLocal: false, noLastValue: false });
+    }
+    return {
+      packet: (packet) => events.packet(packet),
+      text: (line) => events.text?.(line),
+      drained: () => events.drained?.(),
+      closed: (reason) => {
+        this.#router.remove(writer);
+        this.#portOfLink.delete(link);
+        events.closed(reason);
+      },
+    };
+  }
+
+  #presence(session: Session, state: 'online' | 'offline'): void {
+    if (session.program) return;
+    const refusal = this.emit(`$slipway/devices/${session.identity}/state`, state, { qos: 1, retain: true });
+    if (refusal)
+      this.#options.logger.warn(
+        { refusal },
+        `the state of ${session.identity} could not be kept: ${refusal}`,
+      );
+  }
+
+  #text(link: Link, session: Session | undefined, line: string): void {
+    const port = this.#portOfLink.get(link);
+    const name = port?.name ?? link.name;
+    const channel = session ? `$slipway/devices/${session.identity}/log` : `$slipway/ports/${name}/log`;
+    this.emit(channel, line);
+    this.#options.logger.debug({ link: link.name, line }, `${name} says: ${line}`);
+    if (port?.lines.emit !== undefined) this.emit(port.lines.emit, line, { qos: 1 });
+  }
+}
