@@ -248,6 +248,9 @@ void slipway_link(slipway_t *slipway, bool up);
 /* Whether a session stands. */
 bool slipway_connected(const slipway_t *slipway);
 
+/* How many messages, the library's own included, the gateway has not acknowledged yet. 0: a good moment to leave. */
+uint8_t slipway_pending(const slipway_t *slipway);
+
 /* Puts a channel or pattern into the first free entry of the table, at any time. `name` is not copied. `flags`: those of
  * slipway_channel_t. Returns its id, or 0 if the table is full. */
 uint8_t slipway_channel(slipway_t *slipway, const char *name, slipway_handler_t handler, uint8_t flags);

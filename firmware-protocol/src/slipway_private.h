@@ -6,6 +6,11 @@
 
 #ifdef __AVR__
 #include <avr/pgmspace.h>
+#define SLIPWAY_FLASH PROGMEM
+#define SLIPWAY_FLASH_BYTE(at) pgm_read_byte(at)
+#else
+#define SLIPWAY_FLASH
+#define SLIPWAY_FLASH_BYTE(at) (*(at))
 #endif
 
 /* Heads (§3). Emits are 0x80 plus their flags. */
@@ -37,6 +42,8 @@ enum {
   HEAD_SLEEP,
   HEAD_EXTENDED
 };
+
+#define IS_CONTROL(head) (((head) & HEAD_CONTROL) == HEAD_CONTROL)
 
 /* Reasons (§7) that the library itself gives or acts on. */
 enum { REASON_NORMAL = 0, REASON_NO_SESSION = 3, REASON_TOO_LARGE = 8, REASON_MALFORMED = 14, REASON_TIMEOUT = 16 };

@@ -3,52 +3,87 @@
 
 #include <string.h>
 
-/* The rest of a message. Reading past its end reads zeros and marks it bad: nothing is ever read outside a packet. */
-typedef struct reader {
-  const uint8_t *at;
-  const uint8_t *end;
-  bool bad;
-} reader_t;
+/* --- Checking: whether a message is well-formed, before any of the packet is acted on (§2) --- */
 
-static slipway_size_t left(const reader_t *r) { return (slipway_size_t)(r->end - r->at); }
-
-static const uint8_t *take(reader_t *r, uint16_t count) {
-  const uint8_t *taken = r->at;
-  if (count > left(r)) {
-    r->bad = true;
-    return NULL;
-  }
-  r->at += count;
-  return taken;
-}
-
-static uint8_t get(reader_t *r) {
-  const uint8_t *taken = take(r, 1);
-  return taken ? *taken : 0;
-}
-
-static uint16_t get16(reader_t *r) {
-  uint8_t high = get(r);
-  return (uint16_t)(high << 8 | get(r));
-}
-
-/* §1. What does not fit 16 bits comes out as 65535: no size or id that matters here is larger. */
-static uint16_t get_varint(reader_t *r) {
-  const uint8_t *first = r->at;
-  const uint8_t *last;
-  uint16_t value = 0;
-  uint8_t byte;
+/* The bytes that the varint at `p` takes of `left`; 0 if it is malformed (§1). */
+static uint8_t varint_size(const uint8_t *p, slipway_size_t left) {
+  uint8_t size = 0;
   do {
-    byte = get(r);
-  } while (byte & 0x80u);
-  last = r->at;
-  if (last - first > 4 || (byte == 0 && last - first > 1)) r->bad = true;
-  while (last != first) {
-    value = value > 0x1FF ? 0xFFFF : (uint16_t)((uint16_t)(value << 7) | (*--last & 0x7Fu));
-    if (value == 0xFFFF) break;
-  }
-  return value;
+    if (size == left || size == 4) return 0;
+  } while (p[size++] & 0x80u);
+  return size > 1 && p[size - 1] == 0 ? 0 : size;
 }
+
+/* Its value. A malformed one, or one of more than two bytes, is the greatest size: more than anything here can hold. */
+static slipway_size_t varint_value(const uint8_t *p, uint8_t size) {
+  if (size == 1) return *p;
+  if (size != 2) return (slipway_size_t)-1;
+  return slipway_clamp((uint16_t)((*p & 0x7Fu) | (unsigned)p[1] << 7));
+}
+
+/* What a control message of the gateway's has after its head: so many bytes, or at least so many with OR_MORE.
+ * 0: it does not come from a gateway (§3.2). */
+enum { OR_MORE = 0x80, WELCOME_FIXED = 18, TIME_BYTES = 6 };
+static const uint8_t body_sizes[16] SLIPWAY_FLASH = {
+    0, (WELCOME_FIXED + 3 + TIME_BYTES) | OR_MORE, 0, 2 | OR_MORE, 1, 1, 1, 1 + TIME_BYTES,
+    2 | OR_MORE, 4 | OR_MORE, 0, 0, 5, 0, 0, 1 | OR_MORE};
+
+static bool welcome_fits(const uint8_t *p, slipway_size_t left) {
+  uint8_t varints = 3;
+  if (p[1] > 7 || !(p[6] | p[7] | p[8] | p[9])) return false;
+  p += WELCOME_FIXED;
+  left = (slipway_size_t)(left - WELCOME_FIXED);
+  do {
+    uint8_t size = varint_size(p, left);
+    if (!size) return false;
+    p += size;
+    left = (slipway_size_t)(left - size);
+  } while (--varints);
+  if (left < TIME_BYTES) return false;
+  p += TIME_BYTES;
+  left = (slipway_size_t)(left - TIME_BYTES);
+  while (left) {
+    /* Options: type, length, value. */
+    if (left < 2 || p[1] > left - 2) return false;
+    left = (slipway_size_t)(left - 2 - p[1]);
+    p += 2 + p[1];
+  }
+  return true;
+}
+
+static bool control_fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
+  uint8_t wanted = SLIPWAY_FLASH_BYTE(&body_sizes[head & 0x0F]);
+  uint8_t least = wanted & (uint8_t)~OR_MORE;
+  if (!wanted || left < least || (left > least && !(wanted & OR_MORE))) return false;
+  if (head == HEAD_WELCOME) return welcome_fits(p, left);
+#if SLIPWAY_WITH_RELIABLE
+  if (head == HEAD_DECLARE) {
+    uint8_t size = varint_size(p + 2, (slipway_size_t)(left - 2));
+    return size && p[2] && left > 2u + size && left <= 2u + size + 255u;
+  }
+#endif
+  return head != HEAD_ACK || left <= 34;
+}
+
+static bool emit_fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
+  if (head & HEAD_FRAGMENT) return false;
+  if (head & HEAD_QOS) {
+    if (left < 2) return false;
+    p += 2;
+    left = (slipway_size_t)(left - 2);
+  }
+  if (!(head & HEAD_NAME)) return varint_size(p, left) != 0;
+  return !(head & HEAD_GATEWAY_ID) && left && p[0] && p[0] < left;
+}
+
+static bool fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
+  if (!(head & 0x80u)) return false;
+  return IS_CONTROL(head) ? control_fits(head, p, left) : emit_fits(head, p, left);
+}
+
+/* --- Acting --- */
+
+static uint16_t read16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 
 #if SLIPWAY_WITH_RELIABLE
 /* Whether a reliable message is the one that is next (§5.2). If not, the gateway is told at once what is. */
@@ -79,217 +114,188 @@ static void taken(slipway_t *s) {
 }
 #endif
 
-static bool hand_over(slipway_t *s, const slipway_channel_t *channel, const slipway_message_t *message) {
-  if (!channel->name || !channel->handler) return false;
-  channel->handler(s, message);
-  return true;
-}
-
 /* To the entry whose id it carries, else to the first entry whose name or pattern it fits, else to `on_other`. */
 static void dispatch(slipway_t *s, slipway_message_t *message) {
+  const slipway_channel_t *channel = s->channels;
   const char *name = message->name;
   uint8_t length = message->name_length;
   uint8_t in_ram = SLIPWAY_NAME_IN_RAM;
-  uint8_t i;
-  if (message->id && message->id <= s->channel_count) {
-    const slipway_channel_t *channel = &s->channels[message->id - 1];
-    if (hand_over(s, channel, message)) return;
-    name = channel->name;
-    in_ram = channel->flags & SLIPWAY_NAME_IN_RAM;
+  slipway_handler_t handler = s->on_other;
+  uint8_t left = s->channel_count;
+  if (message->id && message->id <= left) {
+    const slipway_channel_t *own = &channel[message->id - 1];
+    if (own->name && own->handler) {
+      own->handler(s, message);
+      return;
+    }
+    name = own->name;
+    in_ram = own->flags & SLIPWAY_NAME_IN_RAM;
     if (name) length = slipway_name_length(name, in_ram);
   }
-  for (i = 0; name && i < s->channel_count; i++) {
-    const slipway_channel_t *channel = &s->channels[i];
-    if (channel->name && slipway_matches(channel, name, length, in_ram) && hand_over(s, channel, message)) return;
+  for (; name && left; left--, channel++) {
+    if (channel->name && channel->handler && slipway_matches(channel, name, length, in_ram)) {
+      handler = channel->handler;
+      break;
+    }
   }
-  if (s->on_other) {
-    s->on_other(s, message);
+  if (handler) {
+    handler(s, message);
   } else {
     COUNT(s, unclaimed);
   }
 }
 
 /* §3.1 */
-static bool emit(slipway_t *s, uint8_t head, reader_t *r, bool act) {
+static void emit(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left) {
   slipway_message_t message;
-  uint16_t seq = 0;
-  uint16_t id = 0;
-  message.name = NULL;
-  message.name_length = 0;
-  message.flags = head & (HEAD_QOS | HEAD_RETAIN);
-  if (head & HEAD_QOS) seq = get16(r);
-  if (head & HEAD_NAME) {
-    message.name_length = get(r);
-    message.name = (const char *)take(r, message.name_length);
-    if (!message.name_length || head & HEAD_GATEWAY_ID) r->bad = true;
-  } else {
-    id = get_varint(r);
-  }
-  if (r->bad || !act) return !r->bad;
-  message.payload = r->at;
-  message.length = left(r);
-  message.id = (uint8_t)id;
-  /* Ids of the gateway's are not in use here: HELLO's `ids` is 0. Its id 0 is the broadcast all the same. */
-  if (s->state < BEGINNING || head & HEAD_FRAGMENT || id > (head & HEAD_GATEWAY_ID ? 0 : 127)) {
-    COUNT(s, unexpected);
-    return true;
-  }
+  uint8_t before;
 #if SLIPWAY_WITH_RELIABLE
-  if (head & HEAD_QOS) {
-    if (!is_next(s, seq)) return true;
-    dispatch(s, &message);
-    taken(s);
-    return true;
+  bool reliable = (head & HEAD_QOS) != 0;
+  if (reliable) {
+    if (!is_next(s, read16(p))) return;
+    p += 2;
+    left = (slipway_size_t)(left - 2);
   }
 #else
-  (void)seq;
+  /* HELLO's `window` was 0. */
+  if (head & HEAD_QOS) {
+    COUNT(s, unexpected);
+    return;
+  }
 #endif
+  message.flags = head & (HEAD_QOS | HEAD_RETAIN);
+  message.name = NULL;
+  message.id = 0;
+  before = *p;
+  if (head & HEAD_NAME) {
+    message.name = (const char *)p + 1;
+    message.name_length = before++;
+  } else {
+    /* An id of the gateway's, which HELLO's `ids` forbids, or beyond any table, fits no entry. */
+    message.id = before < 128 && !(head & HEAD_GATEWAY_ID && before) ? before : 255;
+    before = varint_size(p, left);
+  }
+  message.payload = p + before;
+  message.length = (slipway_size_t)(left - before);
   dispatch(s, &message);
-  return true;
+#if SLIPWAY_WITH_RELIABLE
+  if (reliable) taken(s);
+#endif
 }
 
 /* §4.2, §4.3 */
-static bool welcome(slipway_t *s, reader_t *r, bool act) {
-  const uint8_t *body = take(r, 18);
-  uint16_t max_packet = get_varint(r);
-  uint16_t window = get_varint(r);
-  uint16_t ids = get_varint(r);
-  take(r, 6);
-  while (!r->bad && left(r)) {
-    get(r);
-    take(r, get(r));
-  }
-  if (r->bad || !act) return !r->bad;
-  if (s->state == GREETING && body[0] == 1 && memcmp(body + 2, s->nonce, 4) == 0) {
-    s->max_packet = slipway_clamp(max_packet);
-    slipway_welcomed(s, body, (uint8_t)(window > 127 ? 127 : window), (uint8_t)(ids > 127 ? 127 : ids));
-  }
-  return true;
+static void welcome(slipway_t *s, const uint8_t *body) {
+  const uint8_t *p = body + WELCOME_FIXED;
+  uint8_t size = varint_size(p, 4);
+  if (s->state != GREETING || body[0] != 1 || memcmp(body + 2, s->nonce, 4) != 0) return;
+  s->max_packet = varint_value(p, size);
+  p += size;
+  slipway_welcomed(s, body, *p, p[varint_size(p, 4)]);
 }
 
 /* §7 */
-static bool refuse(slipway_t *s, reader_t *r, bool act) {
-  uint8_t reason = get(r);
-  uint8_t head = get(r) & (uint8_t)~HEAD_LENGTH;
+static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
+  uint8_t reason = p[0];
+  uint8_t head = p[1] & (uint8_t)~HEAD_LENGTH;
   uint8_t id = 0;
-  if (r->bad || !act) return !r->bad;
   if (head == HEAD_HELLO) {
-    if (s->state != GREETING) return true;
+    if (s->state != GREETING) return;
     s->tries = MOST_DOUBLINGS;
     slipway_restart_timer(s);
   } else if (s->state < BEGINNING) {
-    return true;
+    return;
   } else if (reason == REASON_NO_SESSION) {
     slipway_lose(s, reason);
-    return true;
+    return;
   } else if (head >= HEAD_DECLARE) {
-    id = slipway_refused(s, get16(r));
-  } else if (head < HEAD_HELLO && !(head & (HEAD_QOS | HEAD_NAME))) {
-    id = (uint8_t)get_varint(r);
+    if (left >= 4) id = slipway_refused(s, read16(p + 2));
+  } else if (!IS_CONTROL(head) && !(head & (HEAD_QOS | HEAD_NAME)) && left > 2) {
+    id = p[2];
   }
   slipway_tell(s, SLIPWAY_REFUSED, reason, id);
-  return true;
 }
 
-/* §5.3 */
-static bool acknowledge(slipway_t *s, reader_t *r, bool act) {
-  uint16_t next = get16(r);
-  slipway_size_t bytes = left(r);
+static void acknowledge(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   uint8_t held = 0;
-  if (r->bad || bytes > 32) return false;
-  if (!act || s->state < BEGINNING) return true;
 #if SLIPWAY_WITH_RELIABLE
-  while (left(r)) {
-    uint8_t bits = get(r);
-    while (bits) {
-      held++;
-      bits &= (uint8_t)(bits - 1);
-    }
+  slipway_size_t i;
+  for (i = 2; i < left; i++) {
+    uint8_t bits = p[i];
+    for (; bits; bits &= (uint8_t)(bits - 1)) held++;
   }
 #endif
-  slipway_acknowledged(s, next, bytes != 0, held);
-  return true;
+  slipway_acknowledged(s, read16(p), left > 2, held);
 }
 
-/* One message, `r` being what follows its head and length. False if it is malformed. */
-static bool message(slipway_t *s, uint8_t head, reader_t *r, bool act) {
-  uint8_t value;
-  if ((head & HEAD_CONTROL) != HEAD_CONTROL) return emit(s, head, r, act);
-  switch (head) {
-    case HEAD_WELCOME:
-      return welcome(s, r, act);
-    case HEAD_REFUSE:
-      return refuse(s, r, act);
-    case HEAD_ACK:
-      return acknowledge(s, r, act);
-    case HEAD_BYE:
-    case HEAD_PING:
-    case HEAD_PONG:
-      value = get(r);
-      if (r->bad || left(r)) return false;
-      if (!act || s->state < BEGINNING) return true;
-      if (head == HEAD_BYE) slipway_lose(s, value);
-      /* A PONG that finds no room is not sent: the gateway asks again. */
-      if (head == HEAD_PING) slipway_transmit_short(s, HEAD_PONG, value);
-      return true;
+static void act_on(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left) {
+  if (head == HEAD_WELCOME) {
+    welcome(s, p);
+  } else if (head == HEAD_REFUSE) {
+    refuse(s, p, left);
+  } else if (s->state < BEGINNING) {
+    /* Meant for the session before. */
+    COUNT(s, unexpected);
+  } else if (!IS_CONTROL(head)) {
+    emit(s, head, p, left);
+  } else if (head == HEAD_ACK) {
+    acknowledge(s, p, left);
+  } else if (head == HEAD_BYE) {
+    slipway_lose(s, *p);
+  } else if (head == HEAD_PING) {
+    /* A PONG that finds no room is not sent: the gateway asks again. */
+    slipway_transmit_short(s, HEAD_PONG, *p);
 #if SLIPWAY_WITH_RELIABLE
-    case HEAD_REJECT: {
-      uint16_t seq = get16(r);
-      uint16_t of = get16(r);
-      value = get(r);
-      if (r->bad || left(r)) return false;
-      if (act && s->state >= BEGINNING && is_next(s, seq)) {
-        slipway_tell(s, SLIPWAY_REFUSED, value, slipway_refused(s, of));
-        taken(s);
-      }
-      return true;
+  } else if (head == HEAD_REJECT || head == HEAD_DECLARE) {
+    if (!is_next(s, read16(p))) return;
+    if (head == HEAD_REJECT) {
+      slipway_tell(s, SLIPWAY_REFUSED, p[4], slipway_refused(s, read16(p + 2)));
+    } else {
+      /* HELLO's `ids` was 0. But it has a number, and the numbering must not stop there. */
+      COUNT(s, unexpected);
     }
-    case HEAD_DECLARE: {
-      /* Not expected, HELLO's `ids` being 0, but it has a number, and the numbering must not stop there. */
-      uint16_t seq = get16(r);
-      get_varint(r);
-      if (r->bad || !left(r)) return false;
-      if (act && s->state >= BEGINNING && is_next(s, seq)) {
-        COUNT(s, unexpected);
-        taken(s);
-      }
-      return true;
-    }
+    taken(s);
 #endif
-    default:
-      if (act) COUNT(s, unexpected);
-      return true;
+  } else if (head != HEAD_PONG) {
+    COUNT(s, unexpected);
   }
 }
 
-/* A packet is taken whole or not at all (§2): the first pass only looks. */
 static void packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
-  const uint8_t *end = bytes + count;
-  uint8_t act;
-  for (act = 0; act < 2; act++) {
-    reader_t r;
-    bool ok = count != 0;
-    r.at = bytes;
-    r.end = end;
-    r.bad = false;
-    while (ok && r.at != end) {
-      uint8_t head = get(&r);
+  bool acting = false;
+  do {
+    const uint8_t *p = bytes;
+    slipway_size_t left = count;
+    do {
+      slipway_size_t length;
+      uint8_t head;
+      if (!left) goto malformed;
+      head = *p++;
+      length = --left;
       if (head & HEAD_LENGTH) {
-        uint16_t length = get_varint(&r);
-        if (length > left(&r)) r.bad = true; else r.end = r.at + length;
+        uint8_t size = varint_size(p, left);
+        length = varint_value(p, size);
+        p += size;
+        left = (slipway_size_t)(left - size);
+        if (!size || length > left) goto malformed;
+        head &= (uint8_t)~HEAD_LENGTH;
       }
-      const uint8_t *next = r.end;
-      ok = (head & 0x80u) && !r.bad && message(s, head & (uint8_t)~HEAD_LENGTH, &r, act);
-      r.at = next;
-      r.end = end;
-    }
-    if (!ok) {
-      COUNT(s, malformed);
-      return;
-    }
-  }
+      if (acting) {
+        act_on(s, head, p, length);
+      } else if (!fits(head, p, length)) {
+        goto malformed;
+      }
+      p += length;
+      left = (slipway_size_t)(left - length);
+    } while (left);
+    acting = !acting;
+  } while (acting);
   slipway_heard(s);
+  return;
+malformed:
+  COUNT(s, malformed);
 }
+
+/* --- Framing --- */
 
 #if SLIPWAY_WITH_SERIAL
 /* §2.1 */
@@ -341,14 +347,12 @@ static bool stream_byte(slipway_t *s, uint8_t byte) {
   s->buffer[s->length++] = byte;
   if (s->wanted == 0) {
     /* The length's own bytes stand in the buffer until the last of them is there. */
-    reader_t r;
+    uint8_t size;
     if (byte & 0x80u && s->length < 4) return true;
-    r.at = s->buffer;
-    r.end = s->buffer + s->length;
-    r.bad = false;
-    s->wanted = get_varint(&r);
+    size = varint_size(s->buffer, s->length);
+    s->wanted = varint_value(s->buffer, size);
     s->length = 0;
-    if (!r.bad && s->wanted != 0 && s->wanted <= s->buffer_size) return true;
+    if (size != 0 && s->wanted != 0 && s->wanted <= s->buffer_size) return true;
     COUNT(s, oversize);
     s->flags |= SKIPPING;
     return false;

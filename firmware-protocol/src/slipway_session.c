@@ -91,6 +91,8 @@ void slipway_begin(slipway_t *s, uint32_t nonce) {
 
 bool slipway_connected(const slipway_t *s) { return s->state == READY; }
 
+uint8_t slipway_pending(const slipway_t *s) { return s->count; }
+
 /* §4.2: the epoch is kept, the gateway may know it still. */
 void slipway_lose(slipway_t *s, uint8_t reason) {
   /* At once if all was well; after a wait if there was not even an answer to BEGIN, or if the gateway said BYE. */
@@ -299,7 +301,7 @@ static void flush(slipway_t *s) {
 /* The timer has run out: the oldest message, or BEGIN, goes again (§4.2, §5.4). */
 static void resend(slipway_t *s) {
   slipway_draft_t nothing = {0};
-  if (s->state == BEGINNING ? s->tries > MOST_BEGINS : s->tries >= MOST_RESENDS) {
+  if (s->state == BEGINNING ? s->tries >= MOST_BEGINS : s->tries >= MOST_RESENDS) {
 #if SLIPWAY_WITH_RELIABLE
     if (s->state == READY) {
       /* The gateway answers, but not this: the two disagree. End the epoch, do not ask for its numbering again. */
@@ -343,7 +345,7 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
   take_up_wishes(s);
   flush(s);
   if (passed(s, s->due) && (s->state == BEGINNING || (s->sent && !IS_STREAM(s)))) resend(s);
-  if (s->state >= BEGINNING) stay_alive(s);
+  if (s->state == READY) stay_alive(s);
 #if SLIPWAY_WITH_RELIABLE
   if (s->state >= BEGINNING && s->ack_count && (s->flags & ACK_NOW || (uint8_t)(s->now - s->ack_since) >= 15)) {
     slipway_draft_t nothing = {0};
@@ -404,7 +406,7 @@ slipway_result_t slipway_emit_named(slipway_t *s, const char *name, const void *
   slipway_draft_t draft = {0};
   draft.name = name;
   draft.name_in_ram = flags & SLIPWAY_NAME_IN_RAM;
-  return emit(s, &draft, payload, length, flags & HEAD_RETAIN);
+  return emit(s, &draft, payload, length, flags);
 }
 
 slipway_result_t slipway_subscribe(slipway_t *s, uint8_t id, uint8_t flags) {

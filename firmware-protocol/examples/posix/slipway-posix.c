@@ -1,0 +1,300 @@
+/*
+ * A small program on a POSIX system that speaks to a gateway over UDP or TCP with the C client.
+ *
+ *   cc -std=c99 -I../../src slipway-posix.c ../../src/slipway_*.c -o slipway-posix
+ *   ./slipway-posix udp|tcp HOST PORT IDENTITY [PATTERN]...
+ *
+ * It subscribes to the patterns at QoS 2 and prints what arrives, a line `CHANNEL TEXT` each. Lines `CHANNEL TEXT` on its
+ * standard input are emitted at QoS 1. What happens to the session is told on standard error. It ends with its input
+ * once everything that was read is acknowledged, or with SIGINT; with patterns it goes on listening.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "slipway.h"
+
+enum { CHANNELS = 64, SLOTS = 16, LINE = 1024, BACKLOG = 8192, RECONNECT_MS = 500 };
+
+typedef struct program {
+  slipway_t client;
+  slipway_channel_t channels[CHANNELS];
+  slipway_slot_t slots[SLOTS];
+  uint8_t buffer[SLIPWAY_MAX_PACKET];
+  const struct addrinfo *gateway;
+  int socket;
+  bool connecting;
+  uint32_t retry_at;
+  /* What the client has written and the kernel has not taken. */
+  uint8_t out[BACKLOG];
+  size_t out_length;
+  char line[LINE];
+  size_t line_length;
+  bool input_ended;
+  bool listening;
+} program_t;
+
+static uint32_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+}
+
+/* --- The link --- */
+
+static void disconnect(program_t *p) {
+  if (p->socket >= 0) close(p->socket);
+  p->socket = -1;
+  p->out_length = 0;
+  p->retry_at = now_ms() + RECONNECT_MS;
+  slipway_link(&p->client, false);
+}
+
+static void up(program_t *p) {
+  p->connecting = false;
+  slipway_link(&p->client, true);
+}
+
+static void open_link(program_t *p) {
+  const struct addrinfo *a = p->gateway;
+  int one = 1;
+  p->socket = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+  if (p->socket < 0) {
+    disconnect(p);
+    return;
+  }
+  fcntl(p->socket, F_SETFL, fcntl(p->socket, F_GETFL) | O_NONBLOCK);
+  if (a->ai_socktype == SOCK_STREAM) setsockopt(p->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  p->connecting = true;
+  if (connect(p->socket, a->ai_addr, a->ai_addrlen) == 0) {
+    up(p);
+  } else if (errno != EINPROGRESS) {
+    disconnect(p);
+  }
+}
+
+static void send_out(program_t *p) {
+  while (p->out_length) {
+    ssize_t sent = send(p->socket, p->out, p->out_length, MSG_NOSIGNAL);
+    if (p->gateway->ai_socktype == SOCK_DGRAM) {
+      /* A datagram that the kernel does not take, or that nobody listens for, is lost like any other. */
+      p->out_length = 0;
+    } else if (sent > 0) {
+      p->out_length -= (size_t)sent;
+      memmove(p->out, p->out + sent, p->out_length);
+    } else {
+      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) disconnect(p);
+      return;
+    }
+  }
+}
+
+static void receive(program_t *p) {
+  uint8_t bytes[2048];
+  ssize_t count = recv(p->socket, bytes, sizeof bytes, 0);
+  bool stream = p->gateway->ai_socktype == SOCK_STREAM;
+  if (count > 0) {
+    if (!slipway_receive(&p->client, bytes, (size_t)count)) disconnect(p);
+  } else if (stream && (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))) {
+    disconnect(p);
+  }
+}
+
+static uint16_t room(slipway_t *client) {
+  const program_t *p = client->user;
+  return p->socket < 0 ? 0 : (uint16_t)(BACKLOG - p->out_length);
+}
+
+static void put(slipway_t *client, uint8_t byte) {
+  program_t *p = client->user;
+  if (p->out_length < BACKLOG) p->out[p->out_length++] = byte;
+}
+
+static void end(slipway_t *client) {
+  program_t *p = client->user;
+  if (p->socket >= 0) send_out(p);
+}
+
+/* --- Messages --- */
+
+static void on_message(slipway_t *client, const slipway_message_t *message) {
+  const program_t *p = client->user;
+  const char *name = "$slipway/broadcast";
+  int length;
+  if (message->name) {
+    name = message->name;
+  } else if (message->id && message->id <= CHANNELS && p->channels[message->id - 1].name) {
+    name = p->channels[message->id - 1].name;
+  }
+  length = message->name ? message->name_length : (int)strlen(name);
+  printf("%.*s %.*s\n", length, name, (int)message->length, (const char *)message->payload);
+  fflush(stdout);
+}
+
+static void on_event(slipway_t *client, slipway_event_t event, uint8_t reason, uint8_t id) {
+  static const char *const names[] = {"connected", "lost", "refused"};
+  (void)client;
+  fprintf(stderr, "%s", names[event]);
+  if (event != SLIPWAY_CONNECTED) fprintf(stderr, " (reason %u of PROTOCOL.md, section 7)", reason);
+  if (id) fprintf(stderr, " for channel %u", id);
+  fprintf(stderr, "\n");
+}
+
+static uint8_t channel_for(program_t *p, const char *name) {
+  uint8_t id;
+  char *copy;
+  for (id = 1; id <= CHANNELS && p->channels[id - 1].name; id++) {
+    if (strcmp(p->channels[id - 1].name, name) == 0) return id;
+  }
+  copy = strdup(name);
+  if (!copy) return 0;
+  id = slipway_channel(&p->client, copy, NULL, 0);
+  if (!id) free(copy);
+  return id;
+}
+
+/* Emits the line if the window has room for it. False: later. */
+static bool emit_line(program_t *p, char *line) {
+  char *text = strchr(line, ' ');
+  slipway_result_t result;
+  uint8_t id;
+  if (text) {
+    *text++ = 0;
+  } else {
+    text = line + strlen(line);
+  }
+  id = *line ? channel_for(p, line) : 0;
+  if (!id) {
+    fprintf(stderr, "not emitted, a line is CHANNEL TEXT and there is room for %d channels: %s\n", CHANNELS, line);
+    return true;
+  }
+  result = slipway_emit(&p->client, id, text, strlen(text), SLIPWAY_QOS1);
+  if (result == SLIPWAY_FULL) return false;
+  if (result != SLIPWAY_OK) fprintf(stderr, "not emitted, longer than %d bytes: %s\n", SLIPWAY_SLOT_BYTES, text);
+  return true;
+}
+
+static void read_input(program_t *p) {
+  ssize_t count = read(STDIN_FILENO, p->line + p->line_length, LINE - 1 - p->line_length);
+  if (count > 0) {
+    p->line_length += (size_t)count;
+  } else {
+    p->input_ended = true;
+    /* The last line may lack its end. */
+    if (p->line_length) p->line[p->line_length++] = '\n';
+  }
+}
+
+/* As many whole lines as the window takes; a line longer than the buffer is cut there. */
+static void emit_lines(program_t *p) {
+  char *newline;
+  while ((newline = memchr(p->line, '\n', p->line_length)) || p->line_length == LINE - 1) {
+    char line[LINE];
+    size_t length = newline ? (size_t)(newline - p->line) : p->line_length;
+    memcpy(line, p->line, length);
+    line[length] = 0;
+    if (length && !emit_line(p, line)) return;
+    if (newline) length++;
+    p->line_length -= length;
+    memmove(p->line, p->line + length, p->line_length);
+  }
+}
+
+static bool done(const program_t *p) {
+  return p->input_ended && !p->listening && p->line_length == 0 && slipway_connected(&p->client) &&
+         slipway_pending(&p->client) == 0;
+}
+
+static uint32_t nonce(void) {
+  uint32_t value = now_ms() ^ (uint32_t)getpid() << 16;
+  int fd = open("/dev/urandom", O_RDONLY);
+  if (fd >= 0) {
+    if (read(fd, &value, sizeof value) != (ssize_t)sizeof value) value ^= (uint32_t)time(NULL);
+    close(fd);
+  }
+  return value;
+}
+
+int main(int count, char **words) {
+  static program_t p;
+  struct addrinfo hints = {0};
+  struct addrinfo *found = NULL;
+  bool tcp;
+  int i;
+  if (count < 5 || (strcmp(words[1], "udp") != 0 && strcmp(words[1], "tcp") != 0)) {
+    fprintf(stderr, "usage: slipway-posix udp|tcp HOST PORT IDENTITY [PATTERN]...\n");
+    return 2;
+  }
+  tcp = strcmp(words[1], "tcp") == 0;
+  hints.ai_socktype = tcp ? SOCK_STREAM : SOCK_DGRAM;
+  if ((i = getaddrinfo(words[2], words[3], &hints, &found)) != 0) {
+    fprintf(stderr, "slipway-posix: %s %s: %s\n", words[2], words[3], gai_strerror(i));
+    return 1;
+  }
+  p.gateway = found;
+  p.socket = -1;
+  p.client.identity = words[4];
+  p.client.room = room;
+  p.client.write = put;
+  p.client.end = end;
+  p.client.on_other = on_message;
+  p.client.on_event = on_event;
+  p.client.user = &p;
+  p.client.buffer = p.buffer;
+  p.client.buffer_size = sizeof p.buffer;
+  p.client.channels = p.channels;
+  p.client.channel_count = CHANNELS;
+  p.client.slots = p.slots;
+  p.client.slot_count = SLOTS;
+  p.client.framing = tcp ? SLIPWAY_FRAMING_STREAM : SLIPWAY_FRAMING_DATAGRAM;
+  for (i = 5; i < count; i++) {
+    if (!slipway_channel(&p.client, words[i], on_message, SLIPWAY_SUBSCRIBE_QOS2)) {
+      fprintf(stderr, "slipway-posix: more than %d patterns\n", CHANNELS);
+      return 2;
+    }
+    p.listening = true;
+  }
+  slipway_begin(&p.client, nonce());
+  slipway_link(&p.client, false);
+
+  while (!done(&p)) {
+    struct pollfd wanted[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
+    if (p.socket < 0 && (int32_t)(now_ms() - p.retry_at) >= 0) open_link(&p);
+    wanted[0].fd = p.socket;
+    if (p.connecting || p.out_length) wanted[0].events |= POLLOUT;
+    if (!p.input_ended && p.line_length < LINE - 1) wanted[1].fd = STDIN_FILENO;
+    if (poll(wanted, 2, 10) < 0 && errno != EINTR) return 1;
+    if (p.socket >= 0 && wanted[0].revents) {
+      if (p.connecting) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(p.socket, SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error) {
+          disconnect(&p);
+        } else {
+          up(&p);
+        }
+      } else {
+        receive(&p);
+      }
+    }
+    if (wanted[1].revents) read_input(&p);
+    emit_lines(&p);
+    slipway_poll(&p.client, now_ms());
+    if (p.socket >= 0 && !p.connecting) send_out(&p);
+  }
+  slipway_leave(&p.client, false);
+  freeaddrinfo(found);
+  return 0;
+}

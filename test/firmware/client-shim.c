@@ -1,0 +1,144 @@
+/*
+ * The C client as a WebAssembly module: one module instance is one board. Its callbacks are the module's imports, and what
+ * crosses the border goes through `io`.
+ */
+#include <string.h>
+
+#include "slipway.h"
+
+#define IMPORT(name) __attribute__((import_module("board"), import_name(name)))
+#define EXPORT __attribute__((visibility("default")))
+
+enum { MOST_CHANNELS = 127, MOST_SLOTS = 32, NAMES = 16384, IO = 65536 };
+
+IMPORT("room") int board_room(void);
+IMPORT("write") void board_write(int byte);
+IMPORT("end") void board_end(void);
+IMPORT("message") void board_message(const char *name, int name_length, int id, const uint8_t *payload, int length, int flags,
+                                     int claimed);
+IMPORT("event") void board_event(int event, int reason, int id);
+
+static slipway_t client;
+static slipway_channel_t channels[MOST_CHANNELS];
+#if SLIPWAY_WITH_RELIABLE
+static slipway_slot_t slots[MOST_SLOTS];
+#endif
+static uint8_t buffer[2048];
+static char identity[256];
+static char names[NAMES];
+static size_t names_used;
+static uint8_t io_bytes[IO];
+/* What `receive` is given, apart: a handler may use io meanwhile. */
+static uint8_t arrived[IO];
+
+void *memcpy(void *to, const void *from, size_t count) {
+  for (size_t i = 0; i < count; i++) ((uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+  return to;
+}
+
+void *memset(void *to, int byte, size_t count) {
+  for (size_t i = 0; i < count; i++) ((uint8_t *)to)[i] = (uint8_t)byte;
+  return to;
+}
+
+int memcmp(const void *a, const void *b, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    int difference = ((const uint8_t *)a)[i] - ((const uint8_t *)b)[i];
+    if (difference) return difference;
+  }
+  return 0;
+}
+
+size_t strlen(const char *text) {
+  size_t length = 0;
+  while (text[length]) length++;
+  return length;
+}
+
+static uint16_t room(slipway_t *s) { (void)s; return (uint16_t)board_room(); }
+static void write(slipway_t *s, uint8_t byte) { (void)s; board_write(byte); }
+static void end(slipway_t *s) { (void)s; board_end(); }
+
+static void report(const slipway_message_t *m, int claimed) {
+  board_message(m->name, m->name_length, m->name ? -1 : m->id, m->payload, m->length, m->flags, claimed);
+}
+
+static void on_message(slipway_t *s, const slipway_message_t *m) { (void)s; report(m, 1); }
+static void on_other(slipway_t *s, const slipway_message_t *m) { (void)s; report(m, 0); }
+
+static void on_event(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
+  (void)s;
+  board_event((int)event, reason, id);
+}
+
+EXPORT uint8_t *io(void) { return io_bytes; }
+
+/* The identity is in io. */
+EXPORT void begin(int identity_length, int framing, int buffer_size, int slot_count, int channel_count, uint32_t nonce) {
+  memcpy(identity, io_bytes, (size_t)identity_length);
+  identity[identity_length] = 0;
+  client.identity = identity;
+  client.room = room;
+  client.write = write;
+  client.end = end;
+  client.on_other = on_other;
+  client.on_event = on_event;
+  client.buffer = buffer;
+  client.buffer_size = (slipway_size_t)buffer_size;
+  client.channels = channels;
+  client.channel_count = (uint8_t)channel_count;
+#if SLIPWAY_WITH_RELIABLE
+  client.slots = slots;
+  client.slot_count = (uint8_t)slot_count;
+#else
+  (void)slot_count;
+#endif
+  client.framing = (uint8_t)framing;
+  slipway_begin(&client, nonce);
+}
+
+EXPORT int receive(int length) {
+  memcpy(arrived, io_bytes, (size_t)length);
+  return slipway_receive(&client, arrived, (size_t)length);
+}
+
+EXPORT void poll(uint32_t now) { slipway_poll(&client, now); }
+EXPORT void link_up(int up) { slipway_link(&client, up != 0); }
+EXPORT void leave(int forget) { slipway_leave(&client, forget != 0); }
+EXPORT int connected(void) { return slipway_connected(&client); }
+
+/* The name is in io. 0: no room. `handled`: whether the entry has a handler. */
+EXPORT int channel(int name_length, int flags, int handled) {
+  char *name = names + names_used;
+  if (names_used + (size_t)name_length + 1 > NAMES) return 0;
+  memcpy(name, io_bytes, (size_t)name_length);
+  name[name_length] = 0;
+  names_used += (size_t)name_length + 1;
+  return slipway_channel(&client, name, handled ? on_message : NULL, (uint8_t)flags);
+}
+
+EXPORT int subscribe(int id, int flags) { return (int)slipway_subscribe(&client, (uint8_t)id, (uint8_t)flags); }
+
+/* The payload is in io. */
+EXPORT int emit(int id, int length, int flags) {
+  return (int)slipway_emit(&client, (uint8_t)id, io_bytes, (size_t)length, (uint8_t)flags);
+}
+
+/* The name with a NUL behind it is in io, then the payload. */
+EXPORT int emit_named(int name_length, int length, int flags) {
+  return (int)slipway_emit_named(&client, (const char *)io_bytes, io_bytes + name_length + 1, (size_t)length, (uint8_t)flags);
+}
+
+/* As emit_named; the datagram is left in io. */
+EXPORT int one_shot(int name_length, int length, int flags, int capacity) {
+  static uint8_t datagram[2048];
+  size_t size = slipway_one_shot(datagram, (size_t)capacity, (const char *)io_bytes, io_bytes + name_length + 1,
+                                 (size_t)length, (uint8_t)flags);
+  memcpy(io_bytes, datagram, size);
+  return (int)size;
+}
+
+#if SLIPWAY_WITH_COUNTERS
+/* In the order of slipway_counters_t. */
+EXPORT int counter(int index) { return ((const uint16_t *)(const void *)&client.counters)[index]; }
+#endif

@@ -1,0 +1,103 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { describeWithTools } from '../support/tools.js';
+import { LIBRARY, librarySources, ROOT } from './build.js';
+
+const STRICT = ['-std=c99', '-Wall', '-Wextra', '-Wconversion', '-Werror', '-pedantic', '-O1'];
+const ARDUINO = process.env.ARDUINO_AVR ?? '/usr/share/arduino/hardware/arduino/avr';
+
+const ARDUINO_FLAGS =
+  '-mmcu=atmega328p -Os -std=gnu++11 -Wall -Wextra -Werror -DF_CPU=16000000L -DARDUINO=10819 -DARDUINO_ARCH_AVR'.split(
+    ' ',
+  );
+
+/** Every option that changes what is compiled, once at least. */
+const CONFIGURATIONS: Record<string, string[]> = {
+  'everything, by default': [],
+  'QoS 0 only': ['-DSLIPWAY_WITH_RELIABLE=0'],
+  'QoS 0 on a serial line, nothing else': [
+    '-DSLIPWAY_WITH_RELIABLE=0',
+    '-DSLIPWAY_WITH_COUNTERS=0',
+    '-DSLIPWAY_WITH_DATAGRAM=0',
+    '-DSLIPWAY_WITH_STREAM=0',
+    '-DSLIPWAY_NO_USER',
+    '-DSLIPWAY_MAX_PACKET=255',
+  ],
+  'datagrams only': ['-DSLIPWAY_WITH_SERIAL=0', '-DSLIPWAY_WITH_STREAM=0'],
+  'streams only': ['-DSLIPWAY_WITH_SERIAL=0', '-DSLIPWAY_WITH_DATAGRAM=0'],
+  'a ring, larger packets and slots': [
+    '-DSLIPWAY_RECEIVE_RING=256',
+    '-DSLIPWAY_MAX_PACKET=4096',
+    '-DSLIPWAY_SLOT_BYTES=200',
+  ],
+};
+
+function compile(compiler: string, flags: string[], sources: string[]): void {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-compile-'));
+  try {
+    const { status, stderr } = spawnSync(compiler, [...flags, '-c', ...sources], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+for (const [compiler, ...target] of [
+  ['gcc', '-m64'],
+  ['gcc', '-m32'],
+  ['clang'],
+  ['avr-gcc', '-mmcu=atmega328p'],
+] as [string, ...string[]][]) {
+  describeWithTools(
+    [compiler],
+    `the C client compiles without a warning: ${compiler} ${target.join(' ')}`,
+    () => {
+      for (const [name, options] of Object.entries(CONFIGURATIONS)) {
+        it(name, { timeout: 60_000 }, () =>
+          compile(compiler, [...STRICT, ...target, ...options], librarySources()),
+        );
+      }
+
+      it.skipIf(compiler === 'avr-gcc')('the POSIX example', { timeout: 60_000 }, () => {
+        const program = join(ROOT, 'firmware-protocol/examples/posix/slipway-posix.c');
+        compile(compiler, [...STRICT, ...target, `-I${LIBRARY}`], [program]);
+      });
+    },
+  );
+}
+
+describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduino library', () => {
+  const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
+
+  it.skipIf(missing)('its wrapper compiles without a warning', { timeout: 60_000 }, () => {
+    compile(
+      'avr-g++',
+      [...ARDUINO_FLAGS, `-I${LIBRARY}`, `-I${ARDUINO}/cores/arduino`, `-I${ARDUINO}/variants/standard`],
+      [join(ROOT, 'test/firmware/wrapper.cpp')],
+    );
+  });
+
+  it.skipIf(missing)('its sketch builds to the shipped file, from any folder', { timeout: 120_000 }, () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'slipway elsewhere '));
+    try {
+      cpSync(join(ROOT, 'firmware-protocol'), elsewhere, { recursive: true });
+      execFileSync(process.execPath, ['build-uno.mjs', '--check'], { cwd: elsewhere, stdio: 'pipe' });
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
+  });
+
+  it('keeps to its sizes', { timeout: 60_000 }, () => {
+    execFileSync(process.execPath, ['size-report.mjs', '--check'], {
+      cwd: join(ROOT, 'firmware-protocol'),
+      stdio: 'pipe',
+    });
+  });
+});

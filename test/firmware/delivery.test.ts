@@ -1,0 +1,299 @@
+import { expect, it } from 'vitest';
+import { describeWithTools } from '../support/tools.js';
+import { ascii, Bench, TOKEN } from './bench.js';
+
+const RELIABLE = { qos: 1 };
+
+describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
+  it('by id what is declared, by name what is not, at QoS 0', () => {
+    for (const reliable of [true, false]) {
+      const bench = new Bench({ reliable });
+      const id = bench.client.declare('t');
+      bench.connect();
+      expect(bench.client.emit(id, '21.5')).toBe('ok');
+      expect(bench.client.emit(id, '', { retain: true })).toBe('ok');
+      expect(bench.client.emit('u/v', '1')).toBe('ok');
+      expect(bench.client.emit(0, 'all')).toBe('ok');
+      expect(bench.sent()).toEqual([
+        `8001${ascii('21.5')}`,
+        '8801',
+        `8403${ascii('u/v')}31`,
+        `8000${ascii('all')}`,
+      ]);
+    }
+  });
+
+  it('tells at once what cannot be sent', () => {
+    const bench = new Bench({ slots: 2 });
+    const id = bench.client.declare('t');
+    expect(bench.client.emit(id, 'x')).toBe('not_connected');
+    expect(bench.client.emit(9, 'x')).toBe('invalid');
+    expect(bench.client.emit(id, 'x', { qos: 3 })).toBe('invalid');
+    expect(bench.client.emit('t', 'x', RELIABLE)).toBe('invalid');
+    bench.connect({ maxPacket: '20' });
+    expect(bench.client.emit(id, new Uint8Array(30))).toBe('ok');
+    expect(bench.client.emit(id, new Uint8Array(31))).toBe('too_large');
+    expect(bench.client.emit(id, new Uint8Array(33), RELIABLE)).toBe('too_large');
+    expect(bench.client.emit(id, new Uint8Array(60_000))).toBe('too_large');
+    const small = new Bench({ reliable: false });
+    const only = small.client.declare('t');
+    small.connect();
+    expect(small.client.emit(only, 'x', RELIABLE)).toBe('invalid');
+  });
+
+  it('numbers reliable messages, keeps the window, and goes on as it is acknowledged', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    const payloads = ['a', 'b', 'c', 'd'];
+    expect(payloads.map((payload) => bench.client.emit(id, payload, { qos: 2 }))).toEqual(
+      Array(4).fill('ok'),
+    );
+    expect(bench.client.emit(id, 'e', RELIABLE)).toBe('full');
+    expect(bench.sent()).toEqual(payloads.map((payload, i) => `a0100${2 + i}01${ascii(payload)}`));
+    bench.give('b8 1004');
+    expect(bench.client.emit(id, 'e', RELIABLE)).toBe('ok');
+    expect(bench.sent()).toEqual([`90100601${ascii('e')}`]);
+  });
+
+  it('does not exceed the window of the gateway', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect({ window: '02' });
+    for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, RELIABLE);
+    expect(bench.sent()).toHaveLength(2);
+    bench.give('b8 1003');
+    expect(bench.pass(1)).toEqual([`90100401${ascii('c')}`]);
+  });
+
+  it('resends the oldest when its time has run out, each time after twice as long', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.client.emit(id, 'b', RELIABLE);
+    bench.sent();
+    const first = bench.until(300);
+    expect(first.sent).toEqual([`90100201${ascii('a')}`]);
+    const second = bench.until(700);
+    expect(second.sent).toEqual(first.sent);
+    expect(second.ms).toBe(first.ms * 2);
+    expect(bench.client.counter('resends')).toBe(2);
+  });
+
+  it('learns the round trip', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    for (let i = 0; i < 40; i++) {
+      bench.client.emit(id, 'a', RELIABLE);
+      bench.pass(5);
+      bench.next++;
+      bench.ack();
+    }
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.sent();
+    const { ms } = bench.until(300);
+    expect(ms).toBeGreaterThanOrEqual(30);
+    expect(ms).toBeLessThanOrEqual(60);
+  });
+
+  it('resends once at once when an ACK on a serial line shows a gap', () => {
+    const bench = new Bench({ framing: 'serial' });
+    const id = bench.client.declare('t');
+    bench.connect();
+    for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, RELIABLE);
+    bench.sent();
+    bench.give('b8 1002 01');
+    bench.give('b8 1002 03');
+    expect(bench.pass(2)).toEqual([`90100201${ascii('a')}`]);
+    bench.give('b8 1005');
+    expect(bench.pass(1000)).toEqual([]);
+  });
+
+  it('waits a little with datagrams, which may overtake each other, unless three did', () => {
+    for (const [bitmap, most] of [
+      ['01', 40],
+      ['07', 1],
+    ] as const) {
+      const bench = new Bench();
+      const id = bench.client.declare('t');
+      bench.connect();
+      for (const payload of ['a', 'b', 'c', 'd']) bench.client.emit(id, payload, RELIABLE);
+      bench.sent();
+      bench.ack(bitmap);
+      const { ms, sent } = bench.until(100);
+      expect(sent).toEqual([`90100201${ascii('a')}`]);
+      expect(ms).toBeLessThanOrEqual(most);
+      expect(ms > 1).toBe(most > 1);
+    }
+  });
+
+  it('resends nothing on a connection', () => {
+    const bench = new Bench({ framing: 'stream' });
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.sent();
+    expect(bench.pass(10_000)).toEqual([]);
+  });
+
+  it('ends an epoch in which one message never arrives though the gateway answers', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.sent();
+    const sent: string[] = [];
+    while (!sent.includes('b40e') && bench.now < 200_000) {
+      const now = bench.pass(1);
+      sent.push(...now);
+      for (const packet of now) if (packet.startsWith('b5')) bench.give(`b6${packet.slice(2)}`);
+    }
+    expect(sent.filter((packet) => packet.startsWith('90'))).toHaveLength(10);
+    expect(bench.client.events).toEqual([{ event: 'lost', reason: 14, id: 0 }]);
+    // The numbering is given up, the message is not.
+    expect(bench.until(1000).sent[0]?.slice(14, 22)).toBe('00000000');
+    bench.welcome({ token: '22222222', nextIn: 0x9000 });
+    expect(bench.pass(1)[0]).toBe(`f20422222222949000${'01'}${ascii('t')}${ascii('a')}`);
+  });
+
+  it('takes reliable messages before there is a gateway, keeping a place for its own needs', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    for (const payload of ['a', 'b', 'c'])
+      expect(bench.client.emit(id, payload, RELIABLE), payload).toBe('ok');
+    expect(bench.client.emit(id, 'd', RELIABLE)).toBe('full');
+    bench.pass(1);
+    bench.welcome();
+    const begin = `f204${TOKEN}`;
+    expect(bench.pass(1)).toEqual([
+      ...['a', 'b', 'c'].map((payload, i) => `${begin}94100${i}01${ascii('t')}${ascii(payload)}`),
+      `${begin}b9100301${ascii('t')}`,
+    ]);
+  });
+
+  it('after an absence drops what had arrived and renumbers the rest (§4.3, known)', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, { qos: 2 });
+    bench.give('b3 03 80');
+    bench.pass(1);
+    bench.welcome({ flags: 4, token: '22222222', nextIn: 0x9002, received: 0x1004 });
+    expect(bench.pass(1)[0]).toBe(`f20422222222a4900201${ascii('t')}${ascii('c')}`);
+  });
+
+  it('after an absence goes on with the numbering where it stands (§4.3, continues)', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, { qos: 2 });
+    bench.give('b3 03 80');
+    bench.pass(1);
+    bench.welcome({ flags: 7, token: '22222222', nextIn: 0x1004, received: 0x1004 });
+    expect(bench.pass(1)).toEqual([`f20422222222a0100401${ascii('c')}`]);
+  });
+
+  it('does not act twice on one WELCOME', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.give('b4 02');
+    bench.pass(1000);
+    bench.welcome({ flags: 0 });
+    expect(bench.pass(10).some((packet) => packet.startsWith('f2'))).toBe(false);
+  });
+
+  it('reports a REJECT, acknowledges it, and treats the message as done', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.client.emit(id, 'b', RELIABLE);
+    bench.sent();
+    bench.give('bc 2000 1002 0d');
+    expect(bench.client.events).toEqual([{ event: 'refused', reason: 13, id }]);
+    expect(bench.until(20).sent).toEqual(['b82001']);
+    bench.give('b8 1004');
+    expect(bench.pass(1000)).toEqual([]);
+  });
+
+  it('sends an idle sweep under the number of a rejected message in a new epoch', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.client.emit(id, 'b', RELIABLE);
+    bench.give('bc 2000 1002 0d');
+    bench.give('b3 03 80');
+    bench.pass(30);
+    bench.welcome({ token: '22222222', nextIn: 0x9000 });
+    const begin = 'f20422222222';
+    expect(bench.pass(1).slice(0, 2)).toEqual([
+      `${begin}bb9000`,
+      `${begin}94900101${ascii('t')}${ascii('b')}`,
+    ]);
+  });
+
+  it('gives up a declaration that is refused, and sends the name', () => {
+    for (const reliable of [true, false]) {
+      const bench = new Bench({ reliable });
+      const id = bench.client.declare('t');
+      bench.pass(1);
+      bench.welcome();
+      bench.pass(1);
+      bench.give(reliable ? 'bc 2000 1000 0c' : 'f3 04 0c b9 1000 b8 1001');
+      bench.next = 0x1001;
+      bench.ackAll();
+      expect(bench.client.events).toContainEqual({ event: 'refused', reason: 12, id });
+      bench.pass(30);
+      bench.client.emit(id, 'x');
+      expect(bench.sent()).toEqual([`8401${ascii('t')}${ascii('x')}`]);
+    }
+  });
+
+  it('reports the refusal of an emit of QoS 0, with its id if it had one', () => {
+    const bench = new Bench();
+    bench.connect();
+    bench.give('b3 0a 80 05');
+    bench.give('b3 07 84 02 24 61');
+    expect(bench.client.events).toEqual([
+      { event: 'refused', reason: 10, id: 5 },
+      { event: 'refused', reason: 7, id: 0 },
+    ]);
+  });
+
+  it('does not begin a frame that does not fit the line, and sends it later', () => {
+    let room = 64;
+    const bench = new Bench({ framing: 'serial', room: () => room });
+    const id = bench.client.declare('t');
+    bench.connect();
+    room = 7;
+    expect(bench.client.emit(id, 'aa')).toBe('busy');
+    expect(bench.client.emit(id, 'a', RELIABLE)).toBe('ok');
+    expect(bench.pass(10)).toEqual([]);
+    room = 8;
+    expect(bench.client.emit(id, 'aa')).toBe('ok');
+    room = 64;
+    expect(bench.pass(1)).toEqual([`8001${ascii('aa')}`, `90100201${ascii('a')}`]);
+    // Larger than the line ever takes: only when it is empty.
+    room = 63;
+    expect(bench.client.emit(id, new Uint8Array(80))).toBe('busy');
+    room = 64;
+    expect(bench.client.emit(id, new Uint8Array(80))).toBe('ok');
+  });
+
+  it('one-shots without a session', () => {
+    const bench = new Bench();
+    expect(Buffer.from(bench.client.oneShot('cellar', '12.5') ?? []).toString('hex')).toBe(
+      `8406${ascii('cellar')}${ascii('12.5')}`,
+    );
+    expect(bench.client.oneShot('a', '', { retain: true })).toEqual(Uint8Array.of(0x8c, 1, 0x61));
+    expect(bench.client.oneShot('', 'x')).toBeUndefined();
+    expect(bench.client.oneShot('a'.repeat(256), 'x')).toBeUndefined();
+    expect(bench.client.oneShot('abc', 'def', { capacity: 7 })).toBeUndefined();
+    expect(bench.client.oneShot('abc', 'def', { capacity: 8 })).toHaveLength(8);
+  });
+});
