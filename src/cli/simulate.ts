@@ -7,6 +7,7 @@ import { reasonOf, SlipwayError } from '../errors.js';
 import { parseIntelHex } from '../simulator/intel-hex.js';
 import { openPty } from '../simulator/pty.js';
 import { VirtualUno } from '../simulator/uno.js';
+import { print, stopRequest } from './process.js';
 
 const LED_PIN = 13;
 /** The LED is reported at most this often, in ms, as it then stands: a sketch may flicker it faster than anyone reads. */
@@ -29,17 +30,7 @@ export interface SimulateHost {
   stopRequest(): Promise<void>;
 }
 
-const processHost: SimulateHost = {
-  print: (line) => {
-    process.stdout.write(`${line}\n`);
-  },
-  stopRequest: () =>
-    new Promise((resolve) => {
-      process.once('SIGINT', () => resolve());
-      process.once('SIGTERM', () => resolve());
-      process.stdout.on('error', () => resolve()); // Whoever read our output has gone, as `head` does.
-    }),
-};
+const processHost: SimulateHost = { print, stopRequest };
 
 /** `slipway simulate FIRMWARE.hex [--pty PATH]`: runs a board's firmware on a virtual Uno until the process is asked to stop. */
 export function simulateCommand(host: SimulateHost = processHost): Command {

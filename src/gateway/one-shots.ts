@@ -59,7 +59,7 @@ export class OneShots {
 
   #takeOne(emit: Emit & { name: string }, { host }: UdpAddress, policy: CompiledPolicy): Reason | undefined {
     const known = policy.from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
-    if (!known || policy.channels.matchingPatterns(emit.name).next().done) return 'not_allowed';
+    if (!known || policy.channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
     this.#counters.add('udp.one_shots');
     return this.#router.emit(emit.name, emit.payload.slice(), { qos: 0, retain: emit.retain }, SENDER);
   }

@@ -195,7 +195,7 @@ export class Session implements Subscriber {
 
   #dropOlderThanBoot(): void {
     const { router } = this.#context;
-    for (const pattern of [...router.subscriptionsOf(this).keys()]) {
+    for (const pattern of Array.from(router.subscriptionsOf(this).keys())) {
       if (!this.#sinceBoot.has(pattern)) router.unsubscribe(this, pattern);
     }
   }

@@ -39,7 +39,7 @@ export interface PeerSessionOwner<C extends Channel> {
   /** The session stands; `resumed` says whether the gateway still knew it. */
   ready(welcome: Welcome): void;
   /** The session does not stand any more; it is being sought again. */
-  lost(reason: Reason): void;
+  lost(reason: string): void;
   /** The gateway refused an unreliable message or, with `session` true, the session itself. */
   refused(refusal: Refuse, session: boolean): void;
 }
@@ -105,7 +105,8 @@ export class PeerSession<C extends Channel> {
     this.#helloAt = now;
   }
 
-  linkDown(reason: Reason = 'timeout'): void {
+  /** `reason`: why, for the owner's `lost`. */
+  linkDown(reason = 'the link is down'): void {
     if (this.#state === 'closed') return;
     const stood = this.#state === 'ready';
     this.#link = undefined;

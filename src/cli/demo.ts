@@ -1,0 +1,162 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { type Client, connect } from '../client/client.js';
+import type { ReceivedMessage } from '../client/subscription.js';
+import { parseConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { reasonOf, SlipwayError } from '../errors.js';
+import { type Address, Gateway } from '../gateway/gateway.js';
+import { listPorts } from '../links/serial/list-ports.js';
+import { openSerialPort } from '../links/serial/port.js';
+import { connectUdp } from '../links/udp/udp-connect.js';
+import { parseIntelHex } from '../simulator/intel-hex.js';
+import { VirtualPorts } from '../simulator/port-binding.js';
+import { VirtualUno } from '../simulator/uno.js';
+import { encodePacket } from '../wire/encode.js';
+import { createLogger } from './logger.js';
+import { count } from './options.js';
+import { print, stopRequest } from './process.js';
+
+/** The example sketch as avr-gcc built it. */
+const FIRMWARE = new URL('../../firmware-protocol/examples/SerialSensor/SerialSensor.hex', import.meta.url);
+/** A port that exists only inside this process. */
+const VIRTUAL_PORT = '/dev/virtual-uno';
+const LED_CHANNEL = 'greenhouse/led';
+const LED_INTERVAL_MS = 3000;
+const SOIL_CHANNEL = 'garden/soil';
+const SOIL_INTERVAL_MS = 2000;
+
+const EXAMPLES = `
+Examples:
+  $ slipway demo
+  $ slipway demo --port /dev/ttyACM0      with the example sketch on a real Uno too
+
+While it runs, try from another terminal:
+  $ slipway emit greenhouse/led on
+  $ slipway sub '#'
+
+Ctrl-C ends it. No serial port is opened but the one that is named.`;
+
+interface DemoOptions {
+  readonly port?: string;
+  readonly count?: number;
+}
+
+/** `slipway demo`: a gateway, a virtual Uno, a UDP sensor and a subscriber, in one process. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('show it all at work: a gateway, a virtual Arduino Uno, a UDP sensor and a subscriber')
+    .option('--port <path>', 'open this serial port too, with a board that runs the example sketch')
+    .option('--count <n>', 'end after so many messages', count)
+    .addHelpText('after', EXAMPLES)
+    .action(demo);
+}
+
+async function demo({ port, count: limit }: DemoOptions): Promise<void> {
+  const stop = stopRequest();
+  const uno = new VirtualUno(parseIntelHex(await readFile(FIRMWARE, 'latin1')));
+  const ports = new VirtualPorts();
+  ports.plug(VIRTUAL_PORT, uno);
+  const gateway = await startGateway(ports, port);
+  const [tcp] = gateway.addresses.tcp as [Address];
+  const [udp] = gateway.addresses.udp as [Address];
+  print(
+    `Gateway on TCP and UDP ${tcp.host}, port ${tcp.port === udp.port ? tcp.port : `${tcp.port} and ${udp.port}`}.`,
+  );
+  print('A virtual Arduino Uno runs the example sketch on a serial port; a UDP sensor sends datagrams.');
+  print('This program is subscribed over TCP, and switches the LED now and then. Ctrl-C ends it.\n');
+
+  const client = await connect(tcp);
+  const soil = await startSoilSensor(udp);
+  const led = startLedSwitch(client);
+  try {
+    await Promise.race([stop, printMessages(client, limit ?? Number.POSITIVE_INFINITY)]);
+  } finally {
+    clearInterval(led);
+    await soil.stop();
+    await client.close();
+    await gateway.stop();
+    ports.unplug(VIRTUAL_PORT);
+  }
+}
+
+/** On the usual port if it is free, else on any: a gateway may be running here. */
+async function startGateway(ports: VirtualPorts, realPort: string | undefined): Promise<Gateway> {
+  const start = (port: number) =>
+    Gateway.start({
+      config: demoConfig(port, realPort),
+      logger: createLogger({ level: 'warn', format: 'auto' }),
+      openPort: (options) =>
+        options.path === VIRTUAL_PORT ? ports.serialPort(options) : openSerialPort(options),
+      listPorts: async () => [...(realPort === undefined ? [] : await listPorts()), ...(await ports.list())],
+    });
+  try {
+    return await start(7770);
+  } catch (error) {
+    if (!(error instanceof SlipwayError) || error.code !== 'listen_failed') throw error;
+    return start(0);
+  }
+}
+
+function demoConfig(port: number, realPort: string | undefined): Config {
+  const listen = {
+    tcp: { port },
+    udp: { port, one_shot: { channels: [SOIL_CHANNEL] } },
+  };
+  const serial = [
+    { name: 'virtual-uno', path: VIRTUAL_PORT },
+    ...(realPort === undefined ? [] : [{ name: 'real-board', path: realPort }]),
+  ];
+  return parseConfig(JSON.stringify({ version: 1, listen, serial }), 'demo', {});
+}
+
+/** A sensor of the simplest kind: a datagram now and then, no session (PROTOCOL.md §5.5). */
+async function startSoilSensor(gateway: Address): Promise<{ stop(): Promise<void> }> {
+  const link = await connectUdp({ ...gateway, maxPacket: 512 }, () => ({
+    packet: () => {},
+    closed: () => {},
+  }));
+  const send = (): void => {
+    const percent = 40 + 5 * Math.sin(Date.now() / 20_000);
+    const payload = Buffer.from(`${percent.toFixed(1)} %`);
+    link.send(encodePacket([{ type: 'emit', qos: 0, retain: false, name: SOIL_CHANNEL, payload }]));
+  };
+  send();
+  const timer = setInterval(send, SOIL_INTERVAL_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return link.close();
+    },
+  };
+}
+
+function startLedSwitch(client: Client): NodeJS.Timeout {
+  let on = false;
+  return setInterval(() => {
+    on = !on;
+    client
+      .emit(LED_CHANNEL, on ? 'on' : 'off')
+      .catch((error) => print(`the LED could not be switched: ${reasonOf(error)}`));
+  }, LED_INTERVAL_MS);
+}
+
+/** Prints what arrives, and resolves after `limit` messages. */
+function printMessages(client: Client, limit: number): Promise<void> {
+  let left = limit;
+  return new Promise((resolve, reject) => {
+    const take = ({ channel, text }: ReceivedMessage): void => {
+      if (left === 0) return;
+      print(`${linkOf(channel).padEnd(6)}  ${channel.padEnd(34)}  ${text}`);
+      if (--left === 0) resolve();
+    };
+    const patterns = ['#', '$slipway/devices/#', '$slipway/ports/#'];
+    Promise.all(patterns.map((pattern) => client.subscribe(pattern, take))).catch(reject);
+  });
+}
+
+/** The link that a message of this demo came over: each of its senders has channels of its own. */
+function linkOf(channel: string): 'serial' | 'udp' | 'tcp' {
+  if (channel === SOIL_CHANNEL) return 'udp';
+  return channel === LED_CHANNEL ? 'tcp' : 'serial';
+}

@@ -1,0 +1,79 @@
+import { LevelTree } from '../router/level-tree.js';
+import type { Qos } from '../wire/messages.js';
+import type { ReceivedMessage, Subscription } from './subscription.js';
+
+/** Everyone in this program who subscribed to one pattern: for the gateway they are one subscription. */
+export interface Audience {
+  readonly pattern: string;
+  readonly members: Set<Subscription>;
+  /** Those who wait for the gateway's answer. */
+  readonly waiting: { resolve: () => void; reject: (error: Error) => void }[];
+}
+
+/** Routes of channels seen; all are forgotten when there are more. */
+const MAX_ROUTES = 10_000;
+
+/** The subscriptions of a client, by pattern. */
+export class ClientSubscriptions {
+  readonly #audiences = new Map<string, Audience>();
+  readonly #tree = new LevelTree<Audience>();
+  readonly #routes = new Map<string, readonly Subscription[]>();
+
+  add(subscription: Subscription): Audience {
+    const { pattern } = subscription;
+    let audience = this.#audiences.get(pattern);
+    if (!audience) {
+      audience = { pattern, members: new Set(), waiting: [] };
+      this.#audiences.set(pattern, audience);
+      this.#tree.set(pattern, audience);
+    }
+    audience.members.add(subscription);
+    this.#routes.clear();
+    return audience;
+  }
+
+  /** Returns the audience that is empty now, if so. */
+  remove(subscription: Subscription): Audience | undefined {
+    const audience = this.#audiences.get(subscription.pattern);
+    if (!audience?.members.delete(subscription)) return undefined;
+    this.#routes.clear();
+    if (audience.members.size > 0) return undefined;
+    this.#audiences.delete(audience.pattern);
+    this.#tree.delete(audience.pattern);
+    return audience;
+  }
+
+  /** All subscriptions to exactly this pattern. */
+  to(pattern: string): readonly Subscription[] {
+    return [...(this.#audiences.get(pattern)?.members ?? [])];
+  }
+
+  [Symbol.iterator](): Iterator<Audience> {
+    return this.#audiences.values();
+  }
+
+  /** Hands a message to all who subscribed to its channel; returns those who had no room for it. */
+  deliver(message: ReceivedMessage): Subscription[] {
+    return this.#routeOf(message.channel).filter((subscription) => !subscription.take(message));
+  }
+
+  #routeOf(channel: string): readonly Subscription[] {
+    let route = this.#routes.get(channel);
+    if (!route) {
+      if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
+      route = this.#tree.matchingPatterns(channel).flatMap((audience) => [...audience.members]);
+      this.#routes.set(channel, route);
+    }
+    return route;
+  }
+}
+
+/** What one SUBSCRIBE has to ask for so that every member gets what it wants. */
+export function combined(audience: Audience): { qos: Qos; noLocal: boolean; noLastValue: boolean } {
+  const all = [...audience.members].map((member) => member.options);
+  return {
+    qos: Math.max(...all.map(({ qos }) => qos)) as Qos,
+    noLocal: all.every(({ noLocal }) => noLocal),
+    noLastValue: all.every(({ noLastValue }) => noLastValue),
+  };
+}

@@ -1,0 +1,19 @@
+export {
+  Client,
+  type ClientEvents,
+  type ConnectOptions,
+  connect,
+  type EmitOptions,
+} from './client/client.js';
+export {
+  type MessageHandler,
+  ReceivedMessage,
+  type SubscribeOptions,
+  Subscription,
+} from './client/subscription.js';
+export { defaultConfig, loadConfig, parseConfig } from './config/load.js';
+export type { Config } from './config/schema.js';
+export { SlipwayError } from './errors.js';
+export { type Address, Gateway, type GatewayOptions } from './gateway/gateway.js';
+export type { StatisticsSnapshot } from './gateway/statistics.js';
+export type { Qos } from './wire/messages.js';
