@@ -1,0 +1,57 @@
+// What the tests need beyond npm: installed here where that may be done, named otherwise.
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** A file that shows that it is there, and the Debian package that brings it. */
+const NEEDED = [
+  { program: 'avr-gcc', package: 'gcc-avr' },
+  { file: '/usr/lib/avr/include/avr/io.h', package: 'avr-libc' },
+  { file: '/usr/share/arduino/hardware/arduino/avr/cores/arduino/Arduino.h', package: 'arduino-core-avr' },
+  { program: 'clang', package: 'clang' },
+  { program: 'wasm-ld', package: 'lld' },
+  { program: 'gcc', package: 'gcc' },
+  { program: 'g++', package: 'g++' },
+  { file: '/usr/include/x86_64-linux-gnu/gnu/stubs-32.h', package: 'gcc-multilib', arch: 'x64' },
+  { program: 'socat', package: 'socat' },
+];
+
+function isThere({ program, file, arch }) {
+  if (arch !== undefined && arch !== process.arch) return true;
+  const paths = file
+    ? [file]
+    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
+  return paths.some((path) => {
+    try {
+      accessSync(path, constants.R_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const missing = NEEDED.filter((need) => !isThere(need)).map((need) => need.package);
+if (missing.length > 0) {
+  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const mayInstall =
+    process.platform === 'linux' && process.getuid?.() === 0 && isThere({ program: 'apt-get' });
+  if (mayInstall) {
+    console.log(`tests: installing ${missing.join(', ')}`);
+    try {
+      const options = {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      };
+      execFileSync('apt-get', ['update', '-qq'], options);
+      execFileSync('apt-get', install.split(' ').slice(1), options);
+    } catch (error) {
+      console.log(`tests: that failed (${error.message}); what needs it is skipped by name`);
+    }
+  } else {
+    console.log(
+      `tests: without ${missing.join(', ')} some tests are skipped, each by name. On Debian or Ubuntu:`,
+    );
+    console.log(`  sudo ${install}`);
+  }
+}
