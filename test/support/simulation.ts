@@ -3,6 +3,8 @@ import { Counters } from '../../src/counters.js';
 import { Hub } from '../../src/gateway/hub.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
+import { FrameEncoder, frameSize } from '../../src/links/serial/slip.js';
+import { Splitter } from '../../src/links/serial/splitter.js';
 import { Router } from '../../src/router/router.js';
 import { Driver } from '../../src/session/driver.js';
 import type { SideLimits } from '../../src/session/engine.js';
@@ -14,11 +16,38 @@ import { datagramWire, type Faults, serialWire, type Wire } from './faulty-wire.
 import { Random } from './random.js';
 import { VirtualClock } from './virtual-clock.js';
 
-/** What a simulated device looks like to the link: it takes packets and gives packets, driven by the clock. */
+/**
+ * What a simulated device looks like to the link: it takes and gives what the wire carries (datagrams, or the bytes of a
+ * serial line), driven by the clock.
+ */
 export interface Device {
-  linkUp(kind: 'serial' | 'udp', send: (packet: Uint8Array) => void): void;
+  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void): void;
   linkDown(): void;
-  receive(packet: Uint8Array): void;
+  receive(bytes: Uint8Array): void;
+}
+
+const SERIAL_MAX_PACKET = 1024;
+
+/** Serial framing at one end of a wire: packets on this side, bytes on the other. */
+class SerialEnd {
+  readonly #encoder = new FrameEncoder();
+  readonly #splitter: Splitter;
+
+  constructor(take: (packet: Uint8Array) => void) {
+    this.#splitter = new Splitter(SERIAL_MAX_PACKET, {
+      packet: take,
+      line: () => undefined,
+      drop: () => undefined,
+    });
+  }
+
+  frame(packet: Uint8Array): Uint8Array {
+    return this.#encoder.encode(packet);
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#splitter.push(bytes);
+  }
 }
 
 export interface SimulatedLink {
@@ -83,34 +112,35 @@ export class Simulation {
     const { clock, random, hub } = this;
     let up = true;
     let events: LinkEvents;
-    const wire = (arrive: (packet: Uint8Array) => void): Wire => {
-      const guarded = (packet: Uint8Array) => {
-        if (up) arrive(packet);
+    const wire = (arrive: (bytes: Uint8Array) => void): Wire => {
+      const guarded = (bytes: Uint8Array) => {
+        if (up) arrive(bytes);
       };
       return kind === 'udp'
         ? datagramWire(clock, random, faults, guarded)
-        : serialWire(clock, random, faults, 1024, guarded);
+        : serialWire(clock, random, faults, guarded);
     };
-    const toDevice = wire((packet) => device.receive(packet));
-    const toGateway = wire((packet) => events.packet(packet));
+    const framing = kind === 'serial' ? new SerialEnd((packet) => events.packet(packet)) : undefined;
+    const toDevice = wire((bytes) => device.receive(bytes));
+    const toGateway = wire((bytes) => (framing ? framing.push(bytes) : events.packet(bytes)));
     const link: Link = {
       kind,
       name: `${kind}:${++this.#links}`,
       reliable: false,
       ordered: kind === 'serial',
-      maxPacket: kind === 'serial' ? 1024 : 1472,
-      wireSize: (packet) => packet.length + (kind === 'serial' ? 4 : 0),
+      maxPacket: kind === 'serial' ? SERIAL_MAX_PACKET : 1472,
+      wireSize: (packet) => (kind === 'serial' ? frameSize(packet) : packet.length),
       send: (packet) => {
         this.packets++;
-        if (up) toDevice.send(packet);
+        if (up) toDevice.send(framing?.frame(packet) ?? packet);
       },
       backlog: () => 0,
       close: async () => undefined,
     };
     events = hub.attach(link);
-    device.linkUp(kind, (packet) => {
+    device.linkUp(kind, (bytes) => {
       this.packets++;
-      if (up) toGateway.send(packet);
+      if (up) toGateway.send(bytes);
     });
     return {
       link,
@@ -145,6 +175,7 @@ export class EngineDevice implements Device {
   readonly #simulation: Simulation;
   readonly #channels = new Map<string, Channel>();
   #driver: Driver | undefined;
+  #framing: SerialEnd | undefined;
 
   constructor(
     simulation: Simulation,
@@ -191,10 +222,12 @@ export class EngineDevice implements Device {
     );
   }
 
-  linkUp(kind: 'serial' | 'udp', send: (packet: Uint8Array) => void): void {
+  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void): void {
     const { clock } = this.#simulation;
     this.#driver?.stop();
-    this.#driver = new Driver(this.session, clock, send);
+    const framing = kind === 'serial' ? new SerialEnd((packet) => this.#receive(packet)) : undefined;
+    this.#framing = framing;
+    this.#driver = new Driver(this.session, clock, (packet) => send(framing?.frame(packet) ?? packet));
     this.session.linkUp(
       { reliable: false, ordered: kind === 'serial', maxPacket: 512, wireSize: (packet) => packet.length },
       clock.now(),
@@ -207,7 +240,12 @@ export class EngineDevice implements Device {
     this.session.linkDown();
   }
 
-  receive(packet: Uint8Array): void {
+  receive(bytes: Uint8Array): void {
+    if (this.#framing) this.#framing.push(bytes);
+    else this.#receive(bytes);
+  }
+
+  #receive(packet: Uint8Array): void {
     this.session.receive(packet, this.#simulation.clock.now());
     this.#driver?.wake();
   }
