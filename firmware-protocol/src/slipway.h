@@ -64,8 +64,9 @@ typedef uint8_t slipway_size_t;
 
 typedef struct slipway slipway_t;
 
-/* What a call made of your message. */
-typedef enum slipway_result {
+/* What a call made of your message. (Kept in a byte: an enum would be two on AVR.) */
+typedef uint8_t slipway_result_t;
+enum {
   SLIPWAY_OK = 0,
   /* No room on the wire just now. Try again after the next poll, or let it go. */
   SLIPWAY_BUSY,
@@ -77,7 +78,7 @@ typedef enum slipway_result {
   SLIPWAY_FULL,
   /* No such channel in the table, or a quality that is not compiled in. */
   SLIPWAY_INVALID
-} slipway_result_t;
+};
 
 /* Flags of an emit; add them up. No quality flag means QoS 0. */
 #define SLIPWAY_RETAIN 0x08u
@@ -115,7 +116,8 @@ typedef struct slipway_channel {
 } slipway_channel_t;
 
 /* What happened, for `on_event`. */
-typedef enum slipway_event {
+typedef uint8_t slipway_event_t;
+enum {
   /* A session stands. `reason` is 0. */
   SLIPWAY_CONNECTED,
   /* It is gone, and the library is introducing itself again. `reason`: §7, 16 when the gateway fell silent. */
@@ -123,7 +125,7 @@ typedef enum slipway_event {
   /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` 4, 5 or 6 and no
    * session it is this board itself. */
   SLIPWAY_REFUSED
-} slipway_event_t;
+};
 
 /* One place of the window: a reliable message until the gateway acknowledged it. Treat it as opaque. */
 typedef struct slipway_slot {
@@ -177,7 +179,8 @@ struct slipway {
   void *user;
 #endif
   /* Where packets are put together as they arrive; its size is announced to the gateway. Not needed for datagrams,
-   * but `buffer_size` is: the largest datagram that you can take. At least 18 bytes. */
+   * but `buffer_size` is: the largest datagram that you can take. At least 50 bytes (48 without a serial line): a
+   * WELCOME must fit (§3.2). */
   uint8_t *buffer;
   slipway_channel_t *channels;
 #if SLIPWAY_WITH_RELIABLE

@@ -1,47 +1,44 @@
 /* Names and patterns (§6). */
 #include "slipway_private.h"
 
-uint8_t slipway_name_length(const char *name, uint8_t in_ram) {
-  uint8_t length = 0;
-  while (slipway_name_at(name + length, in_ram) && length < 255) length++;
-  return length;
-}
+slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id) { return &s->channels[id - 1]; }
 
 /* The id that the gateway is told for an entry: none for patterns, nor beyond what the gateway takes (§3.2, §6.3). */
 uint8_t slipway_usable_id(const slipway_t *s, uint8_t id) {
-  const slipway_channel_t *channel = &s->channels[id - 1];
+#if SLIPWAY_WITH_PATTERNS
+  const slipway_channel_t *channel = slipway_entry(s, id);
   const char *name = channel->name;
   char c;
-  if (id > s->ids) return 0;
-  while ((c = slipway_name_at(name++, channel->flags & SLIPWAY_NAME_IN_RAM)) != 0) {
+  while ((c = slipway_name_at(name++, channel->flags)) != 0) {
     if (c == '+' || c == '#') return 0;
   }
-  return id;
+#endif
+  return id > s->ids ? 0 : id;
 }
 
-/* Whether a channel's name fits a table entry, by MQTT's rules (§6.2). */
-bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t in_ram) {
+#if SLIPWAY_WITH_PATTERNS
+/* Whether a channel's name fits a table entry, by MQTT's rules (§6.2). The name ends after `length` bytes, or at a NUL. */
+bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t flags) {
   const char *p = pattern->name;
-  uint8_t p_in_ram = pattern->flags & SLIPWAY_NAME_IN_RAM;
-  uint8_t at = 0;
   for (;;) {
-    char wanted = slipway_name_at(p, p_in_ram);
-    char c = at < length ? slipway_name_at(name + at, in_ram) : 0;
+    char wanted = slipway_name_at(p++, pattern->flags);
+    char c = length ? slipway_name_at(name, flags) : 0;
     if (wanted == '+' || wanted == '#') {
-      if (at == 0 && c == '$') return false;
+      if (c == '$' && p - 1 == pattern->name) return false;
       if (wanted == '#') return true;
-      while (c != '/' && at < length) {
-        at++;
-        c = at < length ? slipway_name_at(name + at, in_ram) : 0;
+      while (c && c != '/') {
+        name++;
+        c = --length ? slipway_name_at(name, flags) : 0;
       }
-    } else if (at == length) {
+    } else if (wanted != c) {
       /* `a/#` also stands for `a`. */
-      return wanted == 0 || (wanted == '/' && slipway_name_at(p + 1, p_in_ram) == '#');
-    } else if (wanted == 0 || wanted != c) {
-      return false;
+      return !c && wanted == '/' && slipway_name_at(p, pattern->flags) == '#';
+    } else if (!c) {
+      return true;
     } else {
-      at++;
+      name++;
+      length--;
     }
-    p++;
   }
 }
+#endif

@@ -26,19 +26,10 @@
 #define SLIPWAY_WITH_COUNTERS 1
 #endif
 
-/* The gateway's clock, corrected by half the round trip (§3.2, TIME). */
-#ifndef SLIPWAY_WITH_TIME
-#define SLIPWAY_WITH_TIME 0
-#endif
-
-/* A last will, emitted by the gateway when this board falls silent (§3.2, WILL). */
-#ifndef SLIPWAY_WITH_WILL
-#define SLIPWAY_WITH_WILL 0
-#endif
-
-/* Announce sleep, so that the gateway holds reliable messages meanwhile (§3.2, SLEEP). */
-#ifndef SLIPWAY_WITH_SLEEP
-#define SLIPWAY_WITH_SLEEP 0
+/* Subscriptions with + and # (§6.2). Without it every subscription is to one channel, and its messages come by its id: the table
+ * must not be longer than the gateway's `ids`. */
+#ifndef SLIPWAY_WITH_PATTERNS
+#define SLIPWAY_WITH_PATTERNS 1
 #endif
 
 /* The largest packet in bytes, either way. Up to 255 all sizes are one byte, which saves flash and RAM on AVR. */

@@ -43,7 +43,8 @@ enum {
   HEAD_EXTENDED
 };
 
-#define IS_CONTROL(head) (((head) & HEAD_CONTROL) == HEAD_CONTROL)
+/* Of a head without its L. */
+#define IS_CONTROL(head) ((head) >= HEAD_HELLO)
 
 /* Reasons (§7) that the library itself gives or acts on. */
 enum { REASON_NORMAL = 0, REASON_NO_SESSION = 3, REASON_TOO_LARGE = 8, REASON_MALFORMED = 14, REASON_TIMEOUT = 16 };
@@ -66,7 +67,7 @@ enum {
   ACK_GAP = 0x10,
   TIMING = 0x20,  /* a round trip is being measured */
   HURRIED = 0x40, /* the oldest message was resent before its time */
-  SETTLED = 0x80  /* will and sleep are sent or not wanted */
+  HEARD = 0x80    /* something valid came since the oldest message was first resent */
 };
 
 /* slipway_channel.flags of the library. */
@@ -77,17 +78,6 @@ enum {
 };
 
 enum { FIRST_RESEND_MS = 250, MOST_RESENDS = 10, MOST_BEGINS = 5, MOST_PINGS = 3, MOST_DOUBLINGS = 5 };
-
-/* A message on its way out: which fields follow the head depends on the head. */
-typedef struct slipway_draft {
-  const uint8_t *payload;
-  const char *name; /* of an emit without a declared id */
-  uint16_t seq;
-  slipway_size_t length;
-  uint8_t head;
-  uint8_t id;
-  uint8_t name_in_ram;
-} slipway_draft_t;
 
 #if SLIPWAY_SEVERAL_FRAMINGS
 #define FRAMING(s) ((s)->framing)
@@ -108,12 +98,12 @@ typedef struct slipway_draft {
 #define COUNT(s, what) ((void)0)
 #endif
 
-/* One byte of a name, wherever names are on this machine. */
-static inline char slipway_name_at(const char *at, uint8_t in_ram) {
+/* One byte of a name, wherever `flags` say that names are on this machine. */
+static inline char slipway_name_at(const char *at, uint8_t flags) {
 #ifdef __AVR__
-  return in_ram ? *at : (char)pgm_read_byte(at);
+  return flags & SLIPWAY_NAME_IN_RAM ? *at : (char)pgm_read_byte(at);
 #else
-  (void)in_ram;
+  (void)flags;
   return *at;
 #endif
 }
@@ -131,14 +121,14 @@ static inline slipway_size_t slipway_clamp(uint16_t size) {
 uint16_t slipway_crc(uint16_t crc, uint8_t byte);
 
 /* slipway_names.c */
-bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t in_ram);
-uint8_t slipway_name_length(const char *name, uint8_t in_ram);
+bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t flags);
+slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id);
 uint8_t slipway_usable_id(const slipway_t *s, uint8_t id);
 
 /* slipway_send.c */
-slipway_result_t slipway_transmit(slipway_t *s, const slipway_draft_t *draft);
-slipway_result_t slipway_transmit_short(slipway_t *s, uint8_t head, uint8_t value);
-
+slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint8_t id, uint16_t seq, const void *payload,
+                                  slipway_size_t length, const char *name, uint8_t name_flags);
+slipway_result_t slipway_transmit_control(slipway_t *s, uint8_t head, uint8_t value);
 
 /* slipway_session.c */
 void slipway_heard(slipway_t *s);

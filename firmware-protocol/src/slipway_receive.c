@@ -115,29 +115,26 @@ static void taken(slipway_t *s) {
 #endif
 
 /* To the entry whose id it carries, else to the first entry whose name or pattern it fits, else to `on_other`. */
-static void dispatch(slipway_t *s, slipway_message_t *message) {
-  const slipway_channel_t *channel = s->channels;
-  const char *name = message->name;
-  uint8_t length = message->name_length;
-  uint8_t in_ram = SLIPWAY_NAME_IN_RAM;
-  slipway_handler_t handler = s->on_other;
-  uint8_t left = s->channel_count;
-  if (message->id && message->id <= left) {
-    const slipway_channel_t *own = &channel[message->id - 1];
-    if (own->name && own->handler) {
-      own->handler(s, message);
-      return;
-    }
-    name = own->name;
-    in_ram = own->flags & SLIPWAY_NAME_IN_RAM;
-    if (name) length = slipway_name_length(name, in_ram);
+static void dispatch(slipway_t *s, const slipway_message_t *message) {
+  slipway_handler_t handler = NULL;
+  const slipway_channel_t *own = NULL;
+  if (message->id && message->id <= s->channel_count) {
+    own = slipway_entry(s, message->id);
+    handler = own->handler;
   }
-  for (; name && left; left--, channel++) {
-    if (channel->name && channel->handler && slipway_matches(channel, name, length, in_ram)) {
-      handler = channel->handler;
-      break;
+#if SLIPWAY_WITH_PATTERNS
+  {
+    const char *name = own ? own->name : message->name;
+    uint8_t length = own ? 255 : message->name_length;
+    uint8_t flags = own ? own->flags : SLIPWAY_NAME_IN_RAM;
+    const slipway_channel_t *channel = s->channels;
+    uint8_t left = name ? s->channel_count : 0;
+    for (; left && !handler; left--, channel++) {
+      if (channel->name && slipway_matches(channel, name, length, flags)) handler = channel->handler;
     }
   }
+#endif
+  if (!handler) handler = s->on_other;
   if (handler) {
     handler(s, message);
   } else {
@@ -243,7 +240,7 @@ static void act_on(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t 
     slipway_lose(s, *p);
   } else if (head == HEAD_PING) {
     /* A PONG that finds no room is not sent: the gateway asks again. */
-    slipway_transmit_short(s, HEAD_PONG, *p);
+    slipway_transmit_control(s, HEAD_PONG, *p);
 #if SLIPWAY_WITH_RELIABLE
   } else if (head == HEAD_REJECT || head == HEAD_DECLARE) {
     if (!is_next(s, read16(p))) return;

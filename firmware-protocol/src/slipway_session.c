@@ -14,6 +14,7 @@ static void restart_keep_alive(slipway_t *s) {
 
 /* A valid packet came. */
 void slipway_heard(slipway_t *s) {
+  s->flags |= HEARD;
   if (s->pings) restart_keep_alive(s);
 }
 
@@ -21,20 +22,16 @@ void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t i
   if (s->on_event) s->on_event(s, event, reason, id);
 }
 
-/* The next time that `due` comes: the first wait, doubled for each try up to about 8 s (§9). */
+/* The next time that `due` comes: the first wait, doubled for each try up to a limit (§9). */
 void slipway_restart_timer(slipway_t *s) {
-  uint16_t wait;
-  uint16_t last_to_double = 4000;
+  /* Up to a quarter more, so that boards that lost one gateway do not come back as one. */
+  uint16_t wait = (uint16_t)(FIRST_RESEND_MS + ((s->nonce[0] + s->now) & 63));
+  uint16_t last_to_double = 5104;
   uint8_t doublings = s->tries;
-  if (s->state < BEGINNING) {
-    /* 256 ms, give or take a quarter, so that boards that lost one gateway do not come back as one. */
-    wait = (uint16_t)(192 + ((s->nonce[doublings & 3] + s->now) & 127));
-    last_to_double = 5104;
-  } else {
+  if (s->state >= BEGINNING) {
+    last_to_double = IS_SERIAL(s) ? 500 : 4000;
 #if SLIPWAY_WITH_RELIABLE
     wait = (uint16_t)(2 * s->round_trip + 30);
-#else
-    wait = FIRST_RESEND_MS;
 #endif
   }
   while (doublings-- && wait <= last_to_double) wait <<= 1;
@@ -93,13 +90,11 @@ bool slipway_connected(const slipway_t *s) { return s->state == READY; }
 
 uint8_t slipway_pending(const slipway_t *s) { return s->count; }
 
-/* §4.2: the epoch is kept, the gateway may know it still. */
+/* §4.2: HELLO at once, with the epoch, which the gateway may know still. */
 void slipway_lose(slipway_t *s, uint8_t reason) {
-  /* At once if all was well; after a wait if there was not even an answer to BEGIN, or if the gateway said BYE. */
-  s->tries = s->state == READY && reason == REASON_NO_SESSION ? 0 : 1;
   s->state = GREETING;
-  slipway_restart_timer(s);
-  if (!s->tries) s->due = s->now;
+  s->tries = 0;
+  s->due = s->now;
   slipway_tell(s, SLIPWAY_LOST, reason, 0);
 }
 
@@ -108,7 +103,7 @@ static void settle(slipway_t *s, uint8_t count) {
   while (count--) {
     const slipway_slot_t *slot = slot_at(s, 0);
     if ((slot->head == HEAD_DECLARE || slot->head == HEAD_SUBSCRIBE) && slipway_usable_id(s, slot->id)) {
-      s->channels[slot->id - 1].flags |= CHANNEL_DECLARED;
+      slipway_entry(s, slot->id)->flags |= CHANNEL_DECLARED;
     }
 #if SLIPWAY_WITH_RELIABLE
     if (++s->first == s->slot_count) s->first = 0;
@@ -146,8 +141,8 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, uint8_t window, uint8_t
     s->count = 0;
 #endif
     s->flags |= SWEEP;
-    for (i = 0; i < s->channel_count; i++) {
-      s->channels[i].flags &= (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
+    for (i = s->channel_count; i; i--) {
+      slipway_entry(s, i)->flags &= (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
     }
   }
   s->sent = 0;
@@ -217,31 +212,14 @@ uint8_t slipway_refused(slipway_t *s, uint16_t seq) {
   return id;
 }
 
-/* Under its id once the gateway knows that, else under its name (§6.3). */
-static slipway_result_t send_emit(slipway_t *s, slipway_draft_t *draft) {
-  if (draft->id) {
-    const slipway_channel_t *channel = &s->channels[draft->id - 1];
-    if (!(channel->flags & CHANNEL_DECLARED)) {
-      draft->name = channel->name;
-      draft->name_in_ram = channel->flags & SLIPWAY_NAME_IN_RAM;
-    }
-  }
-  if (draft->name) draft->head |= HEAD_NAME;
-  return slipway_transmit(s, draft);
-}
-
 static slipway_result_t send_slot(slipway_t *s, uint8_t place) {
   const slipway_slot_t *slot = slot_at(s, place);
-  slipway_draft_t draft = {0};
-  draft.head = slot->head;
-  draft.id = slot->id;
-  draft.seq = (uint16_t)(s->oldest + place);
+  uint16_t seq = (uint16_t)(s->oldest + place);
 #if SLIPWAY_WITH_RELIABLE
-  draft.payload = slot->payload;
-  draft.length = slot->length;
-  if (draft.head < HEAD_HELLO) return send_emit(s, &draft);
+  return slipway_transmit(s, slot->head, slot->id, seq, slot->payload, slot->length, NULL, 0);
+#else
+  return slipway_transmit(s, slot->head, slot->id, seq, NULL, 0, NULL, 0);
 #endif
-  return slipway_transmit(s, &draft);
 }
 
 /* What the table wants of the gateway and has not been put into the window in this epoch: the entry's id, 0 for the
@@ -251,7 +229,7 @@ enum { NOTHING = 0xFF };
 static uint8_t next_wish(const slipway_t *s) {
   uint8_t id;
   for (id = 1; id <= s->channel_count; id++) {
-    const slipway_channel_t *channel = &s->channels[id - 1];
+    const slipway_channel_t *channel = slipway_entry(s, id);
     if (channel->name && !(channel->flags & CHANNEL_TAKEN_UP)) return id;
   }
   return s->flags & SWEEP ? 0 : NOTHING;
@@ -265,7 +243,7 @@ static void take_up_wishes(slipway_t *s) {
     if (id == 0) {
       s->flags &= (uint8_t)~SWEEP;
     } else {
-      slipway_channel_t *channel = &s->channels[id - 1];
+      slipway_channel_t *channel = slipway_entry(s, id);
       channel->flags |= CHANNEL_TAKEN_UP;
       if (channel->flags & SLIPWAY_SUBSCRIBE) {
         head = HEAD_SUBSCRIBE;
@@ -300,29 +278,28 @@ static void flush(slipway_t *s) {
 
 /* The timer has run out: the oldest message, or BEGIN, goes again (§4.2, §5.4). */
 static void resend(slipway_t *s) {
-  slipway_draft_t nothing = {0};
-  if (s->state == BEGINNING ? s->tries >= MOST_BEGINS : s->tries >= MOST_RESENDS) {
+  if (s->tries >= (s->state == READY ? MOST_RESENDS : MOST_BEGINS)) {
+    uint8_t reason = REASON_TIMEOUT;
 #if SLIPWAY_WITH_RELIABLE
-    if (s->state == READY) {
+    if (s->state == READY && s->flags & HEARD) {
       /* The gateway answers, but not this: the two disagree. End the epoch, do not ask for its numbering again. */
-      slipway_transmit_short(s, HEAD_BYE, REASON_MALFORMED);
+      reason = REASON_MALFORMED;
+      slipway_transmit_control(s, HEAD_BYE, reason);
       memset(s->token, 0, 4);
     }
 #endif
-    slipway_lose(s, s->state == READY ? REASON_MALFORMED : REASON_TIMEOUT);
+    slipway_lose(s, reason);
     return;
   }
-  if ((s->sent ? send_slot(s, 0) : slipway_transmit(s, &nothing)) != SLIPWAY_OK) return;
+  if ((s->sent ? send_slot(s, 0) : slipway_transmit_control(s, HEAD_NONE, 0)) != SLIPWAY_OK) return;
   if (s->sent) COUNT(s, resends);
+  if (s->tries++ == 0) s->flags &= (uint8_t)~HEARD;
   s->flags &= (uint8_t)~TIMING;
-  s->tries++;
   slipway_restart_timer(s);
 }
 
 static void greet(slipway_t *s) {
-  slipway_draft_t draft = {0};
-  draft.head = HEAD_HELLO;
-  if (!passed(s, s->due) || slipway_transmit(s, &draft) != SLIPWAY_OK) return;
+  if (!passed(s, s->due) || slipway_transmit_control(s, HEAD_HELLO, 0) != SLIPWAY_OK) return;
   slipway_restart_timer(s);
   if (s->tries < MOST_DOUBLINGS) s->tries++;
 }
@@ -332,7 +309,7 @@ static void stay_alive(slipway_t *s) {
   if (!passed(s, s->alive)) return;
   if (s->pings == MOST_PINGS) {
     slipway_lose(s, REASON_TIMEOUT);
-  } else if (slipway_transmit_short(s, HEAD_PING, s->pings) == SLIPWAY_OK) {
+  } else if (slipway_transmit_control(s, HEAD_PING, s->pings) == SLIPWAY_OK) {
     s->pings++;
     s->alive = (uint16_t)(s->now + 1000);
   }
@@ -348,8 +325,7 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
   if (s->state == READY) stay_alive(s);
 #if SLIPWAY_WITH_RELIABLE
   if (s->state >= BEGINNING && s->ack_count && (s->flags & ACK_NOW || (uint8_t)(s->now - s->ack_since) >= 15)) {
-    slipway_draft_t nothing = {0};
-    slipway_transmit(s, &nothing);
+    slipway_transmit_control(s, HEAD_NONE, 0);
   }
 #endif
 }
@@ -359,7 +335,7 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
 uint8_t slipway_channel(slipway_t *s, const char *name, slipway_handler_t handler, uint8_t flags) {
   uint8_t id;
   for (id = 1; id <= s->channel_count; id++) {
-    slipway_channel_t *channel = &s->channels[id - 1];
+    slipway_channel_t *channel = slipway_entry(s, id);
     if (channel->name) continue;
     channel->name = name;
     channel->handler = handler;
@@ -370,19 +346,17 @@ uint8_t slipway_channel(slipway_t *s, const char *name, slipway_handler_t handle
 }
 
 /* QoS 0: now or not at all. */
-static slipway_result_t emit(slipway_t *s, slipway_draft_t *draft, const void *payload, size_t length, uint8_t flags) {
+static slipway_result_t emit_now(slipway_t *s, uint8_t id, const char *name, const void *payload, size_t length,
+                                 uint8_t flags) {
   if (flags & HEAD_QOS) return SLIPWAY_INVALID;
   if (length > SLIPWAY_MAX_PACKET) return SLIPWAY_TOO_LARGE;
-  draft->head = (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN));
-  draft->payload = (const uint8_t *)payload;
-  draft->length = (slipway_size_t)length;
   if (s->state < BEGINNING) return SLIPWAY_NOT_CONNECTED;
-  return send_emit(s, draft);
+  return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, 0, payload, (slipway_size_t)length,
+                          name, flags & SLIPWAY_NAME_IN_RAM);
 }
 
 slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, size_t length, uint8_t flags) {
-  slipway_draft_t draft = {0};
-  if (id > s->channel_count || (id && !s->channels[id - 1].name)) return SLIPWAY_INVALID;
+  if (id > s->channel_count || (id && !slipway_entry(s, id)->name)) return SLIPWAY_INVALID;
 #if SLIPWAY_WITH_RELIABLE
   if (flags & HEAD_QOS) {
     slipway_slot_t *slot;
@@ -398,27 +372,23 @@ slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, siz
     return SLIPWAY_OK;
   }
 #endif
-  draft.id = id;
-  return emit(s, &draft, payload, length, flags);
+  return emit_now(s, id, NULL, payload, length, flags);
 }
 
 slipway_result_t slipway_emit_named(slipway_t *s, const char *name, const void *payload, size_t length, uint8_t flags) {
-  slipway_draft_t draft = {0};
-  draft.name = name;
-  draft.name_in_ram = flags & SLIPWAY_NAME_IN_RAM;
-  return emit(s, &draft, payload, length, flags);
+  return emit_now(s, 0, name, payload, length, flags);
 }
 
 slipway_result_t slipway_subscribe(slipway_t *s, uint8_t id, uint8_t flags) {
   slipway_channel_t *channel;
-  if (id == 0 || id > s->channel_count || !s->channels[id - 1].name) return SLIPWAY_INVALID;
-  channel = &s->channels[id - 1];
+  if (id == 0 || id > s->channel_count || !slipway_entry(s, id)->name) return SLIPWAY_INVALID;
+  channel = slipway_entry(s, id);
   channel->flags = (uint8_t)((flags & (SLIPWAY_SUBSCRIBE | CHANNEL_OPTIONS)) |
                              (channel->flags & (SLIPWAY_NAME_IN_RAM | CHANNEL_DECLARED)));
   return SLIPWAY_OK;
 }
 
 void slipway_leave(slipway_t *s, bool forget) {
-  if (s->state >= BEGINNING) slipway_transmit_short(s, HEAD_BYE, forget);
+  if (s->state >= BEGINNING) slipway_transmit_control(s, HEAD_BYE, forget);
   slipway_link(s, false);
 }

@@ -24,6 +24,7 @@ const CONFIGURATIONS: Record<string, string[]> = {
     '-DSLIPWAY_WITH_DATAGRAM=0',
     '-DSLIPWAY_WITH_STREAM=0',
     '-DSLIPWAY_NO_USER',
+    '-DSLIPWAY_WITH_PATTERNS=0',
     '-DSLIPWAY_MAX_PACKET=255',
   ],
   'datagrams only': ['-DSLIPWAY_WITH_SERIAL=0', '-DSLIPWAY_WITH_STREAM=0'],

@@ -158,6 +158,25 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     expect(bench.pass(1)[0]).toBe(`f20422222222949000${'01'}${ascii('t')}${ascii('a')}`);
   });
 
+  it('keeps the epoch when the gateway is merely silent, and resends at least once a second on a serial line', () => {
+    const bench = new Bench({ framing: 'serial' });
+    const id = bench.client.declare('t');
+    bench.connect();
+    bench.client.emit(id, 'a', RELIABLE);
+    bench.sent();
+    let longest = 0;
+    let hello: string | undefined;
+    while (!hello && bench.now < 60_000) {
+      const { ms, sent } = bench.until(5000);
+      longest = Math.max(longest, ms);
+      expect(sent).not.toContain('b40e');
+      hello = sent.find((packet) => packet.startsWith('b0'));
+    }
+    expect(longest).toBeLessThanOrEqual(1024);
+    expect(hello?.slice(14, 22)).toBe(TOKEN);
+    expect(bench.client.events).toEqual([{ event: 'lost', reason: 16, id: 0 }]);
+  });
+
   it('takes reliable messages before there is a gateway, keeping a place for its own needs', () => {
     const bench = new Bench();
     const id = bench.client.declare('t');

@@ -43,6 +43,18 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client receives', () => {
     }
   });
 
+  it('by id, and by name for whoever takes the rest, when built without patterns', () => {
+    const bench = new Bench({ defines: { SLIPWAY_WITH_PATTERNS: 0 } });
+    const led = bench.client.subscribe('led', 1);
+    bench.connect();
+    bench.give(`800${led} ${ascii('on')}`);
+    bench.give(`84 03 ${ascii('led')} ${ascii('off')}`);
+    expect(bench.client.received.map(({ text, claimed }) => [text, claimed])).toEqual([
+      ['on', true],
+      ['off', false],
+    ]);
+  });
+
   it('matches patterns by the rules of §6.2', () => {
     const cases: [pattern: string, name: string, fits: boolean][] = [
       ['a', 'a', true],
