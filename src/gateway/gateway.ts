@@ -214,7 +214,10 @@ export class Gateway {
     const writer = new LineWriter(link, this.#options.config.limits.backlog);
     const { listen } = config.lines;
     if (listen !== undefined) {
-      this.#router.subscribe(writer, listen, { qos: 1, noLocal: false, noLastValue: false });
+      // No last value: opening the port may just have reset the board, and its bootloader is listening.
+      const refusal = this.#router.subscribe(writer, listen, { qos: 1, noLocal: false, noLastValue: true });
+      if (refusal)
+        this.#options.logger.warn({ refusal }, `port ${config.name} cannot listen to ${listen}: ${refusal}`);
     }
     return {
       packet: (packet) => events.packet(packet),
