@@ -211,6 +211,7 @@ struct slipway {
   uint8_t timed;
   uint8_t window;
   uint8_t first;
+  uint8_t ignored; /* resends of the oldest message that the gateway, though it spoke, did not answer */
   uint8_t ack_since;
   uint8_t ack_count;
 #else

@@ -67,7 +67,7 @@ enum {
   ACK_GAP = 0x10,
   TIMING = 0x20,  /* a round trip is being measured */
   HURRIED = 0x40, /* the oldest message was resent before its time */
-  HEARD = 0x80    /* something valid came since the oldest message was first resent */
+  HEARD = 0x80    /* something valid came since the oldest message was last resent */
 };
 
 /* slipway_channel.flags of the library. */

@@ -124,6 +124,7 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, uint8_t window, uint8_t
   /* A late repetition of what was acted on already. */
   if (!continues && memcmp(s->token, body + 6, 4) == 0) return;
   s->window = window;
+  s->ignored = 0;
   if (body[1] & WELCOME_KNOWN && arrived <= s->sent) settle(s, (uint8_t)arrived);
 #else
   (void)window;
@@ -179,6 +180,9 @@ void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
   if (count) {
     settle(s, (uint8_t)count);
     s->tries = 0;
+#if SLIPWAY_WITH_RELIABLE
+    s->ignored = 0;
+#endif
     s->flags &= (uint8_t)~HURRIED;
     slipway_restart_timer(s);
   }
@@ -278,23 +282,26 @@ static void flush(slipway_t *s) {
 
 /* The timer has run out: the oldest message, or BEGIN, goes again (§4.2, §5.4). */
 static void resend(slipway_t *s) {
-  if (s->tries >= (s->state == READY ? MOST_RESENDS : MOST_BEGINS)) {
-    uint8_t reason = REASON_TIMEOUT;
 #if SLIPWAY_WITH_RELIABLE
-    if (s->state == READY && s->flags & HEARD) {
-      /* The gateway answers, but not this: the two disagree. End the epoch, do not ask for its numbering again. */
-      reason = REASON_MALFORMED;
-      slipway_transmit_control(s, HEAD_BYE, reason);
-      memset(s->token, 0, 4);
-    }
+  /* Only what the gateway ignored while it said other things counts: silence is for the keep-alive to judge. */
+  if (s->flags & HEARD && s->state == READY && s->ignored++ == MOST_RESENDS) {
+    /* The two disagree. End the epoch, do not ask for its numbering again. */
+    slipway_transmit_control(s, HEAD_BYE, REASON_MALFORMED);
+    memset(s->token, 0, 4);
+    slipway_lose(s, REASON_MALFORMED);
+    return;
+  }
+  s->flags &= (uint8_t)~(HEARD | TIMING);
+  if (s->state == BEGINNING && s->tries >= MOST_BEGINS) {
+#else
+  if (s->tries >= (s->state == READY ? MOST_RESENDS : MOST_BEGINS)) {
 #endif
-    slipway_lose(s, reason);
+    slipway_lose(s, REASON_TIMEOUT);
     return;
   }
   if ((s->sent ? send_slot(s, 0) : slipway_transmit_control(s, HEAD_NONE, 0)) != SLIPWAY_OK) return;
   if (s->sent) COUNT(s, resends);
-  if (s->tries++ == 0) s->flags &= (uint8_t)~HEARD;
-  s->flags &= (uint8_t)~TIMING;
+  if (s->tries < 100) s->tries++;
   slipway_restart_timer(s);
 }
 

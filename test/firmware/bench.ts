@@ -32,7 +32,7 @@ export function unframe(bytes: Uint8Array): Uint8Array {
     'hex',
   );
   if (crc16(content) !== 0) throw new Error(`bad CRC: ${hex(bytes)}`);
-  return content.subarray(0, -2);
+  return Uint8Array.from(content.subarray(0, -2));
 }
 
 export const TOKEN = '89abcdef';

@@ -81,6 +81,7 @@ interface Exports {
   link_up(up: number): void;
   leave(forget: number): void;
   connected(): number;
+  pending(): number;
   channel(nameLength: number, flags: number, handled: number): number;
   subscribe(id: number, flags: number): number;
   emit(id: number, length: number, flags: number): number;
@@ -182,6 +183,11 @@ export class CClient {
 
   get connected(): boolean {
     return this.#exports.connected() !== 0;
+  }
+
+  /** Messages that the gateway has not acknowledged. */
+  get pending(): number {
+    return this.#exports.pending();
   }
 
   /** Puts a channel that it will emit on into the table. Returns its id, 0 if there is no room. */

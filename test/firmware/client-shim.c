@@ -106,6 +106,7 @@ EXPORT void poll(uint32_t now) { slipway_poll(&client, now); }
 EXPORT void link_up(int up) { slipway_link(&client, up != 0); }
 EXPORT void leave(int forget) { slipway_leave(&client, forget != 0); }
 EXPORT int connected(void) { return slipway_connected(&client); }
+EXPORT int pending(void) { return slipway_pending(&client); }
 
 /* The name is in io. 0: no room. `handled`: whether the entry has a handler. */
 EXPORT int channel(int name_length, int flags, int handled) {
