@@ -46,9 +46,13 @@ test('a board on a virtual port is a board like any other, unplugged and plugged
 
   ports.unplug(PATH);
   await program.untilLast(STATE, 'offline');
+  const before = program.received.length;
   ports.plug(PATH, uno);
   await program.untilLast(STATE, 'online');
-  await program.untilLast('greenhouse/led/state', 'off');
+  // A board that was without power starts anew, with its LED off, and says so.
+  const since = () => program.received.slice(before).map(({ channel, text }) => `${channel} ${text}`);
+  await until(() => expect(since()).toContain('greenhouse/led/state off'));
+  await switchLed(program, uno, false);
   await switchLed(program, uno, true);
   expect(running.log).toContain('greenhouse-uno is online on serial:bench, resumed');
   expect(uno.counters.snapshot()).toEqual({});
