@@ -13,7 +13,7 @@ export interface Offer {
   readonly epoch: Epoch;
   /** The session of that identity as it stood at the offer. */
   readonly standing: Session | undefined;
-  readonly standingToken: number | undefined;
+  readonly standingEpochs: number | undefined;
 }
 
 /** Why a HELLO cannot be answered with an offer, whoever else is there (§4.1, §4.6). */
@@ -34,7 +34,6 @@ export function makeOffer(
   random32: () => number,
   wallTime: number,
 ): Offer {
-  const kept = hello.clean ? undefined : session;
   const old: Numbering | undefined = session
     ? {
         nonce: session.nonce,
@@ -43,7 +42,9 @@ export function makeOffer(
         nextOut: session.engine.nextOut,
       }
     : remembered;
-  const sameNumbering = !hello.clean && old?.nonce === hello.nonce && old.token === hello.token;
+  const sameNumbering = old?.nonce === hello.nonce && old.token === hello.token;
+  // A peer that repeats `clean` because it is not sure that its epoch began has nothing older to be rid of.
+  const kept = hello.clean && !sameNumbering ? undefined : session;
   const continues = sameNumbering && kept?.numberingStands === true;
   const nextIn = continues ? (old as Numbering).nextIn : farFrom(old?.nextIn, random32);
   const nextOut = continues ? (old as Numbering).nextOut : farFrom(old?.nextOut, random32);
@@ -54,7 +55,8 @@ export function makeOffer(
     continues,
     known: sameNumbering,
     nonce: hello.nonce,
-    token: (random32() || 1) >>> 0,
+    // An epoch that goes on keeps its token: whether or not the BEGIN arrives, both sides name the same numbering.
+    token: continues ? hello.token : (random32() || 1) >>> 0,
     nextIn,
     nextOut,
     received: sameNumbering ? (old as Numbering).nextIn : 0,
@@ -68,7 +70,7 @@ export function makeOffer(
     hello,
     welcome,
     standing: session,
-    standingToken: session?.token,
+    standingEpochs: session?.epochs,
     epoch: {
       continues,
       nextIn,

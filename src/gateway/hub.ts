@@ -53,6 +53,7 @@ export class Hub {
   readonly #expiries = new Map<Session, Cancel>();
   readonly #offers = new Map<Connection, Cancel>();
   readonly #probes = new Map<Connection, Cancel>();
+  readonly #unused = new Map<Connection, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
 
   constructor(context: HubContext) {
@@ -65,7 +66,7 @@ export class Hub {
       closed: (connection, reason) => this.#closed(connection, reason),
       now: () => context.clock.now(),
       leaves: (session, reason) => this.#leaves(session, reason),
-      fails: (session, reason) => this.#lets(session, reason, `${reason}`),
+      fails: (session, reason) => this.#letGo(session, reason, reason),
       refused: (session, message) => this.#refused(session, message),
     };
   }
@@ -81,10 +82,13 @@ export class Hub {
   /** A connection that opens no session is not kept; a serial port is there whether it is used or not. */
   #closeIfUnusedLater(connection: Connection): void {
     if (connection.link.kind === 'serial') return;
-    this.#context.clock.schedule(OFFER_MS, () => {
+    this.#unused.get(connection)?.();
+    const judge = this.#context.clock.schedule(OFFER_MS, () => {
+      this.#unused.delete(connection);
       const unused = connection.session === undefined && connection.offer === undefined;
-      if (unused && this.#connections.get(connection.link) === connection) void connection.link.close();
+      if (unused) void connection.link.close();
     });
+    this.#unused.set(connection, judge);
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -97,8 +101,9 @@ export class Hub {
       session.flush();
       session.detach('shutdown');
     }
-    for (const cancel of [...this.#expiries.values(), ...this.#offers.values(), ...this.#probes.values()])
-      cancel();
+    for (const waiting of [this.#expiries, this.#offers, this.#probes, this.#unused]) {
+      for (const cancel of waiting.values()) cancel();
+    }
     this.#connections.clear();
   }
 
@@ -196,13 +201,13 @@ export class Hub {
     const { identity } = offer.hello;
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
-    const stale = standing !== offer.standing || standing?.token !== offer.standingToken;
+    const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
     const full = !standing && this.#sessions.size >= this.#context.limits.sessions;
     if (stale || full)
       return connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
 
     if (connection.session && connection.session !== standing)
-      this.#lets(connection.session, 'taken_over', 'taken over');
+      this.#release(connection.session, `${identity} is on its link now`);
     if (standing) this.#leaveOldLink(standing, connection);
     const kept = offer.welcome.resumed ? standing : undefined;
     if (standing && !kept) this.#end(standing, 'end_session');
@@ -237,12 +242,16 @@ export class Hub {
   // ------------------------------------------------------------------------------------------------ the ends
 
   #leaves(session: Session, reason: Reason): void {
-    this.#release(session, `left (${reason})`);
+    // The peer gave up on its numbering (§5.4).
+    if (reason === 'malformed') session.numberingStands = false;
+    this.#letGo(session, `left (${reason})`);
     if (reason === 'end_session') this.#end(session, reason);
   }
 
-  #lets(session: Session, reason: Reason, why: string): void {
-    this.#release(session, why, reason);
+  /** Releases a session, and the link that was there for it only. */
+  #letGo(session: Session, why: string, bye?: Reason): void {
+    const link = this.#release(session, why, bye);
+    if (link) this.#hangUp(link);
   }
 
   #closed(connection: Connection, reason: string): void {
@@ -251,23 +260,27 @@ export class Hub {
     this.#offers.delete(connection);
     this.#probes.get(connection)?.();
     this.#probes.delete(connection);
+    this.#unused.get(connection)?.();
+    this.#unused.delete(connection);
     connection.offer = undefined;
-    if (connection.session) this.#release(connection.session, reason);
+    if (connection.session) this.#letGo(connection.session, reason);
   }
 
   /** The session loses its link, and from now on has its expiry to come back. */
-  #release(session: Session, why: string, bye?: Reason): void {
+  #release(session: Session, why: string, bye?: Reason): Link | undefined {
     const link = session.detach(bye);
-    if (!link) return;
+    if (!link) return undefined;
     const connection = this.#connections.get(link);
     if (connection) connection.session = undefined;
-    this.#hangUp(link);
     this.#context.logger.info(
       { identity: session.identity, link: link.name },
       `${session.identity} is offline: ${why}`,
     );
     this.#context.events.presence(session, 'offline');
-    if (session.expiryMs === 0) return this.#end(session, 'end_session');
+    if (session.expiryMs === 0) {
+      this.#end(session, 'end_session');
+      return link;
+    }
     const expire = this.#context.clock.schedule(session.expiryMs, () => {
       this.#context.logger.info(
         { identity: session.identity },
@@ -276,6 +289,7 @@ export class Hub {
       this.#end(session, 'timeout');
     });
     this.#expiries.set(session, expire);
+    return link;
   }
 
   /** Closes what was there for one session only. */
@@ -301,6 +315,6 @@ export class Hub {
   #refused(session: Session, message: Refuse): void {
     this.#context.counters.add(`session.peer_refused.${message.reason}`);
     // The peer lost its mind or its memory: it will introduce itself again.
-    if (message.reason === 'no_session') this.#release(session, 'the peer knows no session');
+    if (message.reason === 'no_session') this.#letGo(session, 'the peer knows no session');
   }
 }

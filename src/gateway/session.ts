@@ -50,6 +50,8 @@ export class Session implements Subscriber {
   program = false;
   nonce = 0;
   token = 0;
+  /** How often an epoch began or went on. */
+  epochs = 0;
   /** How long it may outlive its link, ms. */
   expiryMs = 0;
   /** Whether its numbering may go on at the next resume (§5.4). */
@@ -83,6 +85,7 @@ export class Session implements Subscriber {
     if (rebooted) this.#sinceBoot.clear();
     this.nonce = who.nonce;
     this.token = who.token;
+    this.epochs++;
     this.program = who.program;
     this.expiryMs = expiryMs;
     this.numberingStands = true;

@@ -37,12 +37,12 @@ export class Driver {
 
   /** Polls now. */
   flush(): void {
-    for (let i = 0; i < BURST; i++) {
+    for (let i = 0; i < BURST && !this.#stopped; i++) {
       const packet = this.#driven.poll(this.#clock.now());
       if (!packet) return this.#schedule();
       this.#send(packet);
     }
-    this.#arm(this.#clock.now());
+    if (!this.#stopped) this.#arm(this.#clock.now());
   }
 
   stop(): void {

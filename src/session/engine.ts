@@ -1,7 +1,13 @@
 import type { Counters } from '../counters.js';
 import { encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
-import { KEEP_ALIVE_GRACE, MAX_RESENDS, MAX_UNANSWERED_PINGS, PING_INTERVAL_MS } from '../wire/limits.js';
+import {
+  KEEP_ALIVE_GRACE,
+  MAX_RESENDS,
+  MAX_SERIAL_FIRST_LENGTH,
+  MAX_UNANSWERED_PINGS,
+  PING_INTERVAL_MS,
+} from '../wire/limits.js';
 import type {
   Emit,
   Message,
@@ -13,19 +19,21 @@ import type {
   Will,
 } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { writeVarint } from '../wire/varint.js';
+import { varintSize, writeVarint } from '../wire/varint.js';
 import { IdTable } from './id-table.js';
 import { type Channel, Outgoing, type OutgoingControl, type OutgoingEmit } from './outgoing.js';
 import { Pacer } from './pacer.js';
 import { Queue } from './queue.js';
 import { ReliableReceiver } from './reliable-receiver.js';
-import { type LinkOrder, ReliableSender } from './reliable-sender.js';
+import { type LinkOrder, ReliableSender, type Transmission } from './reliable-sender.js';
 import { RoundTrip } from './round-trip.js';
 
 /** Answers to unreliable messages wait here; a peer that asks for more than this between two turns gets no more. */
 const MAX_REPLIES = 64;
 /** Several messages share a packet up to this size; a single one may be larger. */
 const PACKING_BYTES = 16_384;
+/** What precedes every message of a peer that is not confirmed yet: BEGIN with its length. */
+const BEGIN_PREFIX_BYTES = 6;
 
 /** What the engine needs to know of its link. */
 export interface LinkTraits extends LinkOrder {
@@ -89,7 +97,10 @@ interface BuiltPacket<C extends Channel> {
   readonly size: number;
   readonly number: number;
   readonly items: readonly Outgoing<C>[];
-  readonly fence: boolean;
+  /** How many messages in it are gone for good if it is not sent. */
+  readonly unreliable: number;
+  /** The token of the PING in it that asks whether it was read. */
+  readonly fence: number | undefined;
 }
 
 /**
@@ -108,7 +119,7 @@ export class SessionEngine<C extends Channel> {
   readonly #receiver = new ReliableReceiver();
   readonly #ids: IdTable<C>;
   readonly #replies: Message[] = [];
-  readonly #unreliable = new Queue<OutgoingEmit<C> | Message>();
+  readonly #unreliable = new Queue<OutgoingEmit<C>>();
   #unreliableBytes = 0;
   #reliableBytes = 0;
 
@@ -146,7 +157,10 @@ export class SessionEngine<C extends Channel> {
 
   // ------------------------------------------------------------------------------------------------ the epoch
 
-  /** Begins an epoch, or goes on with one, over a link. `fresh` runs before what is unacknowledged is queued anew. */
+  /**
+   * Begins an epoch, or goes on with one, over a link. Under a new numbering `fresh` runs before what is unacknowledged
+   * is queued anew; subscriptions are its business, and their `settle` is not called.
+   */
   begin(link: LinkTraits, epoch: Epoch, now: number, fresh?: () => void): void {
     this.#attach(link, epoch, now);
     if (epoch.received !== undefined) {
@@ -157,15 +171,27 @@ export class SessionEngine<C extends Channel> {
       this.#receiver.restart(epoch.nextIn);
       this.#ids.clear();
       this.#reliableBytes = 0;
+      this.#requeue(unacknowledged, ['unsubscribe']);
       fresh?.();
-      for (const item of unacknowledged) {
-        // What spoke of the old numbering and the old ids means nothing now.
-        if (item.content.type === 'emit' || item.content.type === 'will') this.#enqueue(item);
+      // What spoke of the old numbering and the old ids means nothing now.
+      this.#requeue(unacknowledged, ['emit', 'will', 'sleep']);
+    }
+    this.#sender.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
+    this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
+  }
+
+  #requeue(items: readonly Outgoing<C>[], types: readonly Outgoing<C>['content']['type'][]): void {
+    for (const item of items) {
+      const { content } = item;
+      if (!types.includes(content.type)) continue;
+      if (content.type !== 'emit' || this.takesReliable) this.#enqueue(item);
+      else {
+        // The board was given a firmware that takes nothing reliable: it gets what was held for it as it can (§3.2).
+        this.#unreliable.push({ ...content, qos: 0 });
+        this.#unreliableBytes += item.size;
+        item.settle?.(undefined);
       }
     }
-    this.#ids.ownLimit = epoch.other.ids;
-    this.#sender.resume(epoch.other.window, link, now);
-    this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
   }
 
   #attach(link: LinkTraits, epoch: Epoch, now: number): void {
@@ -173,7 +199,13 @@ export class SessionEngine<C extends Channel> {
     this.#own = epoch.own;
     this.#other = epoch.other;
     this.#pacer = new Pacer(epoch.other.buffer);
-    this.#builder = new PacketBuilder(Math.min(epoch.other.maxPacket, link.maxPacket));
+    this.#ids.ownLimit = epoch.other.ids;
+    // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
+    const serial = link.ordered && !link.reliable;
+    this.#builder = new PacketBuilder(
+      Math.min(epoch.other.maxPacket, link.maxPacket),
+      serial ? MAX_SERIAL_FIRST_LENGTH : undefined,
+    );
     this.#beginToken = epoch.beginToken;
     this.#delayed = undefined;
     this.#fence = undefined;
@@ -188,9 +220,9 @@ export class SessionEngine<C extends Channel> {
   /** The link is gone. What is reliable stays; the rest is dropped and counted. */
   detach(): void {
     this.#link = undefined;
+    this.#drop('link_lost', this.#unreliable.drain().length + (this.#delayed?.unreliable ?? 0));
     this.#delayed = undefined;
     this.#replies.length = 0;
-    this.#drop('link_lost', this.#unreliable.drain().length);
     this.#unreliableBytes = 0;
   }
 
@@ -306,7 +338,8 @@ export class SessionEngine<C extends Channel> {
 
   #enqueue(item: Outgoing<C>): void {
     this.#reliableBytes += item.size;
-    this.#sender.push(item);
+    // Until a REJECT is through, nothing that the other side sends is acknowledged: it must not wait in line.
+    this.#sender.push(item, item.content.type === 'reject');
   }
 
   #settle(item: Outgoing<C>, refusal: Reason | undefined): void {
@@ -316,7 +349,7 @@ export class SessionEngine<C extends Channel> {
 
   /** Gives the channel an id of this side's if the other side allows any more. */
   #declare(channel: C): void {
-    const id = this.#ids.assign(channel);
+    const id = this.takesReliable ? this.#ids.assign(channel) : undefined;
     if (id === undefined) return;
     this.control({ type: 'declare', id, channel }, (refusal) => {
       if (refusal === undefined) this.#ids.usable(channel);
@@ -328,8 +361,9 @@ export class SessionEngine<C extends Channel> {
   }
 
   #emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
-    const name = this.#ids.address(channel) ? 3 : 1 + Buffer.byteLength(channel.name);
-    return 1 + (reliable ? 2 : 0) + name + payloadBytes;
+    const address = this.#ids.address(channel);
+    const target = address ? varintSize(address.id) : 1 + Buffer.byteLength(channel.name);
+    return 1 + (reliable ? 2 : 0) + target + payloadBytes;
   }
 
   // ------------------------------------------------------------------------------------------------ receiving
@@ -348,7 +382,7 @@ export class SessionEngine<C extends Channel> {
     switch (message.type) {
       case 'emit':
         if (message.qos > 0) this.#receiveReliable(message, now);
-        else this.#refuseUnreliable(message, this.#takeEmit(message, message.payload.slice()));
+        else this.#refuseUnreliable(message, this.#takeEmit(message, new Uint8Array(message.payload)));
         return;
       case 'declare':
       case 'subscribe':
@@ -393,20 +427,15 @@ export class SessionEngine<C extends Channel> {
       this.#beginToken = undefined;
       this.#owner.confirmed();
     }
-    for (const item of acknowledged) {
-      this.#pacer.confirm(item.position);
-      this.#settle(item, undefined);
-    }
+    for (const item of acknowledged.arrived) if (item.sends > 0) this.#pacer.confirm(item.position);
+    for (const item of acknowledged.settled) this.#settle(item, undefined);
   }
 
   #receiveReliable(message: Reliable, now: number): void {
-    const numbered = message as Reliable & { seq: number };
-    switch (
-      this.#receiver.receive(
-        'payload' in numbered ? { ...numbered, payload: numbered.payload.slice() } : numbered,
-        now,
-      )
-    ) {
+    const numbered = (
+      'payload' in message ? { ...message, payload: new Uint8Array(message.payload) } : message
+    ) as Reliable & { seq: number };
+    switch (this.#receiver.receive(numbered, now)) {
       case 'deliver':
         this.#takeInTurn(numbered, now);
         for (let held = this.#receiver.nextHeld(); held; held = this.#receiver.nextHeld())
@@ -480,7 +509,10 @@ export class SessionEngine<C extends Channel> {
   #refuseUnreliable(message: Emit, refusal: Reason | undefined): void {
     if (!refusal) return;
     this.#counters.add(`session.refused.${refusal}`);
-    this.reply(refuse(refusal, headOf(message), detailOf(message)));
+    const refusing = refuse(refusal, headOf(message), detailOf(message));
+    // The name may be longer than the peer can take; then nothing is said of it (§7).
+    const fits = messageSize(refusing) <= this.#builder.maxPacket - BEGIN_PREFIX_BYTES;
+    this.reply(fits ? refusing : refuse(refusal, refusing.head));
   }
 
   // -------------------------------------------------------------------------------------------------- packets
@@ -489,17 +521,14 @@ export class SessionEngine<C extends Channel> {
   poll(now: number): Uint8Array | undefined {
     this.#tick(now);
     if (!this.#link) return undefined;
-    if (this.#delayed) {
-      if (!this.#pacer.allows(this.#delayed.size)) return undefined;
-      const packet = this.#delayed;
+    const packet = this.#delayed ?? this.#build(this.#link, now);
+    if (!packet) return undefined;
+    if (this.#pacer.allows(packet.size)) {
       this.#delayed = undefined;
       return this.#release(packet, now);
     }
-    const packet = this.#build(this.#link, now);
-    if (!packet) return undefined;
-    if (this.#pacer.allows(packet.size)) return this.#release(packet, now);
     this.#delayed = packet;
-    return this.#fence ? undefined : this.#bareFence(this.#link, now);
+    return this.#bareFence(this.#link, now);
   }
 
   /** When to call `poll` again even if nothing else happens; undefined for never. */
@@ -509,9 +538,11 @@ export class SessionEngine<C extends Channel> {
     const consider = (time: number | undefined) => {
       if (time !== undefined && time < at) at = time;
     };
-    consider(this.#sender.deadline());
-    consider(this.#pacer.deadline(this.#roundTrip.timeout()));
-    if (!this.#delayed) consider(this.#receiver.ackDueAt);
+    if (this.#delayed) consider(this.#pacer.deadline(this.#roundTrip.timeout()));
+    else {
+      consider(this.#sender.deadline());
+      consider(this.#receiver.ackDueAt);
+    }
     return at === Number.POSITIVE_INFINITY ? undefined : at;
   }
 
@@ -519,17 +550,23 @@ export class SessionEngine<C extends Channel> {
     const silence = this.#keepAliveDeadline();
     if (this.#link && now >= silence) this.#keepAlive(now);
     if (!this.#link) return;
-    if (this.#sender.tick(now)) this.#counters.add('session.timeouts');
-    const oldest = this.#sender.oldest;
-    if (oldest && oldest.resends >= MAX_RESENDS && oldest.lost && this.#heardAt > oldest.sentAt) {
-      this.#owner.failed('malformed');
-      return;
+    // What waits for the peer's buffer has not been sent, whatever the clock says.
+    if (!this.#delayed) {
+      if (this.#sender.tick(now)) this.#counters.add('session.timeouts');
+      const { oldest } = this.#sender;
+      if (oldest?.lost && this.#isHopeless(oldest)) return this.#owner.failed('malformed');
     }
     const gone = this.#pacer.deadline(this.#roundTrip.timeout());
     if (gone !== undefined && now >= gone) {
       this.#pacer.expire();
       this.#fence = undefined;
     }
+  }
+
+  /** Whether a message that has a number will not get through under it (§5.4), or over this link. */
+  #isHopeless(item: Outgoing<C>): boolean {
+    if (item.ignored >= MAX_RESENDS && this.#heardAt > item.sentAt) return true;
+    return messageSize(this.#numbered(item, item.seq)) > this.#builder.maxPacket;
   }
 
   /** When the next PING is due (peer) or the other side counts as gone. */
@@ -564,15 +601,15 @@ export class SessionEngine<C extends Channel> {
       : PACKING_BYTES;
     const number = this.#packetNumber + 1;
     this.#addReliable(builder, prefix, packing, items, number, now);
-    this.#addUnreliable(builder, prefix, packing);
+    const unreliable = this.#addUnreliable(builder, prefix, packing);
     if (builder.length === prefix) {
       if (prefix > 0) builder.finish();
       return undefined;
     }
-    const fence = this.#addFence(builder, items.length > 0);
+    const fence = this.#addFence(builder, items.some(isFirstSending));
     const bytes = builder.finish();
     this.#packetNumber = number;
-    return { bytes, size: link.wireSize(bytes), number, items, fence };
+    return { bytes, size: link.wireSize(bytes), number, items, unreliable, fence };
   }
 
   #addAck(builder: PacketBuilder, prefix: number, now: number): void {
@@ -604,43 +641,52 @@ export class SessionEngine<C extends Channel> {
       }
       if (builder.length > prefix && builder.lengthWith(size) > packing) return;
       if (!builder.add(message)) return;
-      if (item.lost) this.#counters.add('session.resends');
+      if (item.lost) {
+        this.#counters.add('session.resends');
+        if (item.sends > 0 && this.#heardAt > item.sentAt) item.ignored++;
+      }
       this.#sender.sent(item, number, now);
       items.push(item);
     }
   }
 
-  #addUnreliable(builder: PacketBuilder, prefix: number, packing: number): void {
+  /** Returns how many it added. */
+  #addUnreliable(builder: PacketBuilder, prefix: number, packing: number): number {
+    let added = 0;
     for (let next = this.#unreliable.at(0); next; next = this.#unreliable.at(0)) {
-      const message = 'channel' in next ? this.#addressed(next) : next;
+      const message = this.#addressed(next);
       const size = messageSize(message);
       if (size > builder.maxPacket) {
         this.#drop('too_large_for_receiver');
       } else {
-        if (builder.length > prefix && builder.lengthWith(size) > packing) return;
-        if (!builder.add(message)) return;
+        if (builder.length > prefix && builder.lengthWith(size) > packing) return added;
+        if (!builder.add(message)) return added;
+        added++;
       }
       this.#unreliable.shift();
       if (this.#unreliable.length === 0) this.#unreliableBytes = 0;
-      else if ('channel' in next) this.#unreliableBytes -= Math.min(size, this.#unreliableBytes);
+      else this.#unreliableBytes -= Math.min(size, this.#unreliableBytes);
     }
+    return added;
   }
 
   /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken (§5.6). */
-  #addFence(builder: PacketBuilder, confirmed: boolean): boolean {
-    if (!this.#pacer.active || confirmed || this.#fence) return false;
-    if (this.#pacer.outstanding + builder.length <= (this.#other?.buffer ?? 0) / 2) return false;
+  #addFence(builder: PacketBuilder, confirmed: boolean): number | undefined {
+    const buffer = this.#other?.buffer ?? 0;
+    if (!this.#pacer.active || confirmed || this.#fence) return undefined;
+    if (this.#pacer.outstanding + builder.length <= buffer / 2) return undefined;
     const ping = this.#ping();
-    if (!builder.add(ping)) return false;
-    this.#fence = { token: ping.token, position: Number.POSITIVE_INFINITY };
-    return true;
+    return builder.lengthWith(messageSize(ping)) <= buffer && builder.add(ping) ? ping.token : undefined;
   }
 
+  /** A PING of its own, when a packet waits for room and nothing under way would make any. */
   #bareFence(link: LinkTraits, now: number): Uint8Array | undefined {
-    if (!this.#pacer.active || this.#sender.inFlight > 0) return undefined;
+    if (this.#fence || !this.#pacer.unasked) return undefined;
     const ping = this.#ping();
     const bytes = encodePacket([ping]);
-    this.#fence = { token: ping.token, position: this.#pacer.sent(link.wireSize(bytes), now) };
+    const size = link.wireSize(bytes);
+    if (!this.#pacer.allows(size)) return undefined;
+    this.#fence = { token: ping.token, position: this.#pacer.sent(size, now, true) };
     this.#sentAt = now;
     return bytes;
   }
@@ -651,11 +697,13 @@ export class SessionEngine<C extends Channel> {
   }
 
   #release(packet: BuiltPacket<C>, now: number): Uint8Array {
-    const position = this.#pacer.sent(packet.size, now);
-    if (packet.fence && this.#fence) this.#fence.position = position;
-    for (const item of packet.items) {
+    const { items, fence } = packet;
+    const asking = fence !== undefined || items.some(isFirstSending);
+    const position = this.#pacer.sent(packet.size, now, asking);
+    if (fence !== undefined) this.#fence = { token: fence, position };
+    for (const item of items) {
       item.sentAt = now;
-      if (item.resends === 0) item.position = position;
+      if (isFirstSending(item)) item.position = position;
     }
     this.#sentAt = now;
     return packet.bytes;
@@ -680,6 +728,11 @@ export class SessionEngine<C extends Channel> {
       return { type: 'declare', seq, id: content.id, name: content.channel.name };
     return { ...content, seq };
   }
+}
+
+/** An ACK of a message that was resent does not say which of its packets was read. */
+function isFirstSending(item: Transmission): boolean {
+  return item.sends === 1;
 }
 
 function refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): Refuse {

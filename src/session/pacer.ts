@@ -6,6 +6,8 @@ export class Pacer {
   readonly #buffer: number;
   #sent = 0;
   #confirmed = 0;
+  /** Up to here an answer is on its way that will confirm it. */
+  #asked = 0;
   #sentAt = 0;
 
   /** @param buffer bytes that the peer can hold unread; 0 for no limit. */
@@ -28,16 +30,22 @@ export class Pacer {
     return !this.active || outstanding === 0 || outstanding + size <= this.#buffer;
   }
 
-  /** `size` bytes were sent; returns the position after them, to be handed to `confirm`. */
-  sent(size: number, now: number): number {
+  /** Whether something was sent that nothing under way will confirm. */
+  get unasked(): boolean {
+    return this.#asked < this.#sent;
+  }
+
+  /** `size` bytes were sent, `asking` for an answer or not; returns the position after them, to be handed to `confirm`. */
+  sent(size: number, now: number, asking: boolean): number {
     this.#sent += size;
     this.#sentAt = now;
+    if (asking) this.#asked = this.#sent;
     return this.#sent;
   }
 
   /** All up to `position` was read. */
   confirm(position: number): void {
-    this.#confirmed = Math.max(this.#confirmed, position);
+    this.#confirmed = Math.max(this.#confirmed, Math.min(position, this.#sent));
   }
 
   /** When unconfirmed bytes are taken as gone, given the resend timer in ms. */
@@ -47,5 +55,6 @@ export class Pacer {
 
   expire(): void {
     this.#confirmed = this.#sent;
+    this.#asked = this.#sent;
   }
 }

@@ -10,7 +10,7 @@ import {
   MAX_HELLO_RESEND_MS,
   PROTOCOL_VERSION,
 } from '../wire/limits.js';
-import type { Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
+import type { Begin, Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { type LinkTraits, type QueueLimits, SessionEngine, type SideLimits } from './engine.js';
 import type { Channel } from './outgoing.js';
@@ -58,6 +58,10 @@ export class PeerSession<C extends Channel> {
   #state: PeerState = 'idle';
   #link: LinkTraits | undefined;
   #welcome: Welcome | undefined;
+  /** An epoch of this boot stood: what is forgotten once stays forgotten. */
+  #cleaned = false;
+  /** A BYE that goes before anything else. */
+  #farewell: Uint8Array | undefined;
   #now = 0;
   #hellos = 0;
   #helloAt = 0;
@@ -85,7 +89,11 @@ export class PeerSession<C extends Channel> {
         refused: (message) => this.#refused(message),
         bye: (reason) => this.#lose(reason),
         confirmed: () => this.#confirmed(),
-        failed: (reason) => this.#lose(reason),
+        failed: (reason) => {
+          // The gateway must not go on with a numbering that does not get through (§5.4).
+          if (reason === 'malformed') this.#farewell = encodePacket([{ type: 'bye', reason }]);
+          this.#lose(reason);
+        },
         wallTime: () => 0,
       },
       counters,
@@ -101,6 +109,7 @@ export class PeerSession<C extends Channel> {
     if (this.#state === 'closed') return;
     this.#link = link;
     this.#state = 'greeting';
+    this.#farewell = undefined;
     this.#hellos = 0;
     this.#helloAt = now;
   }
@@ -117,10 +126,12 @@ export class PeerSession<C extends Channel> {
 
   /** Ends the session. Returns the packet that says so, if there is a link to send it on. */
   close(reason: 'normal' | 'end_session'): Uint8Array | undefined {
-    const open = this.#state === 'ready' || this.#state === 'beginning';
+    const before = this.#state;
     this.#state = 'closed';
     this.engine.end(reason);
-    return open ? encodePacket([{ type: 'bye', reason }]) : undefined;
+    const bye: Message = { type: 'bye', reason };
+    if (before === 'ready') return encodePacket([bye]);
+    return before === 'beginning' ? encodePacket([this.#begin(), bye]) : undefined;
   }
 
   /** Takes one packet. A malformed one is counted and changes nothing. */
@@ -157,8 +168,13 @@ export class PeerSession<C extends Channel> {
       if (this.#begins >= MAX_BEGINS) this.#lose('timeout');
       else {
         this.#began(now);
-        return encodePacket([{ type: 'begin', token: (this.#welcome as Welcome).token }]);
+        return encodePacket([this.#begin()]);
       }
+    }
+    if (this.#farewell) {
+      const farewell = this.#farewell;
+      this.#farewell = undefined;
+      return farewell;
     }
     if (this.#state === 'greeting' && now >= this.#helloAt) {
       this.#scheduleHello(now);
@@ -180,6 +196,10 @@ export class PeerSession<C extends Channel> {
     }
   }
 
+  #begin(): Begin {
+    return { type: 'begin', token: (this.#welcome as Welcome).token };
+  }
+
   #began(now: number): void {
     this.#beginAt = now + FIRST_RESEND_MS * 2 ** this.#begins;
     this.#begins++;
@@ -197,8 +217,7 @@ export class PeerSession<C extends Channel> {
     return {
       type: 'hello',
       version: PROTOCOL_VERSION,
-      // What is forgotten once stays forgotten; later sessions of this boot may resume.
-      clean: clean && this.#welcome === undefined,
+      clean: clean && !this.#cleaned,
       program,
       nonce,
       token: this.#welcome?.token ?? 0,
@@ -211,7 +230,10 @@ export class PeerSession<C extends Channel> {
   }
 
   #welcomed(welcome: Welcome, rest: readonly Message[], now: number): void {
-    if (welcome.nonce !== this.#introduction.nonce) return this.#counters.add('session.drop.stale_welcome');
+    // An epoch that goes on keeps its token, a new one has another: what says otherwise was delayed on its way.
+    const holdsIt = welcome.token === this.#welcome?.token;
+    if (welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt)
+      return this.#counters.add('session.drop.stale_welcome');
     if (welcome.version !== PROTOCOL_VERSION) return this.#counters.add('session.drop.version');
     const link = this.#link as LinkTraits;
     this.#welcome = welcome;
@@ -245,6 +267,7 @@ export class PeerSession<C extends Channel> {
 
   #confirmed(): void {
     this.#state = 'ready';
+    this.#cleaned = true;
     this.#hellos = 0;
     this.#owner.ready(this.#welcome as Welcome);
   }

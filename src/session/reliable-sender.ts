@@ -8,9 +8,23 @@ export class Transmission {
   /** The number of the packet that carried it last; packets of one sender count up. */
   packet = 0;
   sentAt = 0;
-  resends = 0;
-  acknowledged = false;
+  /** How often it was sent over the link that stands. */
+  sends = 0;
+  /** How many of these the other side, though it spoke meanwhile, did not answer. Counted by the caller. */
+  ignored = 0;
+  /** The other side has it, though perhaps behind a gap: it is not sent again, and not yet delivered. */
+  arrived = false;
+  /** The other side refused it: it is done with, before its number is. */
+  refused = false;
   lost = false;
+}
+
+/** What an ACK says anew. */
+export interface Acknowledged<T> {
+  /** Messages that arrived, in turn or behind a gap. */
+  readonly arrived: readonly T[];
+  /** Messages for which the other side took responsibility (§5.1). */
+  readonly settled: readonly T[];
 }
 
 export interface LinkOrder {
@@ -28,6 +42,7 @@ const REORDER_TOLERANCE = 3;
  * when. It knows no bytes and owns no timer.
  */
 export class ReliableSender<T extends Transmission> {
+  readonly #urgent = new Queue<T>();
   readonly #waiting = new Queue<T>();
   /** From the oldest unacknowledged on, in order of number without gaps. */
   readonly #inFlight = new Queue<T>();
@@ -37,8 +52,8 @@ export class ReliableSender<T extends Transmission> {
   #next = 0;
   #lost = 0;
   #progressAt = 0;
-  /** The highest packet number of which something was acknowledged. */
-  #acknowledgedPacket = 0;
+  /** The highest packet number of which something arrived. */
+  #arrivedPacket = 0;
 
   constructor(roundTrip: RoundTrip) {
     this.#roundTrip = roundTrip;
@@ -46,7 +61,7 @@ export class ReliableSender<T extends Transmission> {
 
   /** Messages accepted and not yet acknowledged. */
   get pending(): number {
-    return this.#waiting.length + this.#inFlight.length;
+    return this.#urgent.length + this.#waiting.length + this.#inFlight.length;
   }
 
   get inFlight(): number {
@@ -58,27 +73,36 @@ export class ReliableSender<T extends Transmission> {
     return this.#next;
   }
 
+  /** The oldest message in flight that is not known to have arrived. */
   get oldest(): T | undefined {
-    return this.#inFlight.at(0);
+    for (const item of this.#inFlight) if (!item.arrived) return item;
+    return undefined;
   }
 
   /** Goes on over a new link with the numbering as it stands: what was in flight is sent again. */
   resume(window: number, order: LinkOrder, now: number): void {
     this.#window = window;
     this.#order = order;
-    this.#roundTrip.onLine(order.ordered);
+    this.#roundTrip.restart(order.ordered);
     this.#progressAt = now;
-    for (const item of this.#inFlight) this.#lose(item);
+    for (const item of this.#inFlight) {
+      item.sends = 0;
+      item.ignored = 0;
+      this.#lose(item);
+    }
   }
 
-  /** Drops all before `received`, of which the peer said that it arrived under the old numbering (§4.3). */
+  /**
+   * Drops all before `received`, of which the peer said that it arrived under the old numbering (§4.3). Returns those that
+   * are settled by that.
+   */
   settleBefore(received: number): T[] {
     const steps = distance(this.#next - this.#inFlight.length, received);
+    if (steps > this.#inFlight.length) return [];
     const settled: T[] = [];
-    for (let i = 0; i < steps && steps <= 0x3fff; i++) {
+    for (let i = 0; i < steps; i++) {
       const item = this.#shift();
-      if (!item) break;
-      settled.push(item);
+      if (item && !item.refused) settled.push(item);
     }
     return settled;
   }
@@ -86,84 +110,100 @@ export class ReliableSender<T extends Transmission> {
   /** Starts a new numbering at `next`; returns what was unacknowledged, in order, to be pushed anew as the caller decides. */
   restart(next: number): T[] {
     const unacknowledged = [
-      ...this.#inFlight.drain().filter((item) => !item.acknowledged),
+      // What only waited behind a gap is gone with the numbering.
+      ...this.#inFlight.drain().filter((item) => !item.refused),
+      ...this.#urgent.drain(),
       ...this.#waiting.drain(),
     ];
     for (const item of unacknowledged) {
       item.lost = false;
-      item.resends = 0;
+      item.arrived = false;
+      item.sends = 0;
+      item.ignored = 0;
     }
     this.#next = next;
     this.#lost = 0;
     return unacknowledged;
   }
 
-  push(item: T): void {
-    this.#waiting.push(item);
+  /** Queues a message: behind all that waits or, with `urgent`, before what is not. */
+  push(item: T, urgent = false): void {
+    (urgent ? this.#urgent : this.#waiting).push(item);
   }
 
   /** What to send next: lost ones first, then new ones while the window has room. Call `sent` or `drop` with it. */
   peek(): T | undefined {
-    if (this.#lost > 0) {
-      for (const item of this.#inFlight) if (item.lost) return item;
+    // A window that shrank on a new link holds for what was in flight, too.
+    const within = this.#lost > 0 ? Math.min(this.#inFlight.length, this.#window) : 0;
+    for (let i = 0; i < within; i++) {
+      const item = this.#inFlight.at(i);
+      if (item?.lost) return item;
     }
-    return this.#inFlight.length < this.#window ? this.#waiting.at(0) : undefined;
+    return this.#inFlight.length < this.#window ? this.#queue.at(0) : undefined;
+  }
+
+  /** Where the next new message comes from. */
+  get #queue(): Queue<T> {
+    return this.#urgent.length > 0 ? this.#urgent : this.#waiting;
   }
 
   /** The item of `peek` left in packet number `packet`. */
   sent(item: T, packet: number, now: number): void {
     if (item.lost) {
       item.lost = false;
-      item.resends++;
       this.#lost--;
     } else {
-      this.#waiting.shift();
+      this.#queue.shift();
       item.seq = this.#next;
       this.#next = after(this.#next);
       if (this.#inFlight.length === 0) this.#progressAt = now;
       this.#inFlight.push(item);
     }
+    item.sends++;
     item.packet = packet;
     item.sentAt = now;
   }
 
   /** The item of `peek`, never sent, cannot be sent at all. */
   drop(item: T): void {
-    if (this.#waiting.at(0) === item) this.#waiting.shift();
+    if (this.#queue.at(0) === item) this.#queue.shift();
   }
 
-  /** Takes an ACK. Returns what it newly acknowledges, or undefined if it does not fit what is in flight. */
-  acknowledge(next: number, bitmap: Uint8Array, now: number): T[] | undefined {
+  /** Takes an ACK. Returns undefined if it does not fit what is in flight. */
+  acknowledge(next: number, bitmap: Uint8Array, now: number): Acknowledged<T> | undefined {
     const oldest = (this.#next - this.#inFlight.length) & 0xffff;
     const steps = distance(oldest, next);
     if (steps > this.#inFlight.length) return undefined;
-    const news: T[] = [];
+    const arrived: T[] = [];
+    const settled: T[] = [];
     for (let i = 0; i < steps; i++) {
       const item = this.#shift();
-      if (item && !item.acknowledged) {
-        this.#acknowledge(item, news);
-      }
+      if (!item) break;
+      if (!item.arrived) this.#arrive(item, arrived);
+      if (!item.refused) settled.push(item);
     }
     for (let i = 0; i < bitmap.length * 8; i++) {
       if (!((bitmap[i >> 3] as number) & (1 << (i & 7)))) continue;
       const item = this.#inFlight.at(i + 1);
-      if (item && !item.acknowledged) this.#acknowledge(item, news);
+      if (item && !item.arrived) this.#arrive(item, arrived);
     }
-    const newest = news.findLast((item) => item.resends === 0);
+    // Never from a message that was resent (Karn), nor from one that another link carried.
+    const newest = arrived.findLast((item) => item.sends === 1);
     if (newest) this.#roundTrip.sample(now - newest.sentAt);
-    if (news.length > 0) {
+    if (arrived.length > 0) {
       this.#roundTrip.progressed();
       this.#progressAt = now;
     }
     this.#detectLoss(now, bitmap.length > 0 && bitmap.every((byte) => byte === 0));
-    return news;
+    return { arrived, settled };
   }
 
   /** The message `seq` was refused; it counts as done. Returns it, or undefined if it is not in flight. */
   refused(seq: number): T | undefined {
     const item = this.#inFlight.at(distance(this.#next - this.#inFlight.length, seq));
-    if (!item || item.seq !== seq || item.acknowledged) return undefined;
-    this.#acknowledge(item, []);
+    if (!item || item.seq !== seq || item.refused) return undefined;
+    if (!item.arrived) this.#arrive(item, []);
+    item.refused = true;
     return item;
   }
 
@@ -171,7 +211,7 @@ export class ReliableSender<T extends Transmission> {
   tick(now: number): boolean {
     if (this.#order.reliable) return false;
     this.#detectLoss(now, false);
-    const oldest = this.#oldestOpen();
+    const { oldest } = this;
     if (!oldest || oldest.lost || now < this.#expiry(oldest)) return false;
     this.#lose(oldest);
     this.#roundTrip.expired();
@@ -181,11 +221,11 @@ export class ReliableSender<T extends Transmission> {
   /** When `tick` has something to do; undefined if nothing is in flight. */
   deadline(): number | undefined {
     if (this.#order.reliable) return undefined;
-    const oldest = this.#oldestOpen();
+    const { oldest } = this;
     if (!oldest || oldest.lost) return undefined;
     let deadline = this.#expiry(oldest);
     for (const item of this.#inFlight) {
-      if (item.acknowledged || item.lost || item.packet >= this.#acknowledgedPacket) continue;
+      if (item.arrived || item.lost || item.packet >= this.#arrivedPacket) continue;
       deadline = Math.min(deadline, item.sentAt + this.#patience(item));
     }
     return deadline;
@@ -195,18 +235,13 @@ export class ReliableSender<T extends Transmission> {
     return Math.max(oldest.sentAt, this.#progressAt) + this.#roundTrip.timeout();
   }
 
-  #oldestOpen(): T | undefined {
-    for (const item of this.#inFlight) if (!item.acknowledged) return item;
-    return undefined;
-  }
-
-  #acknowledge(item: T, news: T[]): void {
+  #arrive(item: T, news: T[]): void {
     if (item.lost) {
       item.lost = false;
       this.#lost--;
     }
-    item.acknowledged = true;
-    this.#acknowledgedPacket = Math.max(this.#acknowledgedPacket, item.packet);
+    item.arrived = true;
+    this.#arrivedPacket = Math.max(this.#arrivedPacket, item.packet);
     news.push(item);
   }
 
@@ -220,26 +255,31 @@ export class ReliableSender<T extends Transmission> {
   }
 
   #lose(item: T): void {
-    if (item.lost || item.acknowledged) return;
+    if (item.lost || item.arrived) return;
     item.lost = true;
     this.#lost++;
   }
 
+  /** Within this time of its sending, in ms, nothing that the other side says can speak of the message. */
+  #silence(item: T): number {
+    const { smoothed, shortest } = this.#roundTrip;
+    return smoothed === undefined && item.sends > 1 ? this.#roundTrip.timeout() : shortest;
+  }
+
   /** How long an overtaken message may still be under way, ms. */
   #patience(item: T): number {
-    // Nothing said within the shortest round trip can speak of it.
-    const least = this.#roundTrip.shortest;
-    if (this.#order.ordered || this.#acknowledgedPacket - item.packet >= REORDER_TOLERANCE) return least;
+    const least = this.#silence(item);
+    if (this.#order.ordered || this.#arrivedPacket - item.packet >= REORDER_TOLERANCE) return least;
     return Math.max(((this.#roundTrip.smoothed ?? 0) * 9) / 8, least);
   }
 
   #detectLoss(now: number, receiverKeepsNothing: boolean): void {
     if (this.#order.reliable) return;
     for (const item of this.#inFlight) {
-      if (item.acknowledged || item.lost) continue;
+      if (item.arrived || item.lost) continue;
       // The same sum as in `deadline`, so that rounding cannot make the two disagree.
-      const overtaken = item.packet < this.#acknowledgedPacket && now >= item.sentAt + this.#patience(item);
-      const discarded = receiverKeepsNothing && now - item.sentAt >= this.#roundTrip.shortest;
+      const overtaken = item.packet < this.#arrivedPacket && now >= item.sentAt + this.#patience(item);
+      const discarded = receiverKeepsNothing && now - item.sentAt >= this.#silence(item);
       if (overtaken || discarded) this.#lose(item);
     }
   }

@@ -18,8 +18,12 @@ export class RoundTrip {
   /** The longest wait, ms: short where there is no one else to be considerate of (§9). */
   #longest = MAX_RESEND_MS;
 
-  /** A line of its own, unlike a network, has no congestion to back off from. */
-  onLine(ownLine: boolean): void {
+  /** Begins anew on another link. A line of its own, unlike a network, has no congestion to back off from. */
+  restart(ownLine: boolean): void {
+    this.smoothed = undefined;
+    this.shortest = 0;
+    this.#base = FIRST_RESEND_MS;
+    this.#doublings = 0;
     this.#longest = ownLine ? MAX_LINE_RESEND_MS : MAX_RESEND_MS;
   }
 

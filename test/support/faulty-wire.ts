@@ -11,7 +11,12 @@ export interface Faults {
   delay: number;
   /** Up to so much more, each packet by itself: what makes datagrams overtake each other. */
   jitter: number;
+  /** A datagram that arrives once more, up to LATE_MS after it was sent. */
+  late?: number;
 }
+
+/** Long enough for whole sessions to come and go in between. */
+const LATE_MS = 20_000;
 
 export const NO_FAULTS: Faults = { loss: 0, duplicate: 0, corrupt: 0, delay: 1, jitter: 0 };
 
@@ -27,15 +32,21 @@ export function datagramWire(
   faults: Faults,
   arrive: (datagram: Uint8Array) => void,
 ): Wire {
-  const deliver = (datagram: Uint8Array) => {
-    clock.schedule(faults.delay + random.next() * faults.jitter, () => arrive(datagram));
+  const deliver = (datagram: Uint8Array, later = 0) => {
+    clock.schedule(faults.delay + random.next() * faults.jitter + later, () => {
+      const bytes = new Uint8Array(datagram);
+      arrive(bytes);
+      // Whoever kept a view of it finds rubbish there.
+      bytes.fill(0xee);
+    });
   };
   return {
     send(datagram) {
-      const copy = datagram.slice();
+      const copy = new Uint8Array(datagram);
       if (random.chance(faults.loss)) return;
       deliver(copy);
       if (random.chance(faults.duplicate)) deliver(copy);
+      if (faults.late && random.chance(faults.late)) deliver(copy, random.next() * LATE_MS);
     },
   };
 }

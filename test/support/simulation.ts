@@ -54,6 +54,8 @@ export interface SimulatedLink {
   readonly link: Link;
   /** Cuts it: both sides hear of it, what is under way is lost. */
   cut(): void;
+  /** The device begins anew on the same link, of which the gateway hears nothing. */
+  restart(device?: Device): void;
 }
 
 /** A whole system in virtual time: the gateway's hub and router, and devices on links that lie. */
@@ -121,7 +123,8 @@ export class Simulation {
         : serialWire(clock, random, faults, guarded);
     };
     const framing = kind === 'serial' ? new SerialEnd((packet) => events.packet(packet)) : undefined;
-    const toDevice = wire((bytes) => device.receive(bytes));
+    let current = device;
+    const toDevice = wire((bytes) => current.receive(bytes));
     const toGateway = wire((bytes) => (framing ? framing.push(bytes) : events.packet(bytes)));
     const link: Link = {
       kind,
@@ -138,17 +141,24 @@ export class Simulation {
       close: async () => undefined,
     };
     events = hub.attach(link);
-    device.linkUp(kind, (bytes) => {
-      this.packets++;
-      if (up) toGateway.send(bytes);
-    });
+    const plugIn = () =>
+      current.linkUp(kind, (bytes) => {
+        this.packets++;
+        if (up) toGateway.send(bytes);
+      });
+    plugIn();
     return {
       link,
       cut: () => {
         if (!up) return;
         up = false;
-        device.linkDown();
+        current.linkDown();
         events.closed('cut');
+      },
+      restart: (successor = current) => {
+        current.linkDown();
+        current = successor;
+        plugIn();
       },
     };
   }

@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Driver } from '../../src/session/driver.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+describe('a driver', () => {
+  let clock: VirtualClock;
+  let outgoing: Uint8Array[];
+  let wakeAt: number | undefined;
+  let polls: number[];
+  let sent: Uint8Array[];
+  let driver: Driver;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    outgoing = [];
+    wakeAt = undefined;
+    polls = [];
+    sent = [];
+    driver = new Driver(
+      {
+        poll: (now) => {
+          polls.push(now);
+          if (wakeAt !== undefined && now >= wakeAt) wakeAt = undefined;
+          return outgoing.shift();
+        },
+        wakeAt: () => wakeAt,
+      },
+      clock,
+      (packet) => sent.push(packet),
+    );
+  });
+
+  test('sends all that waits, at the end of the turn in which it was woken', () => {
+    outgoing.push(Uint8Array.of(1), Uint8Array.of(2));
+    driver.wake();
+    driver.wake();
+    expect(sent).toEqual([]);
+    clock.advance(0);
+    expect(sent).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
+    // Twice for the packets, once to learn that there is no more.
+    expect(polls).toHaveLength(3);
+  });
+
+  test('comes back when it is told to', () => {
+    wakeAt = 40.5;
+    driver.flush();
+    outgoing.push(Uint8Array.of(3));
+    clock.advance(40);
+    expect(sent).toHaveLength(0);
+    clock.advance(1);
+    expect(sent).toHaveLength(1);
+    expect(polls).toEqual([0, 41, 41]);
+  });
+
+  test('an earlier time replaces a later one, and a later one waits for the earlier', () => {
+    wakeAt = 100;
+    driver.flush();
+    wakeAt = 10;
+    driver.flush();
+    clock.advance(10);
+    expect(polls).toEqual([0, 0, 10]);
+    wakeAt = 50;
+    driver.flush();
+    wakeAt = 80;
+    driver.flush();
+    clock.advance(200);
+    expect(polls.at(-1)).toBe(80);
+  });
+
+  test('gives other work a turn when there is very much to send, and goes on', () => {
+    outgoing = Array.from({ length: 1000 }, (_, i) => Uint8Array.of(i & 0xff));
+    driver.flush();
+    expect(sent.length).toBeGreaterThan(0);
+    expect(sent.length).toBeLessThan(1000);
+    clock.advance(0);
+    expect(sent).toHaveLength(1000);
+  });
+
+  test('does nothing any more when it is stopped', () => {
+    wakeAt = 10;
+    driver.flush();
+    driver.wake();
+    driver.stop();
+    outgoing.push(Uint8Array.of(1));
+    clock.advance(1000);
+    driver.wake();
+    clock.advance(1000);
+    expect(sent).toEqual([]);
+  });
+
+  test('stops on the way when what it sends makes its owner stop it', () => {
+    outgoing = Array.from({ length: 300 }, () => Uint8Array.of(1));
+    const stopping = new Driver({ poll: () => outgoing.shift(), wakeAt: () => 5 }, clock, (packet) => {
+      sent.push(packet);
+      stopping.stop();
+    });
+    stopping.flush();
+    clock.advance(1000);
+    expect(sent).toHaveLength(1);
+  });
+});
