@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { type Clock, systemClock } from '../clock.js';
+import { type Cancel, type Clock, systemClock } from '../clock.js';
 import { Counters } from '../counters.js';
 import { SlipwayError } from '../errors.js';
 import type { Link, LinkEvents } from '../links/link.js';
@@ -28,7 +28,7 @@ export interface ConnectOptions {
   readonly expiry?: number;
   /** The longest silence on the connection, s, at most 65 535; 30 unless given. */
   readonly keepAlive?: number;
-  /** How long `connect` waits for the gateway's answer, ms; 5000 unless given. */
+  /** How long `connect` waits for the connection, and then for the gateway's answer, ms; 5000 unless given. */
   readonly timeoutMs?: number;
   /** Emits of QoS 1 and 2 that may wait to be acknowledged; 10 000 unless given. */
   readonly maxQueue?: number;
@@ -86,7 +86,7 @@ export class Client {
   #driver: Driver | undefined;
   #opening: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #closing: Promise<void> | undefined;
-  /** Called when nothing is unacknowledged any more. */
+  /** Ends the wait of `close`: nothing is unacknowledged any more, or nothing more will be. */
   #idle: (() => void) | undefined;
 
   constructor(options: ConnectOptions) {
@@ -109,22 +109,23 @@ export class Client {
 
   /** `connect` calls this. */
   async open(): Promise<void> {
-    const timeoutMs = this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const { host = '127.0.0.1', port = 7770 } = this.#options;
-    const stands = new Promise<void>((resolve, reject) => {
-      this.#opening = { resolve, reject };
-    });
+    const { host = '127.0.0.1', port = 7770, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
     const silent = `${host}:${port} took the connection but did not answer within ${timeoutMs} ms: is it a Slipway gateway?`;
-    const giveUp = this.#clock.schedule(timeoutMs, () =>
-      this.#opening?.reject(new SlipwayError('connect_failed', silent)),
-    );
+    let stopWaiting: Cancel | undefined;
     try {
-      await Promise.all([this.#reconnector.connect(), stands]);
+      const stands = new Promise<void>((resolve, reject) => {
+        this.#opening = { resolve, reject };
+      });
+      const connected = this.#reconnector.connect().then(() => {
+        const giveUp = () => this.#opening?.reject(new SlipwayError('connect_failed', silent));
+        stopWaiting = this.#clock.schedule(timeoutMs, giveUp);
+      });
+      await Promise.all([connected, stands]);
     } catch (error) {
       await this.close();
       throw error;
     } finally {
-      giveUp();
+      stopWaiting?.();
       this.#opening = undefined;
     }
   }
@@ -246,7 +247,6 @@ export class Client {
       this.#session.engine.emitReliable(emit, (reason) => {
         if (reason === undefined) resolve();
         else reject(refusalError(what, reason));
-        if (this.#session.engine.pending === 0) this.#idle?.();
       });
       this.#driver?.wake();
     });
@@ -284,6 +284,8 @@ export class Client {
     const emptied = this.#subscriptions.remove(subscription);
     subscription.finish();
     if (!emptied || this.#closing) return;
+    // The answer may be lost with the gateway, and nobody would ask again.
+    for (const { resolve } of emptied.waiting.splice(0)) resolve();
     this.#session.engine.control({ type: 'unsubscribe', pattern: subscription.pattern });
     this.#driver?.wake();
   }
@@ -344,6 +346,7 @@ export class Client {
       packet: (packet) => {
         this.#session.receive(packet, this.#clock.now());
         this.#driver?.wake();
+        if (this.#session.engine.pending === 0) this.#idle?.();
       },
       drained: () => this.#driver?.wake(),
       closed: (reason) => {
@@ -351,6 +354,7 @@ export class Client {
         this.#driver = undefined;
         this.#link = undefined;
         this.#session.linkDown(reason);
+        this.#idle?.();
       },
     };
   }
