@@ -36,6 +36,8 @@ export interface Address {
   readonly port: number;
 }
 
+/** The part of a HELLO that every version has (PROTOCOL.md §4.6). What is shorter gets neither a link nor an answer. */
+const HELLO_STEM_BYTES = 11;
 /** How long `stop` waits for links to take what they were sent, ms. */
 const STOP_GRACE_MS = 1500;
 
@@ -180,7 +182,8 @@ export class Gateway {
   /** A datagram from an address that has no link: only a HELLO gives it one. */
   #datagram(listener: UdpListener, oneShots: OneShots, packet: Uint8Array, from: UdpAddress): void {
     const head = packet[0] as number;
-    if (qosOf(head) === 3 && controlTypeOf(head) === 'hello') {
+    const hello = qosOf(head) === 3 && controlTypeOf(head) === 'hello';
+    if (hello && packet.length >= HELLO_STEM_BYTES) {
       listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
       return;
     }
