@@ -1,0 +1,136 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { Address } from '../../src/gateway/gateway.js';
+import { recordSize, TcpParser, writeRecord } from '../../src/links/tcp/tcp-framing.js';
+import { decodePacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
+import { until } from './gateways.js';
+
+const MEBIBYTE = 1_048_576;
+
+/** A HELLO that a gateway takes. */
+export function hello(identity: string, more: Partial<Hello> = {}): Hello {
+  return {
+    type: 'hello',
+    version: 1,
+    clean: false,
+    program: false,
+    nonce: 1,
+    token: 0,
+    received: 0,
+    keepAlive: 0,
+    expiry: 60,
+    maxPacket: 1024,
+    window: 32,
+    inFlight: 32,
+    buffer: 0,
+    ids: 0,
+    identity,
+    ...more,
+  };
+}
+
+/** A peer without an engine: it says what a test tells it to, and notes what it hears. */
+abstract class RawPeer {
+  readonly received: Message[] = [];
+
+  send(...messages: Message[]): void {
+    this.sendPacket(encodePacket(messages));
+  }
+
+  abstract sendPacket(packet: Uint8Array): void;
+
+  /** Those of one type, in order. */
+  all<T extends Message['type']>(type: T): Extract<Message, { type: T }>[] {
+    return this.received.filter((message) => message.type === type) as Extract<Message, { type: T }>[];
+  }
+
+  /** Opens a session; the next reliable message is to have the `nextIn` of what it returns. */
+  async introduce(identity: string, more: Partial<Hello> = {}): Promise<Welcome> {
+    const before = this.all('welcome').length;
+    this.send(hello(identity, more));
+    await until(() => {
+      if (this.all('welcome').length === before) throw new Error(`no WELCOME for ${identity}`);
+    });
+    const welcome = this.all('welcome').at(-1) as Welcome;
+    const acknowledged = this.all('ack').length;
+    this.send({ type: 'begin', token: welcome.token });
+    await until(() => {
+      if (this.all('ack').length === acknowledged) throw new Error(`no ACK of the BEGIN of ${identity}`);
+    });
+    return welcome;
+  }
+
+  protected take(packet: Uint8Array): void {
+    this.received.push(...decodePacket(packet.slice(), 'gateway'));
+  }
+}
+
+/** A TCP connection to a gateway. */
+export class RawTcp extends RawPeer {
+  readonly socket: Socket;
+  closed = false;
+
+  static async open({ host, port }: Address): Promise<RawTcp> {
+    const socket = connectSocket({ host, port });
+    await once(socket, 'connect');
+    const peer = new RawTcp(socket);
+    onTestFinished(() => void socket.destroy());
+    return peer;
+  }
+
+  private constructor(socket: Socket) {
+    super();
+    this.socket = socket;
+    const parser = new TcpParser(MEBIBYTE, (packet) => this.take(packet));
+    socket.on('data', (chunk) => parser.push(chunk));
+    socket.on('error', () => {}); // 'close' follows.
+    socket.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  override sendPacket(packet: Uint8Array): void {
+    const record = new Uint8Array(recordSize(packet));
+    writeRecord(record, 0, packet);
+    this.socket.write(record);
+  }
+
+  /** Reads no more: from now on the gateway's bytes stay where they are. */
+  stopReading(): void {
+    this.socket.pause();
+  }
+}
+
+/** A UDP socket that sends to a gateway. */
+export class RawUdp extends RawPeer {
+  readonly socket: dgram.Socket;
+  /** Sizes of the datagrams that came, in bytes. */
+  readonly sizes: number[] = [];
+  readonly #gateway: Address;
+
+  static async open(gateway: Address): Promise<RawUdp> {
+    const socket = dgram.createSocket(gateway.host.includes(':') ? 'udp6' : 'udp4');
+    socket.bind(0, gateway.host);
+    await once(socket, 'listening');
+    onTestFinished(() => void socket.close());
+    return new RawUdp(socket, gateway);
+  }
+
+  private constructor(socket: dgram.Socket, gateway: Address) {
+    super();
+    this.socket = socket;
+    this.#gateway = gateway;
+    socket.on('message', (datagram) => {
+      this.sizes.push(datagram.length);
+      this.take(datagram);
+    });
+  }
+
+  override sendPacket(packet: Uint8Array): void {
+    this.socket.send(packet, this.#gateway.port, this.#gateway.host);
+  }
+}

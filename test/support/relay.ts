@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import type { Address } from '../../src/gateway/gateway.js';
+
+/** A way to a gateway that a test can cut and mend, or lead elsewhere. */
+export class Relay {
+  readonly address: Address;
+  target: Address;
+  #cut = false;
+  readonly #sockets = new Set<Socket>();
+
+  static async to(target: Address): Promise<Relay> {
+    const server = createServer((socket) => relay.#take(socket));
+    server.listen({ host: '127.0.0.1', port: 0 });
+    await once(server, 'listening');
+    const relay = new Relay(target, server.address() as AddressInfo);
+    onTestFinished(() => {
+      relay.cut();
+      server.close();
+    });
+    return relay;
+  }
+
+  private constructor(target: Address, { address, port }: AddressInfo) {
+    this.target = target;
+    this.address = { host: address, port };
+  }
+
+  /** Connections break without a word; new ones are broken at once. */
+  cut(): void {
+    this.#cut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.#cut = false;
+  }
+
+  #take(socket: Socket): void {
+    if (this.#cut) {
+      socket.destroy();
+      return;
+    }
+    const onward = connect(this.target);
+    for (const [from, to] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      this.#sockets.add(from);
+      from.on('error', () => {}); // 'close' follows.
+      from.on('close', () => {
+        this.#sockets.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  }
+}
