@@ -6,6 +6,8 @@
 // Flash is what a program grows by when the library is linked into it: size-probe.c, which begins, receives, polls,
 // subscribes and emits, minus the same program without. RAM is the context, a packet buffer of 64 bytes, a table of two channels,
 // and the slots of the window where there is one; the library has no other. The stack comes on top of it.
+// The limits are what was reached, so that growth shows. The aim was 2,048 B and 4,096 B: the checks of §2 and §3, the handshake with
+// its resends, and keep-alive are some 1,700 instructions with avr-gcc 5.4 however they are arranged.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -29,10 +31,10 @@ const configurations = [
   {
     name: 'emit and subscribe, QoS 0 only',
     options: [...small, '-DSLIPWAY_WITH_RELIABLE=0'],
-    limits: { flash: 3650, ram: 120 },
+    limits: { flash: 3500, ram: 120 },
   },
-  { name: 'with QoS 1/2, window 4 of 32 bytes', options: small, limits: { flash: 5000, ram: 350 } },
-  { name: 'the same, with patterns, counters, UDP and TCP', options: [], limits: { flash: 6000, ram: 350 } },
+  { name: 'with QoS 1/2, window 4 of 32 bytes', options: small, limits: { flash: 4550, ram: 350 } },
+  { name: 'the same, with patterns, counters, UDP and TCP', options: [], limits: { flash: 5800, ram: 350 } },
 ];
 
 function link(folder, options) {

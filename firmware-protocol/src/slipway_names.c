@@ -1,7 +1,7 @@
 /* Names and patterns (§6). */
 #include "slipway_private.h"
 
-slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id) { return &s->channels[id - 1]; }
+SLIPWAY_APART slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id) { return &s->channels[id - 1]; }
 
 /* The id that the gateway is told for an entry: none for patterns, nor beyond what the gateway takes (§3.2, §6.3). */
 uint8_t slipway_usable_id(const slipway_t *s, uint8_t id) {

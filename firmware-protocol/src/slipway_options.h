@@ -51,9 +51,10 @@
 #define SLIPWAY_RECEIVE_WINDOW 4
 #endif
 
-/* Bytes that the receiver can hold unread (HELLO's `buffer`, §5.6): a UART's ring. 0: no limit. */
+/* Bytes that a serial port holds unread (HELLO's `buffer`, §5.6), 0 to 65535: its ring, 64 bytes on most Arduinos, of which
+ * one stays free. Raise it where the ring is larger: the gateway then sends more at once. 0: no limit. */
 #ifndef SLIPWAY_RECEIVE_RING
-#ifdef __AVR__
+#if defined(ARDUINO) || defined(__AVR__)
 #define SLIPWAY_RECEIVE_RING 63
 #else
 #define SLIPWAY_RECEIVE_RING 0
@@ -69,6 +70,8 @@
 #ifndef SLIPWAY_EXPIRY_S
 #define SLIPWAY_EXPIRY_S 43200
 #endif
+
+/* Define SLIPWAY_NO_USER to leave the `user` pointer out of the context: 2 bytes of RAM on AVR. */
 
 /* HELLO's flag *program*: 1 for a program that is no device and needs no entry under $slipway/devices/. */
 #ifndef SLIPWAY_IS_PROGRAM

@@ -13,6 +13,14 @@
 #define SLIPWAY_FLASH_BYTE(at) (*(at))
 #endif
 
+/* For functions that gcc would copy into their only caller, which then runs out of registers: apart they are
+ * smaller together. Found by trying, with avr-gcc 5.4. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define SLIPWAY_APART __attribute__((noinline, noclone))
+#else
+#define SLIPWAY_APART
+#endif
+
 /* Heads (§3). Emits are 0x80 plus their flags. */
 enum {
   HEAD_LENGTH = 0x40,
@@ -117,25 +125,41 @@ static inline slipway_size_t slipway_clamp(uint16_t size) {
 #endif
 }
 
-/* slipway_send.c */
-uint16_t slipway_crc(uint16_t crc, uint8_t byte);
-
 /* slipway_names.c */
-bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t flags);
 slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id);
 uint8_t slipway_usable_id(const slipway_t *s, uint8_t id);
+bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t flags);
 
 /* slipway_send.c */
+uint16_t slipway_crc(uint16_t crc, uint8_t byte);
 slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint8_t id, uint16_t seq, const void *payload,
                                   slipway_size_t length, const char *name, uint8_t name_flags);
 slipway_result_t slipway_transmit_control(slipway_t *s, uint8_t head, uint8_t value);
+
+/* slipway_check.c */
+enum { WELCOME_FIXED = 18 }; /* bytes of WELCOME from its version to its keep_alive */
+uint8_t slipway_varint_size(const uint8_t *p, slipway_size_t left);
+slipway_size_t slipway_varint_value(const uint8_t *p, uint8_t size);
+bool slipway_fits(uint8_t head, const uint8_t *p, slipway_size_t left);
+
+/* slipway_receive.c */
+void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count);
+
+/* slipway_window.c */
+enum { NO_WISH = 0xFF };
+slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id);
+void slipway_settle(slipway_t *s, uint8_t count);
+void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held);
+uint8_t slipway_refused(slipway_t *s, uint16_t seq);
+uint8_t slipway_next_wish(const slipway_t *s);
+void slipway_take_up_wishes(slipway_t *s);
+void slipway_flush(slipway_t *s);
+void slipway_resend(slipway_t *s);
 
 /* slipway_session.c */
 void slipway_heard(slipway_t *s);
 void slipway_lose(slipway_t *s, uint8_t reason);
 void slipway_welcomed(slipway_t *s, const uint8_t *body, uint8_t window, uint8_t ids);
-void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held);
-uint8_t slipway_refused(slipway_t *s, uint16_t seq);
 void slipway_restart_timer(slipway_t *s);
 void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id);
 

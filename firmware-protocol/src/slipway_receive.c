@@ -1,89 +1,9 @@
-/* Packets in: framing, then every message checked, then every message acted on. */
+/* What the messages of the gateway do. Their bytes have been counted by slipway_check.c. */
 #include "slipway_private.h"
 
 #include <string.h>
 
-/* --- Checking: whether a message is well-formed, before any of the packet is acted on (§2) --- */
-
-/* The bytes that the varint at `p` takes of `left`; 0 if it is malformed (§1). */
-static uint8_t varint_size(const uint8_t *p, slipway_size_t left) {
-  uint8_t size = 0;
-  do {
-    if (size == left || size == 4) return 0;
-  } while (p[size++] & 0x80u);
-  return size > 1 && p[size - 1] == 0 ? 0 : size;
-}
-
-/* Its value. A malformed one, or one of more than two bytes, is the greatest size: more than anything here can hold. */
-static slipway_size_t varint_value(const uint8_t *p, uint8_t size) {
-  if (size == 1) return *p;
-  if (size != 2) return (slipway_size_t)-1;
-  return slipway_clamp((uint16_t)((*p & 0x7Fu) | (unsigned)p[1] << 7));
-}
-
-/* What a control message of the gateway's has after its head: so many bytes, or at least so many with OR_MORE.
- * 0: it does not come from a gateway (§3.2). */
-enum { OR_MORE = 0x80, WELCOME_FIXED = 18, TIME_BYTES = 6 };
-static const uint8_t body_sizes[16] SLIPWAY_FLASH = {
-    0, (WELCOME_FIXED + 3 + TIME_BYTES) | OR_MORE, 0, 2 | OR_MORE, 1, 1, 1, 1 + TIME_BYTES,
-    2 | OR_MORE, 4 | OR_MORE, 0, 0, 5, 0, 0, 1 | OR_MORE};
-
-static bool welcome_fits(const uint8_t *p, slipway_size_t left) {
-  uint8_t varints = 3;
-  if (p[1] > 7 || !(p[6] | p[7] | p[8] | p[9])) return false;
-  p += WELCOME_FIXED;
-  left = (slipway_size_t)(left - WELCOME_FIXED);
-  do {
-    uint8_t size = varint_size(p, left);
-    if (!size) return false;
-    p += size;
-    left = (slipway_size_t)(left - size);
-  } while (--varints);
-  if (left < TIME_BYTES) return false;
-  p += TIME_BYTES;
-  left = (slipway_size_t)(left - TIME_BYTES);
-  while (left) {
-    /* Options: type, length, value. */
-    if (left < 2 || p[1] > left - 2) return false;
-    left = (slipway_size_t)(left - 2 - p[1]);
-    p += 2 + p[1];
-  }
-  return true;
-}
-
-static bool control_fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
-  uint8_t wanted = SLIPWAY_FLASH_BYTE(&body_sizes[head & 0x0F]);
-  uint8_t least = wanted & (uint8_t)~OR_MORE;
-  if (!wanted || left < least || (left > least && !(wanted & OR_MORE))) return false;
-  if (head == HEAD_WELCOME) return welcome_fits(p, left);
-#if SLIPWAY_WITH_RELIABLE
-  if (head == HEAD_DECLARE) {
-    uint8_t size = varint_size(p + 2, (slipway_size_t)(left - 2));
-    return size && p[2] && left > 2u + size && left <= 2u + size + 255u;
-  }
-#endif
-  return head != HEAD_ACK || left <= 34;
-}
-
-static bool emit_fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
-  if (head & HEAD_FRAGMENT) return false;
-  if (head & HEAD_QOS) {
-    if (left < 2) return false;
-    p += 2;
-    left = (slipway_size_t)(left - 2);
-  }
-  if (!(head & HEAD_NAME)) return varint_size(p, left) != 0;
-  return !(head & HEAD_GATEWAY_ID) && left && p[0] && p[0] < left;
-}
-
-static bool fits(uint8_t head, const uint8_t *p, slipway_size_t left) {
-  if (!(head & 0x80u)) return false;
-  return IS_CONTROL(head) ? control_fits(head, p, left) : emit_fits(head, p, left);
-}
-
-/* --- Acting --- */
-
-static uint16_t read16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+SLIPWAY_APART static uint16_t read16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 
 #if SLIPWAY_WITH_RELIABLE
 /* Whether a reliable message is the one that is next (§5.2). If not, the gateway is told at once what is. */
@@ -103,7 +23,7 @@ static bool is_next(slipway_t *s, uint16_t seq) {
 }
 
 /* Its handler has returned: now it may be acknowledged (§5.1, §5.3). */
-static void taken(slipway_t *s) {
+SLIPWAY_APART static void taken(slipway_t *s) {
   s->expected++;
   s->flags &= (uint8_t)~ACK_GAP;
   if (s->ack_count++ == 0) {
@@ -170,7 +90,7 @@ static void emit(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t le
   } else {
     /* An id of the gateway's, which HELLO's `ids` forbids, or beyond any table, fits no entry. */
     message.id = before < 128 && !(head & HEAD_GATEWAY_ID && before) ? before : 255;
-    before = varint_size(p, left);
+    before = slipway_varint_size(p, left);
   }
   message.payload = p + before;
   message.length = (slipway_size_t)(left - before);
@@ -183,11 +103,11 @@ static void emit(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t le
 /* §4.2, §4.3 */
 static void welcome(slipway_t *s, const uint8_t *body) {
   const uint8_t *p = body + WELCOME_FIXED;
-  uint8_t size = varint_size(p, 4);
+  uint8_t size = slipway_varint_size(p, 4);
   if (s->state != GREETING || body[0] != 1 || memcmp(body + 2, s->nonce, 4) != 0) return;
-  s->max_packet = varint_value(p, size);
+  s->max_packet = slipway_varint_value(p, size);
   p += size;
-  slipway_welcomed(s, body, *p, p[varint_size(p, 4)]);
+  slipway_welcomed(s, body, *p, p[slipway_varint_size(p, 4)]);
 }
 
 /* §7 */
@@ -214,7 +134,8 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
 
 static void acknowledge(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   uint8_t held = 0;
-#if SLIPWAY_WITH_RELIABLE
+#if SLIPWAY_WITH_RELIABLE && SLIPWAY_WITH_DATAGRAM
+  /* Where order is kept one is as good as many. */
   slipway_size_t i;
   for (i = 2; i < left; i++) {
     uint8_t bits = p[i];
@@ -257,7 +178,8 @@ static void act_on(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t 
   }
 }
 
-static void packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
+/* A whole packet: every message is checked before any is acted on (§2). */
+void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
   bool acting = false;
   do {
     const uint8_t *p = bytes;
@@ -269,8 +191,8 @@ static void packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
       head = *p++;
       length = --left;
       if (head & HEAD_LENGTH) {
-        uint8_t size = varint_size(p, left);
-        length = varint_value(p, size);
+        uint8_t size = slipway_varint_size(p, left);
+        length = slipway_varint_value(p, size);
         p += size;
         left = (slipway_size_t)(left - size);
         if (!size || length > left) goto malformed;
@@ -278,7 +200,7 @@ static void packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
       }
       if (acting) {
         act_on(s, head, p, length);
-      } else if (!fits(head, p, length)) {
+      } else if (!slipway_fits(head, p, length)) {
         goto malformed;
       }
       p += length;
@@ -290,100 +212,4 @@ static void packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
   return;
 malformed:
   COUNT(s, malformed);
-}
-
-/* --- Framing --- */
-
-#if SLIPWAY_WITH_SERIAL
-/* §2.1 */
-static void serial_byte(slipway_t *s, uint8_t byte) {
-  if (byte == END) {
-    slipway_size_t count = s->length;
-    uint16_t crc = 0xFFFF;
-    slipway_size_t i;
-    bool spoiled = (s->flags & (SKIPPING | ESCAPED)) != 0;
-    s->length = 0;
-    s->flags &= (uint8_t)~(SKIPPING | ESCAPED);
-    if (!spoiled && count == 0) return;
-    for (i = 0; i < count; i++) crc = slipway_crc(crc, s->buffer[i]);
-    if (spoiled || count < 3 || crc) {
-      COUNT(s, crc);
-    } else {
-      packet(s, s->buffer, (slipway_size_t)(count - 2));
-    }
-    return;
-  }
-  if (s->flags & SKIPPING) return;
-  if (s->flags & ESCAPED) {
-    s->flags &= (uint8_t)~ESCAPED;
-    if (byte == ESC_END) {
-      byte = END;
-    } else if (byte == ESC_ESC) {
-      byte = ESC;
-    } else {
-      s->flags |= SKIPPING;
-      return;
-    }
-  } else if (byte == ESC) {
-    s->flags |= ESCAPED;
-    return;
-  }
-  if (s->length == s->buffer_size) {
-    COUNT(s, oversize);
-    s->flags |= SKIPPING;
-    return;
-  }
-  s->buffer[s->length++] = byte;
-}
-#endif
-
-#if SLIPWAY_WITH_STREAM
-/* §2.3. False if the stream cannot be followed any longer. */
-static bool stream_byte(slipway_t *s, uint8_t byte) {
-  if (s->flags & SKIPPING) return false;
-  s->buffer[s->length++] = byte;
-  if (s->wanted == 0) {
-    /* The length's own bytes stand in the buffer until the last of them is there. */
-    uint8_t size;
-    if (byte & 0x80u && s->length < 4) return true;
-    size = varint_size(s->buffer, s->length);
-    s->wanted = varint_value(s->buffer, size);
-    s->length = 0;
-    if (size != 0 && s->wanted != 0 && s->wanted <= s->buffer_size) return true;
-    COUNT(s, oversize);
-    s->flags |= SKIPPING;
-    return false;
-  }
-  if (s->length == s->wanted) {
-    s->length = 0;
-    packet(s, s->buffer, (slipway_size_t)s->wanted);
-    s->wanted = 0;
-  }
-  return true;
-}
-#endif
-
-bool slipway_receive(slipway_t *s, const uint8_t *bytes, size_t count) {
-#if SLIPWAY_WITH_DATAGRAM
-  if (IS_DATAGRAM(s)) {
-    if (count > s->buffer_size) {
-      COUNT(s, oversize);
-    } else {
-      packet(s, bytes, (slipway_size_t)count);
-    }
-    return true;
-  }
-#endif
-#if SLIPWAY_WITH_STREAM
-  if (IS_STREAM(s)) {
-    while (count--) {
-      if (!stream_byte(s, *bytes++)) return false;
-    }
-    return true;
-  }
-#endif
-#if SLIPWAY_WITH_SERIAL
-  while (count--) serial_byte(s, *bytes++);
-#endif
-  return true;
 }

@@ -1,0 +1,65 @@
+/* What the program asks for: channels, emits, leaving. */
+#include "slipway_private.h"
+
+#include <string.h>
+
+uint8_t slipway_channel(slipway_t *s, const char *name, slipway_handler_t handler, uint8_t flags) {
+  uint8_t id;
+  for (id = 1; id <= s->channel_count; id++) {
+    slipway_channel_t *channel = slipway_entry(s, id);
+    if (channel->name) continue;
+    channel->name = name;
+    channel->handler = handler;
+    channel->flags = flags & (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
+    return id;
+  }
+  return 0;
+}
+
+/* QoS 0: now or not at all. */
+static slipway_result_t emit_now(slipway_t *s, uint8_t id, const char *name, const void *payload, size_t length,
+                                 uint8_t flags) {
+  if (flags & HEAD_QOS) return SLIPWAY_INVALID;
+  if (length > SLIPWAY_MAX_PACKET) return SLIPWAY_TOO_LARGE;
+  if (s->state < BEGINNING) return SLIPWAY_NOT_CONNECTED;
+  return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, 0, payload, (slipway_size_t)length,
+                          name, flags & SLIPWAY_NAME_IN_RAM);
+}
+
+slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, size_t length, uint8_t flags) {
+  if (id > s->channel_count || (id && !slipway_entry(s, id)->name)) return SLIPWAY_INVALID;
+#if SLIPWAY_WITH_RELIABLE
+  if (flags & HEAD_QOS) {
+    slipway_slot_t *slot;
+    /* While the table has wishes the last place is theirs: a busy program must not keep itself from being heard. */
+    uint8_t places = (uint8_t)(s->slot_count - (slipway_next_wish(s) != NO_WISH));
+    if ((flags & HEAD_QOS) == HEAD_QOS) return SLIPWAY_INVALID;
+    if (length > SLIPWAY_SLOT_BYTES) return SLIPWAY_TOO_LARGE;
+    if (s->count >= places) return SLIPWAY_FULL;
+    slot = slipway_add_slot(s, (uint8_t)(HEAD_EMIT | (flags & (HEAD_QOS | HEAD_RETAIN))), id);
+    slot->length = (uint8_t)length;
+    if (length) memcpy(slot->payload, payload, length);
+    if (s->state >= BEGINNING) slipway_flush(s);
+    return SLIPWAY_OK;
+  }
+#endif
+  return emit_now(s, id, NULL, payload, length, flags);
+}
+
+slipway_result_t slipway_emit_named(slipway_t *s, const char *name, const void *payload, size_t length, uint8_t flags) {
+  return emit_now(s, 0, name, payload, length, flags);
+}
+
+slipway_result_t slipway_subscribe(slipway_t *s, uint8_t id, uint8_t flags) {
+  slipway_channel_t *channel;
+  if (id == 0 || id > s->channel_count || !slipway_entry(s, id)->name) return SLIPWAY_INVALID;
+  channel = slipway_entry(s, id);
+  channel->flags = (uint8_t)((flags & (SLIPWAY_SUBSCRIBE | CHANNEL_OPTIONS)) |
+                             (channel->flags & (SLIPWAY_NAME_IN_RAM | CHANNEL_DECLARED)));
+  return SLIPWAY_OK;
+}
+
+void slipway_leave(slipway_t *s, bool forget) {
+  if (s->state >= BEGINNING) slipway_transmit_control(s, HEAD_BYE, forget);
+  slipway_link(s, false);
+}
