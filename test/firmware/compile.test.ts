@@ -67,9 +67,39 @@ for (const [compiler, ...target] of [
       }
 
       if (compiler === 'avr-gcc') return;
-    it('the POSIX example', { timeout: 60_000 }, () => {
-      const program = join(ROOT, 'firmware-protocol/examples/posix/slipway-posix.c');
-      compile(compiler, [...STRICT, ...target, `-I${LIBRARY}`], [program]);
+      it('the POSIX example', { timeout: 60_000 }, () => {
+        const program = join(ROOT, 'firmware-protocol/examples/posix/slipway-posix.c');
+        compile(compiler, [...STRICT, ...target, `-I${LIBRARY}`], [program]);
+      });
+    },
+  );
+}
+
+describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduino library', () => {
+  const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
+
+  it.skipIf(missing)('its wrapper compiles without a warning', { timeout: 60_000 }, () => {
+    compile(
+      'avr-g++',
+      [...ARDUINO_FLAGS, `-I${LIBRARY}`, `-I${ARDUINO}/cores/arduino`, `-I${ARDUINO}/variants/standard`],
+      [join(ROOT, 'test/firmware/wrapper.cpp')],
+    );
+  });
+
+  it.skipIf(missing)('its sketch builds to the shipped file, from any folder', { timeout: 120_000 }, () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'slipway elsewhere '));
+    try {
+      cpSync(join(ROOT, 'firmware-protocol'), elsewhere, { recursive: true });
+      execFileSync(process.execPath, ['build-uno.mjs', '--check'], { cwd: elsewhere, stdio: 'pipe' });
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
+  });
+
+  it('keeps to its sizes', { timeout: 60_000 }, () => {
+    execFileSync(process.execPath, ['size-report.mjs', '--check'], {
+      cwd: join(ROOT, 'firmware-protocol'),
+      stdio: 'pipe',
     });
   });
 });
