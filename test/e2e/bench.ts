@@ -15,7 +15,7 @@ import { BenchUno } from './bench-uno.js';
 const SENSOR = new URL('../../firmware-protocol/examples/SerialSensor/SerialSensor.hex', import.meta.url);
 
 /** How long what must happen may take, ms: boards run in real time, and the machine may be busy with others. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 40_000;
 
 /** Waits until `check`, which is made every `interval` ms, throws no more. */
 export function until(check: () => void, interval = 5): Promise<void> {

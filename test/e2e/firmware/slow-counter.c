@@ -1,5 +1,5 @@
-/* A board that is mostly busy with something else, and counts what it is sent meanwhile. It emits, kept: how many
- * messages came, bytes that its UART lost, spoiled frames, and messages that were not the next in order. */
+/* A board that is mostly busy with something else, and counts what it is sent meanwhile. When nothing came it emits,
+ * kept: how many messages came, bytes that its UART lost, spoiled frames, and messages that were not the next in order. */
 #include <avr/pgmspace.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,9 +50,10 @@ int main(void) {
   uno_begin();
   slipway_begin(&slipway, 1);
   for (;;) {
+    uint16_t before = counted;
     uno_poll(&slipway);
     _delay_ms(BUSY_MS);
-    if (!news) continue;
+    if (!news || counted != before) continue;
     char text[32] = "";
     append(text, counted);
     append(text, uno_overflows());
