@@ -195,7 +195,8 @@ export class Client {
    * unless it was given an identity. May be called again.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Not at once: what `#close` ends has to find the client closing.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 

@@ -229,6 +229,14 @@ describe('closing a client', () => {
     await client.close();
   });
 
+  it('refuses nothing: its subscriptions just end', async () => {
+    const { tcp } = await startGateway();
+    const client = await connectTo(tcp);
+    client.on('refused', (error) => expect.unreachable(error.message));
+    await client.subscribe('x', () => {});
+    await client.close();
+  });
+
   it('ends a session without identity, and keeps one that has one', async () => {
     const { gateway, tcp } = await startGateway();
     const [anonymous, named] = [await connectTo(tcp), await connectTo(tcp, { identity: 'named' })];
