@@ -9,6 +9,7 @@ export function checkCommand(): Command {
   return new Command('check')
     .description('check the config file and report every problem in it; nothing is opened')
     .option('-c, --config <file>', `config file (default: the first there is of ${CONFIG_FILES.join(', ')})`)
+    .addHelpText('after', '\nExample:\n  $ slipway check -c slipway.yaml')
     .action(async (options: { config?: string }) => {
       const { file } = await resolveConfig(options.config, process.env);
       process.stdout.write(`ok: ${file ?? 'there is no config file, the defaults apply'}\n`);

@@ -57,6 +57,8 @@ function exitCodeOf(error: unknown): number {
   // Commander has printed it already; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
   if (!(error instanceof SlipwayError)) throw error;
-  process.stderr.write(`slipway: ${error.message}\n`);
+  // Each line of a config report begins with its place in the file.
+  const speaker = error.code === 'config_invalid' ? '' : 'slipway: ';
+  process.stderr.write(`${speaker}${error.message}\n`);
   return ['config_invalid', 'usage', 'bad_channel'].includes(error.code) ? WRONG_USAGE : FAILED;
 }

@@ -11,6 +11,7 @@ export function portsCommand(list: ListPorts = listPorts): Command {
   return new Command('ports')
     .description('list the serial ports, what is plugged in, and the line for the config')
     .option('--json', 'print a JSON array instead')
+    .addHelpText('after', '\nExample:\n  $ slipway ports')
     .action(async (options: { json?: boolean }, command: Command) => {
       const ports = (await list()).map(explainPort);
       const text = options.json ? JSON.stringify(ports, null, 2) : portsAsText(ports);

@@ -31,5 +31,7 @@ export function runCommand(): Command {
       logger.info('stopping');
       await gateway.stop();
       logger.info('stopped');
+      // A peer that reads nothing would hold its connection, and this process, for longer.
+      process.exit();
     });
 }

@@ -39,8 +39,8 @@ async function subscribe(
   patterns: string[],
   { host, port, qos, count: limit, json }: SubOptions,
 ): Promise<void> {
-  const stop = stopRequest();
   const client = await connect({ host, port });
+  const stop = stopRequest();
   client.on('disconnected', ({ reason }) => say(`connection lost (${reason}), trying again`));
   client.on('connected', ({ resumed }) =>
     say(`connected again${resumed ? '' : '; messages may have been missed'}`),
