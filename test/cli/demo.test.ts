@@ -1,0 +1,40 @@
+import { createServer } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { slipway } from '../support/programs.js';
+
+/** Listens on a port if nobody else does yet: either way it is taken. */
+async function take(port: number): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) =>
+    server.once('error', () => resolve()).listen({ host: '127.0.0.1', port }, resolve),
+  );
+  onTestFinished(() => void server.close());
+}
+
+describe('slipway demo', () => {
+  it('shows messages over serial, UDP and TCP; the serial ones come from the machine code of the sketch', async () => {
+    const program = slipway(['demo', '--count', '20']);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    const rows = program.lines.slice(program.lines.indexOf('') + 1).map((line) => line.split(/ {2,}/));
+    expect(rows).toHaveLength(20);
+    expect(new Set(rows.map(([link]) => link))).toEqual(new Set(['serial', 'udp', 'tcp']));
+    expect(rows).toContainEqual(['serial', '$slipway/devices/greenhouse-uno/state', 'online']);
+    expect(rows).toContainEqual(['serial', 'greenhouse/temperature', expect.stringMatching(/^\d\d\.\d\d$/)]);
+    expect(rows).toContainEqual(['udp', 'garden/soil', expect.stringMatching(/^\d\d\.\d %$/)]);
+    expect(rows).toContainEqual(['tcp', 'greenhouse/led', 'on']);
+    // The sketch heard that, switched its LED and says so.
+    expect(rows).toContainEqual(['serial', 'greenhouse/led/state', 'on']);
+    expect(program.stderr).toBe('');
+  });
+
+  it('picks other ports when its own is taken, and ends when it is interrupted', async () => {
+    await take(7770);
+    const program = slipway(['demo']);
+    const [, ports] = await program.prints(/^Gateway on TCP and UDP 127\.0\.0\.1, port (.*)\.$/m);
+    expect(ports).toMatch(/^\d+( and \d+)?$/);
+    expect(ports).not.toMatch(/\b7770\b/);
+    await program.prints(/^serial {2}greenhouse\/temperature/m);
+    program.child.kill('SIGINT');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+});
