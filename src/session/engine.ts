@@ -491,7 +491,6 @@ export class SessionEngine<C extends Channel> {
   }
 
   #takeDeclaration(id: number, name: string): Reason | undefined {
-    if (id === 0) return 'not_allowed';
     if (id > (this.#own?.ids ?? 0)) return 'limit_reached';
     return this.#ids.declare(id, name);
   }

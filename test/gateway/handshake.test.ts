@@ -1,0 +1,251 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { LinkEvents } from '../../src/links/link.js';
+import { decodePacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
+import { brief, named } from '../session/engine-bench.js';
+import { Simulation } from '../support/simulation.js';
+
+/** A link of which the test is the other end. */
+class Line {
+  readonly events: LinkEvents;
+  readonly received: Message[] = [];
+  closed = false;
+  readonly #simulation: Simulation;
+
+  constructor(simulation: Simulation, kind: 'serial' | 'tcp') {
+    this.#simulation = simulation;
+    this.events = simulation.hub.attach({
+      kind,
+      name: kind,
+      reliable: false,
+      ordered: kind === 'serial',
+      maxPacket: 1024,
+      wireSize: (packet) => packet.length,
+      send: (packet) => this.received.push(...decodePacket(packet, 'gateway')),
+      backlog: () => 0,
+      close: async () => {
+        this.closed = true;
+      },
+    });
+  }
+
+  /** Sends one packet; returns what came back at once. */
+  say(...messages: Message[]): Message[] {
+    this.received.length = 0;
+    this.events.packet(encodePacket(messages));
+    this.#simulation.clock.advance(0);
+    return [...this.received];
+  }
+
+  welcome(hello: Hello): Welcome {
+    const [answer] = this.say(hello);
+    if (answer?.type !== 'welcome') throw new Error(`${answer?.type} in place of a WELCOME`);
+    return answer;
+  }
+
+  /** HELLO to BEGIN; returns the WELCOME in between. */
+  begin(hello: Hello, ...more: Message[]): Welcome {
+    const welcome = this.welcome(hello);
+    this.say({ type: 'begin', token: welcome.token }, ...more);
+    return welcome;
+  }
+}
+
+function hello(more: Partial<Hello> = {}): Hello {
+  return {
+    type: 'hello',
+    version: 1,
+    clean: false,
+    program: false,
+    nonce: 1,
+    token: 0,
+    received: 0,
+    keepAlive: 0,
+    expiry: 3600,
+    maxPacket: 512,
+    window: 8,
+    inFlight: 8,
+    buffer: 0,
+    ids: 0,
+    identity: 'uno',
+    ...more,
+  };
+}
+
+const subscribe = (seq: number): Message => ({
+  type: 'subscribe',
+  seq,
+  qos: 1,
+  noLocal: false,
+  noLastValue: false,
+  id: 0,
+  pattern: 'c',
+});
+
+describe('what a new epoch keeps (PROTOCOL.md §4.3)', () => {
+  let simulation: Simulation;
+  let line: Line;
+  let first: Welcome;
+
+  beforeEach(() => {
+    simulation = new Simulation(1);
+    line = new Line(simulation, 'serial');
+    first = line.welcome(hello());
+    line.say({ type: 'begin', token: first.token }, subscribe(first.nextIn));
+  });
+
+  test('nothing held: nothing', () => {
+    expect(first).toMatchObject({ resumed: false, continues: false, known: false });
+    expect(simulation.router.sizes.subscriptions).toBe(1);
+  });
+
+  test('the same boot goes on, under the same token', () => {
+    const again = line.welcome(hello({ token: first.token, received: first.nextOut }));
+    expect(again).toMatchObject({
+      resumed: true,
+      continues: true,
+      known: true,
+      token: first.token,
+      nextIn: first.nextIn + 1,
+      received: first.nextIn + 1,
+      nextOut: first.nextOut,
+    });
+  });
+
+  test('and does so though its BEGIN got lost on the way', () => {
+    const second = line.welcome(hello({ token: first.token, received: first.nextOut }));
+    line.events.closed('pulled');
+    const elsewhere = new Line(simulation, 'tcp');
+    expect(elsewhere.welcome(hello({ token: second.token, received: second.nextOut }))).toMatchObject({
+      continues: true,
+      known: true,
+    });
+  });
+
+  test('a new boot gets the session and new numbers, half the space away', () => {
+    const reborn = line.welcome(hello({ nonce: 2 }));
+    expect(reborn).toMatchObject({
+      resumed: true,
+      continues: false,
+      known: false,
+      nextIn: (first.nextIn + 1 + 0x8000) & 0xffff,
+      nextOut: (first.nextOut + 0x8000) & 0xffff,
+    });
+    expect(reborn.token).not.toBe(first.token);
+  });
+
+  test('clean gets nothing, when it begins', () => {
+    const clean = line.welcome(hello({ nonce: 2, clean: true }));
+    expect(clean).toMatchObject({ resumed: false, continues: false, known: false });
+    expect(simulation.router.sizes.subscriptions).toBe(1);
+    line.say({ type: 'begin', token: clean.token });
+    expect(simulation.router.sizes.subscriptions).toBe(0);
+    // It could not know that its BEGIN arrived, and asks for the same again.
+    expect(line.welcome(hello({ nonce: 2, clean: true, token: clean.token }))).toMatchObject({
+      continues: true,
+    });
+  });
+
+  test('a session that ended leaves its numbering: what had arrived is known', () => {
+    line.say({ type: 'bye', reason: 'end_session' });
+    expect(simulation.router.sizes.subscriptions).toBe(0);
+    expect(line.welcome(hello({ token: first.token, received: first.nextOut }))).toMatchObject({
+      resumed: false,
+      continues: false,
+      known: true,
+      received: first.nextIn + 1,
+      nextIn: (first.nextIn + 1 + 0x8000) & 0xffff,
+    });
+  });
+
+  test('a numbering that the peer gave up does not go on (§5.4)', () => {
+    line.say({ type: 'bye', reason: 'malformed' });
+    expect(line.welcome(hello({ token: first.token, received: first.nextOut }))).toMatchObject({
+      resumed: true,
+      continues: false,
+      known: true,
+    });
+  });
+
+  test('a late HELLO of an earlier boot changes nothing', () => {
+    const reborn = line.begin(hello({ nonce: 2 }));
+    line.say(hello({ nonce: 1, token: first.token }));
+    line.say(named('x', 1, reborn.nextIn));
+    expect(simulation.hub.sessions.get('uno')?.nonce).toBe(2);
+    expect(simulation.hub.sessions.get('uno')?.engine.nextIn).toBe((reborn.nextIn + 1) & 0xffff);
+  });
+
+  test('a late packet of an earlier epoch is not taken for new', () => {
+    line.begin(hello({ nonce: 2 }));
+    const emitted = simulation.counters.get('router.emit');
+    line.say({ type: 'begin', token: first.token }, named('x', 1, first.nextIn + 1));
+    line.say(named('x', 1, first.nextIn + 1));
+    expect(simulation.counters.get('router.emit')).toBe(emitted);
+  });
+});
+
+describe('links and sessions (§4.2)', () => {
+  let simulation: Simulation;
+  beforeEach(() => {
+    simulation = new Simulation(1);
+  });
+
+  test('a repeated HELLO gets the same WELCOME', () => {
+    const line = new Line(simulation, 'tcp');
+    expect(line.say(hello())).toEqual(line.say(hello()));
+  });
+
+  test('each BEGIN is answered with an ACK at once', () => {
+    const line = new Line(simulation, 'tcp');
+    const { token, nextIn } = line.begin(hello());
+    for (let i = 0; i < 3; i++)
+      expect(line.say({ type: 'begin', token }).map(brief)).toEqual([`ack ${nextIn}`]);
+  });
+
+  test('where no epoch stands everything is refused, ten times a second at most', () => {
+    const line = new Line(simulation, 'tcp');
+    let refusals = 0;
+    for (let i = 0; i < 50; i++) refusals += line.say(named('x', 0)).length;
+    expect(refusals).toBe(10);
+    simulation.clock.advance(1000);
+    expect(line.say({ type: 'begin', token: 5 }).map(brief)).toEqual(['refuse no_session']);
+  });
+
+  test('an offer is forgotten after 30 s, and what stood before stands', () => {
+    const line = new Line(simulation, 'serial');
+    line.begin(hello());
+    const { token } = line.welcome(hello({ nonce: 2 }));
+    simulation.clock.advance(30_001);
+    line.say({ type: 'begin', token });
+    expect(simulation.hub.sessions.get('uno')?.nonce).toBe(1);
+  });
+
+  test('another board on the same line takes it over, without a word to it and without closing it', () => {
+    const line = new Line(simulation, 'tcp');
+    line.begin(hello());
+    const { token } = line.welcome(hello({ identity: 'due', nonce: 2 }));
+    const answers = line.say({ type: 'begin', token });
+    expect(answers.map(({ type }) => type)).toEqual(['ack']);
+    expect(line.closed).toBe(false);
+    expect(simulation.presence).toEqual(['uno online', 'uno offline', 'due online']);
+    expect(simulation.hub.sessions.get('uno')?.open).toBe(false);
+  });
+
+  test('the same boot on another link takes over, and the old link hears of it', () => {
+    const [old, next] = [new Line(simulation, 'tcp'), new Line(simulation, 'serial')];
+    const { token, nextOut } = old.begin(hello());
+    next.begin(hello({ token, received: nextOut }));
+    expect(old.received.at(-1)).toEqual({ type: 'bye', reason: 'taken_over' });
+    expect(old.closed).toBe(true);
+    // A BEGIN that was under way on the old link cannot take it back.
+    expect(old.say({ type: 'begin', token }).map(brief)).toEqual(['refuse no_session']);
+  });
+
+  test('a session that was not promised to last ends with its link', () => {
+    const line = new Line(simulation, 'serial');
+    line.begin(hello({ expiry: 0 }));
+    line.events.closed('pulled');
+    expect(simulation.hub.sessions.size).toBe(0);
+  });
+});

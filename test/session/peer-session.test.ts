@@ -1,0 +1,300 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { Counters } from '../../src/counters.js';
+import type { Channel } from '../../src/session/outgoing.js';
+import { type PeerIntroduction, PeerSession } from '../../src/session/peer-session.js';
+import { decodePacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
+import { ack, brief, UDP } from './engine-bench.js';
+
+const NONCE = 0x01020304;
+const CHANNEL: Channel = { name: 'c' };
+const LIMITS = { maxPacket: 512, window: 4, inFlight: 4, buffer: 0, ids: 10 };
+
+function welcome(more: Partial<Welcome> = {}): Welcome {
+  return {
+    type: 'welcome',
+    version: 1,
+    resumed: false,
+    continues: false,
+    known: false,
+    nonce: NONCE,
+    token: 77,
+    nextIn: 200,
+    nextOut: 100,
+    received: 0,
+    keepAlive: 15,
+    maxPacket: 1024,
+    window: 32,
+    ids: 100,
+    time: 1_767_225_600_000,
+    ...more,
+  };
+}
+
+/** A peer's session, and the test as the gateway. */
+class Bench {
+  readonly events: string[] = [];
+  readonly settled: string[] = [];
+  readonly counters = new Counters();
+  readonly session: PeerSession<Channel>;
+  now = 0;
+
+  constructor(random = () => 0.5, more: Partial<PeerIntroduction> = {}) {
+    this.session = new PeerSession<Channel>(
+      {
+        identity: 'uno-3',
+        nonce: NONCE,
+        clean: false,
+        program: false,
+        keepAlive: 15,
+        expiry: 60,
+        limits: LIMITS,
+        ...more,
+      },
+      {
+        hold: () => CHANNEL,
+        release: () => undefined,
+        emit: () => undefined,
+        fresh: () => this.events.push('fresh'),
+        ready: ({ resumed }) => this.events.push(resumed ? 'resumed' : 'ready'),
+        lost: (reason) => this.events.push(`lost ${reason}`),
+        refused: ({ reason }, session) => this.events.push(`refused ${reason}${session ? ' session' : ''}`),
+      },
+      this.counters,
+      { messages: 100, bytes: 10_000 },
+      random,
+    );
+    this.session.linkUp(UDP, 0);
+  }
+
+  emit(text: string): void {
+    this.session.engine.emitReliable(
+      { type: 'emit', channel: CHANNEL, payload: Buffer.from(text), qos: 1, retain: false },
+      (reason) => this.settled.push(`${text} ${reason ?? 'ok'}`),
+    );
+  }
+
+  receive(...messages: Message[]): void {
+    this.session.receive(encodePacket(messages), this.now);
+  }
+
+  sent(): Message[] {
+    const messages: Message[] = [];
+    for (let packet = this.session.poll(this.now); packet; packet = this.session.poll(this.now))
+      messages.push(...decodePacket(packet, 'peer'));
+    return messages;
+  }
+
+  /** When something is sent next, and what. */
+  next(): Message[] {
+    for (let i = 0; i < 100; i++) {
+      this.now = Math.max(this.now, this.session.wakeAt() ?? Number.NaN);
+      const messages = this.sent();
+      if (messages.length > 0) return messages;
+    }
+    throw new Error('it never says anything again');
+  }
+
+  hello(): Hello {
+    const hello = this.next().find((message) => message.type === 'hello');
+    if (!hello) throw new Error('no HELLO');
+    return hello;
+  }
+
+  /** Until an epoch stands: numbers from 200 for the peer, from 100 for the gateway. */
+  ready(): this {
+    this.sent();
+    this.receive(welcome());
+    this.sent();
+    this.receive(ack(200));
+    return this;
+  }
+}
+
+describe('greeting (PROTOCOL.md §4.2, §9)', () => {
+  test('says who it is, again after 250 ms doubling to 8 s', () => {
+    const bench = new Bench();
+    const times: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      expect(bench.hello()).toMatchObject({ nonce: NONCE, token: 0, identity: 'uno-3', ...LIMITS });
+      times.push(bench.now);
+    }
+    const pauses = times.slice(1).map((time, i) => time - (times[i] as number));
+    expect(pauses).toEqual([250, 500, 1000, 2000, 4000, 8000, 8000, 8000]);
+  });
+
+  test.each([
+    [0, 0.75],
+    [1, 1.25],
+  ])('with a jitter of a quarter either way', (random, factor) => {
+    const bench = new Bench(() => random);
+    bench.hello();
+    bench.hello();
+    expect(bench.now).toBe(250 * factor);
+  });
+
+  test('a WELCOME of another boot is not for it', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive(welcome({ nonce: 5 }));
+    expect(bench.session.state).toBe('greeting');
+    expect(bench.counters.get('session.drop.stale_welcome')).toBe(1);
+  });
+
+  test('a refusal is reported, and the next try is the slowest', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive({ type: 'refuse', reason: 'identity_in_use', head: 0xb0, detail: new Uint8Array() });
+    expect(bench.events).toEqual(['refused identity_in_use session']);
+    bench.hello();
+    expect(bench.now).toBe(8000);
+  });
+
+  test('what cannot be understood is counted', () => {
+    const bench = new Bench();
+    bench.session.receive(Uint8Array.of(0x00, 0x01), 0);
+    expect(bench.counters.snapshot()).toEqual({ 'session.drop.malformed': 1 });
+  });
+});
+
+describe('beginning', () => {
+  test('BEGIN goes with what waits, and again until an ACK in the window', () => {
+    const bench = new Bench();
+    bench.emit('a');
+    bench.sent();
+    bench.receive(welcome());
+    expect(bench.sent().map(brief)).toEqual(['begin', 'c=a@1#200']);
+    bench.receive(ack(9999));
+    expect(bench.session.state).toBe('beginning');
+    expect(bench.next()[0]).toEqual({ type: 'begin', token: 77 });
+    bench.receive(ack(201));
+    expect(bench.session.state).toBe('ready');
+    expect(bench.events).toEqual(['fresh', 'ready']);
+    expect(bench.settled).toEqual(['a ok']);
+  });
+
+  test('BEGIN alone where nothing waits; after five it is HELLO again, with the epoch that it holds', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive(welcome());
+    const said = bench.sent();
+    while (said.at(-1)?.type === 'begin') said.push(...bench.next());
+    expect(said.map(({ type }) => type)).toEqual(['begin', 'begin', 'begin', 'begin', 'begin', 'hello']);
+    expect(said.at(-1)).toMatchObject({ token: 77, received: 100 });
+  });
+
+  test('is left for HELLO when the gateway knows of no offer', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive(welcome());
+    bench.sent();
+    bench.receive({ type: 'refuse', reason: 'no_session', head: 0xb2, detail: new Uint8Array() });
+    expect(bench.session.state).toBe('greeting');
+    expect(bench.hello().token).toBe(77);
+  });
+
+  test('a farewell says which epoch it ends', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive(welcome());
+    const bye = bench.session.close('end_session');
+    expect(decodePacket(bye as Uint8Array, 'peer').map(brief)).toEqual(['begin', 'bye']);
+    expect(bench.session.wakeAt()).toBeUndefined();
+  });
+});
+
+describe('ready', () => {
+  let bench: Bench;
+  beforeEach(() => {
+    bench = new Bench().ready();
+  });
+
+  test.each<[string, Message]>([
+    ['no_session', { type: 'refuse', reason: 'no_session', head: 0x80, detail: new Uint8Array() }],
+    ['taken_over', { type: 'bye', reason: 'taken_over' }],
+  ])('on %s it greets at once, with the epoch that it holds', (reason, message) => {
+    bench.now = 5000;
+    bench.receive(message);
+    expect(bench.events.at(-1)).toBe(`lost ${reason}`);
+    expect(bench.sent()).toMatchObject([{ type: 'hello', token: 77, received: 100 }]);
+  });
+
+  test('silence ends it after the keep-alive and three PINGs', () => {
+    const said = ['ping', 'ping', 'ping', 'hello'].map(() => bench.next()[0]?.type);
+    expect(said).toEqual(['ping', 'ping', 'ping', 'hello']);
+    expect(bench.now).toBe(18_000);
+    expect(bench.events.at(-1)).toBe('lost timeout');
+  });
+
+  test('an epoch goes on under its token: nothing is subscribed to again, numbers run on', () => {
+    bench.emit('a');
+    bench.emit('b');
+    bench.sent();
+    bench.session.linkDown('pulled');
+    bench.session.linkUp(UDP, bench.now);
+    bench.sent();
+    bench.receive(welcome({ resumed: true, continues: true, known: true, received: 202 }));
+    expect(bench.events).toEqual(['fresh', 'ready', 'lost pulled']);
+    // The declaration was 200, `a` 201.
+    expect(bench.settled).toEqual(['a ok']);
+    expect(bench.sent().map(brief)).toEqual(['begin', '1=b@1#202']);
+    bench.receive(ack(203));
+    expect(bench.events.at(-1)).toBe('resumed');
+  });
+
+  test.each<[string, Partial<Welcome>]>([
+    ['of the epoch that it holds, as it began', {}],
+    ['of an older epoch that went on', { token: 66, continues: true, resumed: true, known: true }],
+  ])('a late WELCOME %s changes nothing', (_what, more) => {
+    bench.emit('a');
+    bench.sent();
+    bench.receive({ type: 'bye', reason: 'shutdown' });
+    bench.sent();
+    bench.receive(welcome(more));
+    expect(bench.session.state).toBe('greeting');
+    bench.receive(welcome({ resumed: true, continues: true, known: true, received: 202 }));
+    expect(bench.settled).toEqual(['a ok']);
+  });
+
+  test('where the numbering is lost it subscribes again and sends what was not received', () => {
+    bench.emit('a');
+    bench.emit('b');
+    bench.sent();
+    bench.receive({ type: 'bye', reason: 'shutdown' });
+    bench.sent();
+    bench.receive(welcome({ token: 78, known: true, received: 202, nextIn: 9000 }));
+    expect(bench.settled).toEqual(['a ok']);
+    expect(bench.events.at(-1)).toBe('fresh');
+    expect(bench.sent().map(brief)).toEqual(['begin', 'c=b@1#9000']);
+  });
+
+  test('an epoch in which the gateway ignores a message is ended, and the gateway is told', () => {
+    bench.emit('a');
+    const said: Message[] = [];
+    while (!said.some(({ type }) => type === 'hello') && said.length < 200) {
+      said.push(...bench.next());
+      bench.now += 1;
+      bench.receive({ type: 'ping', token: 1 });
+    }
+    expect(said).toContainEqual({ type: 'bye', reason: 'malformed' });
+    expect(bench.events.at(-1)).toBe('lost malformed');
+  });
+});
+
+test('what is to be forgotten is asked for until an epoch stood, and never after', () => {
+  const bench = new Bench(undefined, { clean: true });
+  expect(bench.hello().clean).toBe(true);
+  bench.receive(welcome());
+  bench.sent();
+  bench.session.linkDown('pulled');
+  bench.session.linkUp(UDP, bench.now);
+  // Whether the BEGIN arrived, it cannot know.
+  expect(bench.hello()).toMatchObject({ clean: true, token: 77 });
+  bench.receive(welcome({ token: 78 }));
+  bench.sent();
+  bench.receive(ack(200));
+  bench.session.linkDown('pulled');
+  bench.session.linkUp(UDP, bench.now);
+  expect(bench.hello()).toMatchObject({ clean: false, token: 78 });
+});
