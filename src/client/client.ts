@@ -8,10 +8,16 @@ import { Driver } from '../session/driver.js';
 import type { Channel, OutgoingEmit } from '../session/outgoing.js';
 import { PeerSession } from '../session/peer-session.js';
 import { BROADCAST_CHANNEL, channelProblem, identityProblem, patternProblem } from '../wire/channels.js';
-import { DEFAULT_KEEP_ALIVE_S, DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW } from '../wire/limits.js';
+import {
+  DEFAULT_KEEP_ALIVE_S,
+  DEFAULT_MAX_PACKET_BYTES,
+  DEFAULT_WINDOW,
+  MAX_VARINT,
+} from '../wire/limits.js';
 import type { Emit, Qos, Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { ChannelNames } from './channel-names.js';
+import { checkNumber, checkQos } from './check.js';
 import { Reconnector } from './reconnector.js';
 import { refusalError } from './refusal.js';
 import { type MessageHandler, ReceivedMessage, type SubscribeOptions, Subscription } from './subscription.js';
@@ -24,7 +30,7 @@ export interface ConnectOptions {
   readonly port?: number;
   /** Who this program is (PROTOCOL.md §4.1); a random name unless given. Only one program at a time can have it. */
   readonly identity?: string;
-  /** How long the gateway keeps the session after the connection is lost, s; 60 unless given. */
+  /** How long the gateway keeps the session after the connection is lost, s, at most 268 435 455; 60 unless given. */
   readonly expiry?: number;
   /** The longest silence on the connection, s, at most 65 535; 30 unless given. */
   readonly keepAlive?: number;
@@ -55,6 +61,8 @@ export interface ClientEvents {
 }
 
 const DEFAULT_TIMEOUT_MS = 5000;
+/** The longest that the system's timers wait. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const DEFAULT_MAX_QUEUE = 10_000;
 const MAX_QUEUE_BYTES = 64 * 1_048_576;
 const MAX_BACKLOG_BYTES = 16 * 1_048_576;
@@ -64,7 +72,7 @@ const MAX_IDS = 16_383;
 /**
  * Connects to a gateway over TCP and resolves when the session stands.
  * @throws SlipwayError `connect_failed` when no gateway answers there in time; `identity_invalid` when the identity breaks
- *   PROTOCOL.md §4.1; else the gateway's own reason (§7)
+ *   PROTOCOL.md §4.1; `invalid_option` for a number out of range; else the gateway's own reason (§7)
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const client = new Client(options);
@@ -94,6 +102,11 @@ export class Client {
     const problem = identityProblem(this.identity);
     if (problem !== undefined)
       throw new SlipwayError('identity_invalid', `identity "${this.identity}": ${problem}`);
+    checkNumber('keepAlive', options.keepAlive ?? 0, 0, 65_535);
+    checkNumber('expiry', options.expiry ?? 0, 0, MAX_VARINT);
+    checkNumber('port', options.port ?? 7770, 1, 65_535);
+    checkNumber('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS, 1, MAX_TIMEOUT_MS);
+    checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#session = this.#createSession();
@@ -158,6 +171,7 @@ export class Client {
   ): Promise<Subscription> {
     const problem = patternProblem(pattern);
     if (problem !== undefined) throw new SlipwayError('bad_channel', `pattern "${pattern}": ${problem}`);
+    if (options.qos !== undefined) checkQos(options.qos);
     this.#assertOpen();
     const subscription = new Subscription(pattern, options, handler, (ended) => this.#unsubscribe(ended));
     const audience = this.#subscriptions.add(subscription);
@@ -207,6 +221,7 @@ export class Client {
     payload: string | Uint8Array,
     { qos = 1, retain = false }: EmitOptions,
   ): Promise<void> {
+    checkQos(qos);
     this.#assertOpen();
     const what = name === BROADCAST_CHANNEL ? 'the broadcast' : `the emit on "${name}"`;
     const channel = this.#channels.hold(name);

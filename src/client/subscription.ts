@@ -21,6 +21,7 @@ export class ReceivedMessage {
   }
 }
 
+/** What it throws becomes an uncaught exception of the process. */
 export type MessageHandler = (message: ReceivedMessage) => void;
 
 export interface SubscribeOptions {
@@ -81,7 +82,7 @@ export class Subscription implements AsyncIterable<ReceivedMessage> {
   /** The client's: a message arrived. Returns false when it was dropped. */
   take(message: ReceivedMessage): boolean {
     if (this.#handler) {
-      this.#handler(message);
+      this.#handle(this.#handler, message);
       return true;
     }
     const taker = this.#takers.shift();
@@ -99,6 +100,17 @@ export class Subscription implements AsyncIterable<ReceivedMessage> {
     this.#ended = true;
     for (const taker of this.#takers) taker({ done: true, value: undefined });
     this.#takers = [];
+  }
+
+  /** An error of the program's own: it must not keep this message, and the next ones, from anybody else. */
+  #handle(handler: MessageHandler, message: ReceivedMessage): void {
+    try {
+      handler(message);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #next(): Promise<IteratorResult<ReceivedMessage>> {

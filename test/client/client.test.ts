@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Client } from '../../src/client/client.js';
 import type { ReceivedMessage, Subscription } from '../../src/client/subscription.js';
 import { systemClock } from '../../src/clock.js';
@@ -200,6 +200,38 @@ describe('a client', () => {
     const heard = [await listen(a, 'x/#'), await listen(b, 'x/#')];
     await b.emit('x/y', '1');
     await until(() => expect(heard).toEqual([['x/y 1 1'], ['x/y 1 1']]));
+  });
+});
+
+describe('a mistake of the program', () => {
+  it('with the QoS is told at once', async () => {
+    const [a] = await two();
+    for (const qos of [3, -1, 1.5, '1'] as never[]) {
+      const mistake = { code: 'invalid_option', message: expect.stringContaining('qos is ') };
+      await expect(a.emit('x', '', { qos })).rejects.toMatchObject(mistake);
+      await expect(a.broadcast('', { qos })).rejects.toMatchObject(mistake);
+      await expect(a.subscribe('x', () => {}, { qos })).rejects.toMatchObject(mistake);
+    }
+    await a.emit('x', 'still fine');
+  });
+
+  it('in a handler is an uncaught exception, and costs nobody a message', async () => {
+    const [a, b] = await two();
+    const uncaught: unknown[] = [];
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => uncaught.push(error));
+    onTestFinished(() => {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of others) process.on('uncaughtException', listener);
+    });
+    const mistake = new Error('a mistake');
+    await a.subscribe('x', () => {
+      throw mistake;
+    });
+    const got = await listen(a, 'x');
+    await Promise.all(['1', '2', '3'].map((text) => b.emit('x', text)));
+    await until(() => expect(got).toEqual(['x 1 1', 'x 2 1', 'x 3 1']));
+    expect(uncaught).toEqual([mistake, mistake, mistake]);
   });
 });
 

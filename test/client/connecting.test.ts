@@ -97,6 +97,31 @@ describe('connect', () => {
     },
   );
 
+  it.each([
+    { keepAlive: 65_536 },
+    { keepAlive: 0.5 },
+    { expiry: 2 ** 28 },
+    { port: 0 },
+    { timeoutMs: NaN },
+    { maxQueue: 0 },
+  ])('refuses %j by itself', async (options) => {
+    const [name] = Object.keys(options);
+    await expect(connect(options)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(`^${name} is .*: it must be a whole number from`),
+    });
+  });
+
+  it('takes numbers at the ends of their ranges', async () => {
+    const { tcp } = await startGateway();
+    const client = await connectTo(tcp, {
+      keepAlive: 65_535,
+      expiry: 2 ** 28 - 1,
+      maxQueue: Number.MAX_SAFE_INTEGER,
+    });
+    await client.emit('x', 'y');
+  });
+
   it('is refused an identity that another program has', async () => {
     const { tcp, log, count } = await startGateway();
     const first = await connectTo(tcp, { identity: 'twin' });
