@@ -21,7 +21,8 @@ type Unnumbered<M> = Omit<M, 'seq'>;
 
 /** A reliable control message that waits to be sent. */
 export type OutgoingControl<C extends Channel> =
-  | Unnumbered<Subscribe>
+  // An id of this side's is declared by the engine itself, when it picked one.
+  | (Unnumbered<Subscribe> & { readonly id: 0 })
   | Unnumbered<Unsubscribe>
   | Unnumbered<Will>
   | Unnumbered<Sleep>

@@ -178,7 +178,7 @@ export class EngineDevice implements Device {
   readonly received: Received[] = [];
   readonly outcomes: string[] = [];
   readonly refusals: Refuse[] = [];
-  readonly subscriptions: { pattern: string; qos: Qos; noLocal?: boolean; id?: number }[] = [];
+  readonly subscriptions: { pattern: string; qos: Qos; noLocal?: boolean }[] = [];
   readonly session: PeerSession<Channel>;
   lost = 0;
   readies = 0;
@@ -260,7 +260,7 @@ export class EngineDevice implements Device {
     this.#driver?.wake();
   }
 
-  subscribe(pattern: string, qos: Qos, more: { noLocal?: boolean; id?: number } = {}): void {
+  subscribe(pattern: string, qos: Qos, more: { noLocal?: boolean } = {}): void {
     const subscription = { pattern, qos, ...more };
     this.subscriptions.push(subscription);
     if (this.session.state === 'ready') this.#subscribe(subscription);
@@ -285,24 +285,14 @@ export class EngineDevice implements Device {
     this.#driver?.wake();
   }
 
-  #subscribe({
-    pattern,
-    qos,
-    noLocal,
-    id,
-  }: {
-    pattern: string;
-    qos: Qos;
-    noLocal?: boolean;
-    id?: number;
-  }): void {
+  #subscribe({ pattern, qos, noLocal }: { pattern: string; qos: Qos; noLocal?: boolean }): void {
     this.session.engine.control({
       type: 'subscribe',
       pattern,
       qos,
       noLocal: noLocal ?? false,
       noLastValue: false,
-      id: id ?? 0,
+      id: 0,
     });
   }
 
