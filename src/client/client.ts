@@ -344,7 +344,10 @@ export class Client {
           this.#opening?.resolve();
           this.#events.emit('connected', { resumed });
         },
-        lost: (reason) => this.#events.emit('disconnected', { reason }),
+        lost: (reason) => {
+          this.#reconnector.doubted();
+          this.#events.emit('disconnected', { reason });
+        },
         refused: (message, session) => this.#refused(message, session),
       },
       new Counters(),

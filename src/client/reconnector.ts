@@ -9,7 +9,7 @@ const MAX_PAUSE_MS = 5000;
 export interface ReconnectorOptions {
   readonly host: string;
   readonly port: number;
-  /** How long one attempt may take, ms. */
+  /** How long one attempt may take, ms, and then a connection without a session. */
   readonly timeoutMs: number;
   readonly maxPacket: number;
   readonly clock: Clock;
@@ -17,13 +17,18 @@ export interface ReconnectorOptions {
   readonly onLink: (link: Link) => LinkEvents;
 }
 
-/** Keeps one TCP connection to a gateway: opens it again, with growing pauses, whenever it is lost. */
+/**
+ * Keeps one TCP connection to a gateway: opens it again, with growing pauses, whenever it is lost, or brings no session. A
+ * connection can stand for a quarter of an hour though nothing passes any more.
+ */
 export class Reconnector {
   readonly #options: ReconnectorOptions;
   readonly #counters = new Counters();
   readonly #abort = new AbortController();
   #pause = FIRST_PAUSE_MS;
   #cancel: Cancel | undefined;
+  #link: Link | undefined;
+  #cancelDoubt: Cancel | undefined;
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
@@ -37,11 +42,15 @@ export class Reconnector {
     const { host, port, timeoutMs, maxPacket, onLink } = this.#options;
     const counters = this.#counters;
     await connectTcp({ host, port, maxPacket, timeoutMs, counters, signal: this.#abort.signal }, (link) => {
+      this.#link = link;
+      this.doubted();
       const events = onLink(link);
       return {
         packet: (packet) => events.packet(packet),
         drained: () => events.drained?.(),
         closed: (reason) => {
+          this.#cancelDoubt?.();
+          this.#link = undefined;
           events.closed(reason);
           this.#later();
         },
@@ -49,15 +58,26 @@ export class Reconnector {
     });
   }
 
-  /** The connection proved good: the next pause is a short one again. */
+  /** The session stands: the connection is good, and the next pause a short one again. */
   proved(): void {
     this.#pause = FIRST_PAUSE_MS;
+    this.#cancelDoubt?.();
+  }
+
+  /** The session does not stand: unless it does in time, the connection makes room for another. */
+  doubted(): void {
+    this.#cancelDoubt?.();
+    const { clock, timeoutMs } = this.#options;
+    const link = this.#link;
+    if (!link || this.#abort.signal.aborted) return;
+    this.#cancelDoubt = clock.schedule(timeoutMs, () => void link.close());
   }
 
   /** No more connections. */
   stop(): void {
     this.#abort.abort();
     this.#cancel?.();
+    this.#cancelDoubt?.();
   }
 
   #later(): void {

@@ -3,6 +3,7 @@ import type { Client } from '../../src/client/client.js';
 import type { ReceivedMessage, Subscription } from '../../src/client/subscription.js';
 import { systemClock } from '../../src/clock.js';
 import { connectTo, startGateway, until } from '../support/gateways.js';
+import { SkippingClock } from '../support/skipping-clock.js';
 
 function textOf({ channel, text, qos, retained }: ReceivedMessage): string {
   return `${channel} ${text} ${qos}${retained ? ' retained' : ''}`;
@@ -259,6 +260,17 @@ describe('closing a client', () => {
     await client.subscribe('x', () => {});
     await act(client);
     await client.close();
+  });
+
+  it('leaves no timer behind, whatever it waited for', async () => {
+    const { gateway, tcp } = await startGateway();
+    const clock = new SkippingClock();
+    const [idle, waiting] = [await connectTo(tcp, { clock }), await connectTo(tcp, { clock })];
+    await idle.close();
+    const done = Promise.allSettled([waiting.emit('x', 'y'), waiting.close()]);
+    await gateway.stop();
+    await done;
+    expect(clock.waiting).toBe(0);
   });
 
   it('refuses nothing: its subscriptions just end', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Client } from '../../src/client/client.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../support/gateways.js';
 import { Relay } from '../support/relay.js';
+import { SkippingClock } from '../support/skipping-clock.js';
 
 /** What a client tells of its connection. */
 function eventsOf(client: Client): string[] {
@@ -106,6 +107,26 @@ describe('a client whose gateway is stopped and another started', () => {
     await stop(first, client);
     await startGateway({ listen: { tcp: first.tcp }, limits: { subscriptions: 1 } });
     await until(() => expect(events).toEqual(['lost: shutdown', 'new', 'refused: limit_reached']));
+  });
+
+  it('leaves a connection on which nothing comes any more, and new ones that are no better', async () => {
+    const { tcp } = await startGateway();
+    const relay = await Relay.to(tcp);
+    const clock = new SkippingClock();
+    const client = await connectTo(relay.address, { clock, timeoutMs: 200 });
+    const events = eventsOf(client);
+    await client.emit('x', 'before');
+    relay.freeze();
+    const sent = client.emit('x', 'meanwhile');
+    await until(() => {
+      clock.skip(1000);
+      expect(client.connected).toBe(false);
+    });
+    const { connections } = relay;
+    await until(() => expect(relay.connections).toBeGreaterThan(connections + 1));
+    relay.mend();
+    await sent;
+    expect(events).toEqual(['lost: timeout', 'resumed']);
   });
 
   it('is resumed by a gateway that still knows it: nothing is lost', async () => {

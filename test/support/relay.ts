@@ -7,7 +7,10 @@ import type { Address } from '../../src/gateway/gateway.js';
 export class Relay {
   readonly address: Address;
   target: Address;
+  /** How many there were. */
+  connections = 0;
   #cut = false;
+  #frozen = false;
   readonly #sockets = new Set<Socket>();
 
   static async to(target: Address): Promise<Relay> {
@@ -35,6 +38,13 @@ export class Relay {
 
   mend(): void {
     this.#cut = false;
+    this.#frozen = false;
+  }
+
+  /** Connections stand, also new ones, but nothing passes any more. Those stay so for good. */
+  freeze(): void {
+    this.#frozen = true;
+    for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
   #take(socket: Socket): void {
@@ -42,6 +52,7 @@ export class Relay {
       socket.destroy();
       return;
     }
+    this.connections++;
     const onward = connect(this.target);
     for (const [from, to] of [
       [socket, onward],
@@ -53,7 +64,7 @@ export class Relay {
         this.#sockets.delete(from);
         to.destroy();
       });
-      from.pipe(to);
+      if (!this.#frozen) from.pipe(to);
     }
   }
 }
