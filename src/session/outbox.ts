@@ -1,0 +1,304 @@
+import type { Counters } from '../counters.js';
+import { encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
+import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
+import type { Emit, Message, Reliable } from '../wire/messages.js';
+import type { LinkTraits, SideLimits } from './contract.js';
+import type { IdTable } from './id-table.js';
+import type { Channel, Outgoing, OutgoingEmit } from './outgoing.js';
+import { Pacer } from './pacer.js';
+import { Queue } from './queue.js';
+import type { ReliableReceiver } from './reliable-receiver.js';
+import type { ReliableSender, Transmission } from './reliable-sender.js';
+
+/** Answers to unreliable messages wait here; a peer that asks for more than this between two turns gets no more. */
+const MAX_REPLIES = 64;
+/** Several messages share a packet up to this size; a single one may be larger. */
+const PACKING_BYTES = 16_384;
+/** An ACK with the longest bitmap. */
+const MAX_ACK_BYTES = 36;
+
+/** A packet that waits for the peer to have room for it, or is about to leave. */
+interface BuiltPacket<C extends Channel> {
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly items: readonly Outgoing<C>[];
+  /** How many messages in it are gone for good if it is not sent. */
+  readonly unreliable: number;
+  /** The token of the PING in it that asks whether it was read. */
+  readonly fence: number | undefined;
+}
+
+/** What an outbox draws from. */
+export interface OutboxSources<C extends Channel> {
+  readonly sender: ReliableSender<Outgoing<C>>;
+  readonly receiver: ReliableReceiver;
+  readonly ids: IdTable<C>;
+  readonly counters: Counters;
+  /** `item`, never sent, is larger than the other side takes. */
+  tooLarge(item: Outgoing<C>): void;
+}
+
+/**
+ * What goes into the next packet, and whether the other side has room for it: BEGIN, replies, the ACK, reliable
+ * messages, those of QoS 0 (PROTOCOL.md §4.2, §5.3, §5.6).
+ */
+export class Outbox<C extends Channel> {
+  readonly #role: 'gateway' | 'peer';
+  readonly #from: OutboxSources<C>;
+  readonly #replies: Message[] = [];
+  readonly #unreliable = new Queue<OutgoingEmit<C>>();
+  #unreliableBytes = 0;
+
+  #builder = new PacketBuilder(0);
+  #wireSize: LinkTraits['wireSize'] = (packet) => packet.length;
+  #pacer = new Pacer(0);
+  #buffer = 0;
+  #delayed: BuiltPacket<C> | undefined;
+  /** The PING that was sent last to learn what was read, until it is answered. */
+  #fence: { token: number; position: number } | undefined;
+  #pingToken = 0;
+  #pingWanted = false;
+  #packetNumber = 0;
+  /** Repeated at the beginning of each packet until the gateway confirms the epoch. */
+  beginToken: number | undefined;
+
+  constructor(role: 'gateway' | 'peer', from: OutboxSources<C>) {
+    this.#role = role;
+    this.#from = from;
+  }
+
+  /** Begins on a new link. */
+  open(link: LinkTraits, other: SideLimits, beginToken: number | undefined): void {
+    // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
+    const serial = link.ordered && !link.reliable;
+    this.#builder = new PacketBuilder(
+      Math.min(other.maxPacket, link.maxPacket),
+      serial ? MAX_SERIAL_FIRST_LENGTH : undefined,
+    );
+    this.#wireSize = (packet) => link.wireSize(packet);
+    this.#pacer = new Pacer(other.buffer);
+    this.#buffer = other.buffer;
+    this.#delayed = undefined;
+    this.#fence = undefined;
+    this.#pingWanted = false;
+    this.#replies.length = 0;
+    this.beginToken = beginToken;
+  }
+
+  /** The link is gone. Returns how many messages of QoS 0 are lost with it. */
+  close(): number {
+    const lost = this.#unreliable.drain().length + (this.#delayed?.unreliable ?? 0);
+    this.#delayed = undefined;
+    this.#replies.length = 0;
+    this.#unreliableBytes = 0;
+    return lost;
+  }
+
+  /** Bytes. */
+  get maxPacket(): number {
+    return this.#builder.maxPacket;
+  }
+
+  /** Bytes of QoS 0 that wait. */
+  get unreliableBytes(): number {
+    return this.#unreliableBytes;
+  }
+
+  /** Whether a packet waits for the other side to have room for it. */
+  get delayed(): boolean {
+    return this.#delayed !== undefined;
+  }
+
+  /** Sends `reply` with the next packet. Returns false if there are too many already. */
+  reply(message: Message): boolean {
+    if (this.#replies.length >= MAX_REPLIES) return false;
+    this.#replies.push(message);
+    return true;
+  }
+
+  /** Sends a PING with the next packet. */
+  ask(): void {
+    this.#pingWanted = true;
+  }
+
+  /** Queues an emit of QoS 0 of about `size` bytes. */
+  push(emit: OutgoingEmit<C>, size: number): void {
+    this.#unreliable.push(emit);
+    this.#unreliableBytes += size;
+  }
+
+  /** The other side has read the packet that carried `item`. */
+  read(item: Outgoing<C>): void {
+    if (item.sends > 0) this.#pacer.confirm(item.position);
+  }
+
+  /** The other side answered the PING `token`. */
+  answered(token: number): void {
+    if (this.#fence?.token !== token) return;
+    this.#pacer.confirm(this.#fence.position);
+    this.#fence = undefined;
+  }
+
+  /** When what was sent is taken as gone, and what waits may leave, given the resend timer in ms. */
+  deadline(timeout: number): number | undefined {
+    return this.#pacer.deadline(timeout);
+  }
+
+  /** Takes what was sent as gone if it is time. */
+  expire(now: number, timeout: number): void {
+    const gone = this.#pacer.deadline(timeout);
+    if (gone === undefined || now < gone) return;
+    this.#pacer.expire();
+    this.#fence = undefined;
+  }
+
+  /** The next packet, if any may leave at `now`. `heardAt` is when the other side last spoke. */
+  next(now: number, heardAt: number): Uint8Array | undefined {
+    const packet = this.#delayed ?? this.#build(now, heardAt);
+    if (!packet) return undefined;
+    if (this.#pacer.allows(packet.size)) {
+      this.#delayed = undefined;
+      return this.#release(packet, now);
+    }
+    this.#delayed = packet;
+    return this.#bareFence(now);
+  }
+
+  /** `item` as it goes out under the number `seq`. */
+  numbered({ content }: Outgoing<C>, seq: number): Reliable {
+    if (content.type === 'emit') return this.#addressed(content, seq);
+    if (content.type === 'declare')
+      return { type: 'declare', seq, id: content.id, name: content.channel.name };
+    return { ...content, seq };
+  }
+
+  #build(now: number, heardAt: number): BuiltPacket<C> | undefined {
+    const builder = this.#builder;
+    if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
+    const prefix = builder.length;
+    while (this.#replies.length > 0 && builder.add(this.#replies[0] as Message)) this.#replies.shift();
+    if (this.#pingWanted && builder.add(this.#ping())) this.#pingWanted = false;
+    this.#addAck(prefix, now);
+    const items = this.#addReliable(prefix, now, heardAt);
+    const unreliable = this.#addUnreliable(prefix);
+    if (builder.length === prefix) {
+      if (prefix > 0) builder.finish();
+      return undefined;
+    }
+    const fence = items.some(isFirstSending) ? undefined : this.#addFence();
+    const bytes = builder.finish();
+    this.#packetNumber++;
+    return { bytes, size: this.#wireSize(bytes), items, unreliable, fence };
+  }
+
+  /** Adds a message behind the `prefix` if the packet has room for it, alone or in company. */
+  #add(message: Message, size: number, prefix: number): boolean {
+    const packing = this.#pacer.active ? Math.min(PACKING_BYTES, this.#buffer / 2) : PACKING_BYTES;
+    const alone = this.#builder.length <= prefix;
+    return (alone || this.#builder.lengthWith(size) <= packing) && this.#builder.add(message);
+  }
+
+  #addAck(prefix: number, now: number): void {
+    const { receiver, sender } = this.#from;
+    const dueAt = receiver.ackDueAt;
+    if (dueAt === undefined) return;
+    const company =
+      this.#builder.length > prefix || this.#unreliable.length > 0 || sender.peek() !== undefined;
+    // It fits any packet that is otherwise empty.
+    if ((company || now >= dueAt) && this.#builder.lengthWith(MAX_ACK_BYTES) <= this.maxPacket)
+      this.#builder.add(receiver.takeAck());
+  }
+
+  #addReliable(prefix: number, now: number, heardAt: number): Outgoing<C>[] {
+    const { sender, counters } = this.#from;
+    const items: Outgoing<C>[] = [];
+    for (let item = sender.peek(); item; item = sender.peek()) {
+      const message = this.numbered(item, item.lost ? item.seq : sender.nextSeq);
+      const size = messageSize(message);
+      if (!item.lost && size > this.maxPacket) {
+        sender.drop(item);
+        this.#from.tooLarge(item);
+        continue;
+      }
+      if (!this.#add(message, size, prefix)) break;
+      if (item.lost) {
+        counters.add('session.resends');
+        if (item.sends > 0 && heardAt > item.sentAt) item.ignored++;
+      }
+      sender.sent(item, this.#packetNumber + 1, now);
+      items.push(item);
+    }
+    return items;
+  }
+
+  /** Returns how many it added. */
+  #addUnreliable(prefix: number): number {
+    let added = 0;
+    for (let next = this.#unreliable.at(0); next; next = this.#unreliable.at(0)) {
+      const message = this.#addressed(next);
+      const size = messageSize(message);
+      if (size > this.maxPacket) this.#from.counters.add('session.drop.too_large_for_receiver');
+      else if (this.#add(message, size, prefix)) added++;
+      else break;
+      this.#unreliable.shift();
+      // The sizes were estimates: an id may have come to stand for the name.
+      this.#unreliableBytes = this.#unreliable.length > 0 ? Math.max(0, this.#unreliableBytes - size) : 0;
+    }
+    return added;
+  }
+
+  /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken. */
+  #addFence(): number | undefined {
+    const builder = this.#builder;
+    if (!this.#pacer.active || this.#fence) return undefined;
+    if (this.#pacer.outstanding + builder.length <= this.#buffer / 2) return undefined;
+    const ping = this.#ping();
+    return builder.lengthWith(messageSize(ping)) <= this.#buffer && builder.add(ping)
+      ? ping.token
+      : undefined;
+  }
+
+  /** A PING of its own, when a packet waits for room and nothing under way would make any. */
+  #bareFence(now: number): Uint8Array | undefined {
+    if (this.#fence || !this.#pacer.unasked) return undefined;
+    const ping = this.#ping();
+    const bytes = encodePacket([ping]);
+    const size = this.#wireSize(bytes);
+    if (!this.#pacer.allows(size)) return undefined;
+    this.#fence = { token: ping.token, position: this.#pacer.sent(size, now, true) };
+    return bytes;
+  }
+
+  #ping() {
+    this.#pingToken = (this.#pingToken + 1) & 0xff;
+    return { type: 'ping', token: this.#pingToken } as const;
+  }
+
+  #release({ bytes, size, items, fence }: BuiltPacket<C>, now: number): Uint8Array {
+    const asking = fence !== undefined || items.some(isFirstSending);
+    const position = this.#pacer.sent(size, now, asking);
+    if (fence !== undefined) this.#fence = { token: fence, position };
+    for (const item of items) {
+      item.sentAt = now;
+      if (isFirstSending(item)) item.position = position;
+    }
+    return bytes;
+  }
+
+  #addressed(emit: OutgoingEmit<C>, seq?: number): Emit {
+    const { channel, payload, qos, retain } = emit;
+    const base = { type: 'emit', qos, retain, payload, ...(seq === undefined ? {} : { seq }) } as const;
+    const address = this.#from.ids.address(channel);
+    if (!address) return { ...base, name: channel.name };
+    return {
+      ...base,
+      id: address.id,
+      gatewayId: address.id > 0 && address.own === (this.#role === 'gateway'),
+    };
+  }
+}
+
+/** An ACK of a message that was resent does not say which of its packets was read. */
+function isFirstSending(item: Transmission): boolean {
+  return item.sends === 1;
+}
