@@ -13,9 +13,9 @@ import { listenTcp, type TcpListener } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
-import { controlTypeOf, qosOf } from '../wire/head.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import { AddressProof, isHello } from './address-proof.js';
 import { Hub } from './hub.js';
 import { LineWriter } from './line-writer.js';
 import { OneShots } from './one-shots.js';
@@ -36,8 +36,6 @@ export interface Address {
   readonly port: number;
 }
 
-/** The part of a HELLO that every version has (PROTOCOL.md §4.6). What is shorter gets neither a link nor an answer. */
-const HELLO_STEM_BYTES = 11;
 /** How long `stop` waits for links to take what they were sent, ms. */
 const STOP_GRACE_MS = 1500;
 
@@ -52,6 +50,7 @@ export class Gateway {
   readonly #tcp: TcpListener[] = [];
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
+  readonly #addresses: AddressProof;
   readonly #portOfLink = new Map<Link, SerialConfig>();
   #stopping: Promise<void> | undefined;
 
@@ -97,6 +96,7 @@ export class Gateway {
       },
       random32: () => randomInt(2 ** 32),
     });
+    this.#addresses = new AddressProof(this.#counters);
     this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
   }
 
@@ -179,17 +179,18 @@ export class Gateway {
     );
   }
 
-  /** A datagram from an address that has no link: only a HELLO gives it one. */
+  /** A datagram from an address that has no link: only a HELLO gives it one, once the address is proved. */
   #datagram(listener: UdpListener, oneShots: OneShots, packet: Uint8Array, from: UdpAddress): void {
-    const head = packet[0] as number;
-    const hello = qosOf(head) === 3 && controlTypeOf(head) === 'hello';
-    if (hello && packet.length >= HELLO_STEM_BYTES) {
-      listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
-      return;
-    }
-    const answer = oneShots.take(packet, from);
+    const answer = isHello(packet) ? this.#greet(listener, packet, from) : oneShots.take(packet, from);
     // Never more bytes than came, so that a forged address gains nothing by it.
     if (answer && answer.length <= packet.length) listener.sendTo(answer, from);
+  }
+
+  #greet(listener: UdpListener, packet: Uint8Array, from: UdpAddress): Uint8Array | undefined {
+    const answer = this.#addresses.judge(packet, from, this.#clock.now());
+    if (answer === 'proved') listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
+    else return answer;
+    return undefined;
   }
 
   #watchPort(config: SerialConfig, claims: PortClaims): void {

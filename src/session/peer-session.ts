@@ -3,6 +3,7 @@ import { decodePacket, MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import {
+  COOKIE_BYTES,
   FIRST_RESEND_MS,
   HELLO_JITTER,
   HELLO_RESEND_MS,
@@ -58,6 +59,8 @@ export class PeerSession<C extends Channel> {
   #state: PeerState = 'idle';
   #link: LinkTraits | undefined;
   #welcome: Welcome | undefined;
+  /** What proves to the gateway that this address is this peer's (§4.2). */
+  #cookie: number | undefined;
   /** An epoch of this boot stood: what is forgotten once stays forgotten. */
   #cleaned = false;
   /** A BYE that goes before anything else. */
@@ -226,6 +229,7 @@ export class PeerSession<C extends Channel> {
       expiry,
       identity,
       ...limits,
+      ...(this.#cookie !== undefined && { cookie: this.#cookie }),
     };
   }
 
@@ -282,9 +286,18 @@ export class PeerSession<C extends Channel> {
     if (stood) this.#owner.lost(reason);
   }
 
+  #prove(cookie: Uint8Array): void {
+    if (this.#state !== 'greeting' || cookie.length !== COOKIE_BYTES) return;
+    const value = Buffer.from(cookie).readUInt32BE();
+    // The same again is late, or not good enough: then the timer decides.
+    if (value !== this.#cookie) this.#helloAt = this.#now;
+    this.#cookie = value;
+  }
+
   #refused(message: Refuse): void {
     if (message.reason === 'no_session') return this.#lose('no_session');
     const session = message.head === HELLO_HEAD;
+    if (session && message.reason === 'prove_address') return this.#prove(message.detail);
     if (session && this.#state === 'greeting') {
       this.#helloAt = this.#now + MAX_HELLO_RESEND_MS * (1 + HELLO_JITTER * (2 * this.#random() - 1));
     }

@@ -2,6 +2,9 @@
 
 /** §4.6 */
 export const PROTOCOL_VERSION = 1;
+/** §4.2: the option of a HELLO that holds a cookie, and how long that is. */
+export const COOKIE_OPTION = 1;
+export const COOKIE_BYTES = 4;
 /** §4.6: the lowest and the highest version spoken, as a REFUSE says it. */
 export const SPOKEN_VERSIONS: Uint8Array = Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION);
 

@@ -36,6 +36,8 @@ export interface Hello {
   readonly buffer: number;
   readonly ids: number;
   readonly identity: string;
+  /** What the gateway gave to prove the address with (§4.2), 32 bits. */
+  readonly cookie?: number;
 }
 
 /** §3.2, §4.3. `time` is milliseconds since 1970-01-01 UTC. */

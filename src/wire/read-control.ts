@@ -1,5 +1,7 @@
 import { hasWildcard } from './channels.js';
 import {
+  COOKIE_BYTES,
+  COOKIE_OPTION,
   MAX_BITMAP_BYTES,
   MAX_CHANNEL_BYTES,
   MAX_WINDOW,
@@ -90,8 +92,8 @@ function readHello(reader: Reader): Hello {
     ids: reader.varint('ids'),
     identity: reader.shortText(0, 255, 'the identity'),
   };
-  skipOptions(reader);
-  return hello;
+  const cookie = readOptions(reader);
+  return cookie === undefined ? hello : { ...hello, cookie };
 }
 
 function readWelcome(reader: Reader): Welcome {
@@ -115,7 +117,7 @@ function readWelcome(reader: Reader): Welcome {
     ids: reader.varint('ids'),
     time: reader.u48('time'),
   };
-  skipOptions(reader);
+  readOptions(reader);
   return welcome;
 }
 
@@ -163,10 +165,14 @@ function checkReserved(reader: Reader, bits: number, known: number, field: strin
   if ((bits & ~known) !== 0) throw reader.malformed(`${field} has reserved bits set`, reader.at - 1);
 }
 
-/** §3.2: `type u8, length u8, value`; none is defined in version 1, so all are skipped. */
-function skipOptions(reader: Reader): void {
+/** §3.2: `type u8, length u8, value`. Returns the cookie, if there is one; unknown options are skipped. */
+function readOptions(reader: Reader): number | undefined {
+  let cookie: number | undefined;
   while (reader.at < reader.end) {
-    reader.u8('an option');
-    reader.skip(reader.u8('an option'), 'an option');
+    const type = reader.u8('an option');
+    const length = reader.u8('an option');
+    if (type === COOKIE_OPTION && length === COOKIE_BYTES) cookie = reader.u32('the cookie');
+    else reader.skip(length, 'an option');
   }
+  return cookie;
 }

@@ -19,6 +19,7 @@ export const REASONS = [
   'timeout',
   'taken_over',
   'too_slow',
+  'prove_address',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

@@ -1,3 +1,4 @@
+import { COOKIE_BYTES } from './limits.js';
 import type { Message } from './messages.js';
 import { varintSize } from './varint.js';
 
@@ -20,7 +21,8 @@ export function messageSize(message: Message): number {
         varintSize(message.inFlight) +
         varintSize(message.buffer) +
         varintSize(message.ids) +
-        Buffer.byteLength(message.identity)
+        Buffer.byteLength(message.identity) +
+        (message.cookie === undefined ? 0 : 2 + COOKIE_BYTES)
       );
     case 'welcome':
       return 25 + varintSize(message.maxPacket) + varintSize(message.window) + varintSize(message.ids);

@@ -1,5 +1,12 @@
 import { hasWildcard } from './channels.js';
-import { MAX_BITMAP_BYTES, MAX_CHANNEL_BYTES, MAX_WINDOW, MIN_MAX_PACKET_BYTES } from './limits.js';
+import {
+  COOKIE_BYTES,
+  COOKIE_OPTION,
+  MAX_BITMAP_BYTES,
+  MAX_CHANNEL_BYTES,
+  MAX_WINDOW,
+  MIN_MAX_PACKET_BYTES,
+} from './limits.js';
 import type { Emit, Hello, Message, Welcome } from './messages.js';
 import { codeOfReason } from './reasons.js';
 import { unencodable, type Writer } from './writer.js';
@@ -119,6 +126,10 @@ function writeHello(out: Writer, message: Hello): void {
   out.varint(message.buffer, 'buffer');
   out.varint(message.ids, 'ids');
   out.shortText(message.identity, 0, MAX_SHORT_TEXT, 'an identity');
+  if (message.cookie === undefined) return;
+  out.u8(COOKIE_OPTION, 'option');
+  out.u8(COOKIE_BYTES, 'length');
+  out.u32(message.cookie, 'cookie');
 }
 
 function writeWelcome(out: Writer, message: Welcome): void {

@@ -6,7 +6,7 @@ import type { Address } from '../../src/gateway/gateway.js';
 import { recordSize, TcpParser, writeRecord } from '../../src/links/tcp/tcp-framing.js';
 import { decodePacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
-import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
+import type { Hello, Message, Refuse, Welcome } from '../../src/wire/messages.js';
 import { until } from './gateways.js';
 
 const MEBIBYTE = 1_048_576;
@@ -50,18 +50,41 @@ abstract class RawPeer {
 
   /** Opens a session; the next reliable message is to have the `nextIn` of what it returns. */
   async introduce(identity: string, more: Partial<Hello> = {}): Promise<Welcome> {
-    const before = this.all('welcome').length;
-    this.send(hello(identity, more));
-    await until(() => {
-      if (this.all('welcome').length === before) throw new Error(`no WELCOME for ${identity}`);
-    });
-    const welcome = this.all('welcome').at(-1) as Welcome;
+    const welcome = await this.greet(identity, more);
     const acknowledged = this.all('ack').length;
     this.send({ type: 'begin', token: welcome.token });
     await until(() => {
       if (this.all('ack').length === acknowledged) throw new Error(`no ACK of the BEGIN of ${identity}`);
     });
     return welcome;
+  }
+
+  /** Says HELLO, and once more with the cookie if it is given one. */
+  async hail(identity: string, more: Partial<Hello> = {}): Promise<void> {
+    const before = this.all('welcome').length;
+    const cookies = this.#cookies().length;
+    this.send(hello(identity, more));
+    await until(() => {
+      if (this.all('welcome').length === before && this.#cookies().length === cookies) {
+        throw new Error(`neither WELCOME nor cookie for ${identity}`);
+      }
+    });
+    const cookie = this.#cookies()[cookies]?.detail;
+    if (cookie) this.send(hello(identity, { ...more, cookie: Buffer.from(cookie).readUInt32BE() }));
+  }
+
+  /** Says HELLO until there is a WELCOME. */
+  async greet(identity: string, more: Partial<Hello> = {}): Promise<Welcome> {
+    const before = this.all('welcome').length;
+    await this.hail(identity, more);
+    await until(() => {
+      if (this.all('welcome').length === before) throw new Error(`no WELCOME for ${identity}`);
+    });
+    return this.all('welcome').at(-1) as Welcome;
+  }
+
+  #cookies(): Refuse[] {
+    return this.all('refuse').filter(({ reason }) => reason === 'prove_address');
   }
 
   protected take(packet: Uint8Array): void {

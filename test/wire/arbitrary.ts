@@ -37,7 +37,7 @@ function of<T extends Message['type'], F>(type: T, fields: { [K in keyof F]: fc.
   return fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<{ type: T } & F>;
 }
 
-const hello = of('hello', {
+const plainHello = of('hello', {
   version: fc.constant(1),
   clean: flag,
   program: flag,
@@ -53,6 +53,10 @@ const hello = of('hello', {
   ids: varint,
   identity: text(0, 255),
 });
+const hello = fc.oneof(
+  plainHello,
+  fc.record({ message: plainHello, cookie: u32 }).map(({ message, cookie }) => ({ ...message, cookie })),
+);
 const welcome = of('welcome', {
   version: u8,
   resumed: flag,
