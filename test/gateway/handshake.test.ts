@@ -242,6 +242,20 @@ describe('links and sessions (§4.2)', () => {
     expect(old.say({ type: 'begin', token }).map(brief)).toEqual(['refuse no_session']);
   });
 
+  test('an offer is good only while what it was made of still stands', () => {
+    const [old, next] = [new Line(simulation, 'serial'), new Line(simulation, 'serial')];
+    const offered = old.welcome(hello());
+    next.begin(hello());
+    expect(old.say({ type: 'begin', token: offered.token }).map(brief)).toEqual(['refuse no_session']);
+    expect(next.received.map(({ type }) => type)).not.toContain('bye');
+    // Also while the epoch is the same, and only went on elsewhere.
+    const { token, nextOut } = next.welcome(hello({ nonce: 1 }));
+    next.say({ type: 'begin', token });
+    old.welcome(hello({ token, received: nextOut }));
+    next.begin(hello({ token, received: nextOut }));
+    expect(old.say({ type: 'begin', token }).map(brief)).toEqual(['refuse no_session']);
+  });
+
   test('a session that was not promised to last ends with its link', () => {
     const line = new Line(simulation, 'serial');
     line.begin(hello({ expiry: 0 }));
