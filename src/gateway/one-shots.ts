@@ -61,7 +61,12 @@ export class OneShots {
     const known = policy.from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
     if (!known || policy.channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
     this.#counters.add('udp.one_shots');
-    return this.#router.emit(emit.name, emit.payload.slice(), { qos: 0, retain: emit.retain }, SENDER);
+    return this.#router.emit(
+      emit.name,
+      new Uint8Array(emit.payload),
+      { qos: 0, retain: emit.retain },
+      SENDER,
+    );
   }
 
   #refuse(reason: Reason, message: Message): Uint8Array {

@@ -61,6 +61,7 @@ export class Session implements Subscriber {
   #driver: Driver | undefined;
   /** What was subscribed to since the peer's last boot: the rest is of an older one. */
   readonly #sinceBoot = new Set<string>();
+  /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
 
   constructor(identity: string, context: SessionContext) {
@@ -94,7 +95,16 @@ export class Session implements Subscriber {
     this.#driver = new Driver(this.engine, clock, (packet) => link.send(packet));
     this.engine.begin(link, epoch, clock.now());
     router.connect(this);
-    if (resumed) router.replayLastValues(this, this.#lastValueMark);
+    if (resumed) this.#replay();
+  }
+
+  /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */
+  #replay(): void {
+    const pending = this.engine.lastPending();
+    this.#context.router.replayLastValues(this, this.#lastValueMark, (channel, payload) => {
+      const held = pending.get(channel);
+      return held === undefined || Buffer.compare(held, payload) !== 0;
+    });
   }
 
   /** Acts on the messages of a packet; with `begin`, one that asked for an ACK at once (§4.2). */
@@ -102,6 +112,7 @@ export class Session implements Subscriber {
     const now = this.#context.clock.now();
     if (begin) this.engine.acknowledgeNow(now);
     this.engine.receive(messages, now);
+    this.#lastValueMark = this.#context.router.lastValueMark();
     this.#driver?.wake();
   }
 
@@ -123,7 +134,6 @@ export class Session implements Subscriber {
     this.#driver = undefined;
     this.link = undefined;
     this.engine.detach();
-    this.#lastValueMark = this.#context.router.lastValueMark();
     this.#context.router.disconnect(this);
     return link;
   }

@@ -127,7 +127,7 @@ export class Router {
    * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
    * `queue_full` when a reliable message found no room (§5.7).
    *
-   * @param payload Copied where it is kept; may be reused afterwards.
+   * @param payload Must not change afterwards: who gets it may keep it.
    * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
    */
   emit(
@@ -156,9 +156,13 @@ export class Router {
     return this.#lastValues.mark;
   }
 
-  /** Delivers the last values that were set after the mark and that a subscription matches, each once (§4.3). */
-  replayLastValues(subscriber: Subscriber, sinceMark: number): void {
-    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber).values(), sinceMark);
+  /** Delivers the last values that were set after the mark, a subscription matches and `wants` agrees to, each once (§4.3). */
+  replayLastValues(
+    subscriber: Subscriber,
+    sinceMark: number,
+    wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
+  ): void {
+    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber).values(), sinceMark, wants);
   }
 
   #send(
@@ -219,7 +223,12 @@ export class Router {
     for (const channel of this.#channels.matching(pattern)) channel.route = undefined;
   }
 
-  #deliverLastValues(subscriber: Subscriber, subscriptions: Iterable<Subscription>, sinceMark: number): void {
+  #deliverLastValues(
+    subscriber: Subscriber,
+    subscriptions: Iterable<Subscription>,
+    sinceMark: number,
+    wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
+  ): void {
     const highest = new Map<Channel, Qos>();
     for (const { pattern, qos, noLastValue } of subscriptions) {
       if (noLastValue) continue;
@@ -230,7 +239,7 @@ export class Router {
     }
     for (const [channel, highestQos] of highest) {
       const value = channel.lastValue; // A delivery before this one may have cleared it.
-      if (value === undefined) continue;
+      if (value === undefined || !wants(channel, value.payload)) continue;
       const qos = lowerQos(value.qos, highestQos);
       const refusal = subscriber.refusal(channel, value.payload.length, qos);
       if (refusal !== undefined) {

@@ -14,8 +14,8 @@ export interface Subscriber {
   refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined;
 
   /**
-   * Takes a message: with QoS 1 and 2 it answers for it from here on. It may call the router. The payload may lie in a
-   * receive buffer: it is only valid during the call, and is never written to.
+   * Takes a message: with QoS 1 and 2 it answers for it from here on. It may call the router. The payload
+   * never changes and may be kept.
    *
    * @param retained The message is a last value, sent because of a subscription (§6.5).
    */

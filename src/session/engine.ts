@@ -144,6 +144,15 @@ export class SessionEngine<C extends Channel> {
     return this.#sender.pending;
   }
 
+  /** The last message that still waits on each channel, in flight or not. */
+  lastPending(): Map<C, Uint8Array> {
+    const last = new Map<C, Uint8Array>();
+    for (const { content } of this.#sender) {
+      if (content.type === 'emit') last.set(content.channel, content.payload);
+    }
+    return last;
+  }
+
   /** When something was last heard, on the caller's clock in ms. */
   get heardAt(): number {
     return this.#keepAlive.heardAt;

@@ -64,6 +64,13 @@ export class ReliableSender<T extends Transmission> {
     return this.#urgent.length + this.#waiting.length + this.#inFlight.length;
   }
 
+  /** What is not known to have been delivered, in order. */
+  *[Symbol.iterator](): Generator<T> {
+    yield* this.#inFlight;
+    yield* this.#urgent;
+    yield* this.#waiting;
+  }
+
   get inFlight(): number {
     return this.#inFlight.length;
   }
