@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Counters } from '../counters.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
-import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { readPacket } from '../session/read-packet.js';
+import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { controlTypeOf, headOf, qosOf } from '../wire/head.js';
 import { COOKIE_BYTES, SPOKEN_VERSIONS } from '../wire/limits.js';
@@ -37,18 +38,16 @@ export class AddressProof {
 
   /** Looks at a datagram for which `isHello` holds. `now` in ms. Returns the packet that answers it while nothing is proved. */
   judge(packet: Uint8Array, from: UdpAddress, now: number): 'proved' | Uint8Array | undefined {
-    const slot = Math.floor(now / SLOT_MS);
-    try {
-      const hello = decodePacket(packet, 'peer')[0] as Hello;
-      const problem = helloProblem(hello);
-      if (problem) return refuse(problem.reason, problem.detail);
-      const good = [slot, slot - 1].some((each) => hello.cookie === this.#cookie(from, each).readUInt32BE());
-      return good ? 'proved' : refuse('prove_address', this.#cookie(from, slot));
-    } catch (error) {
-      if (!(error instanceof MalformedPacket)) throw error;
-      this.#counters.add(`session.drop.${error.reason}`);
-      return error.reason === 'version' ? refuse('version', SPOKEN_VERSIONS) : undefined;
+    const messages = readPacket(packet, 'peer', this.#counters);
+    if (messages instanceof MalformedPacket) {
+      return messages.reason === 'version' ? refuse('version', SPOKEN_VERSIONS) : undefined;
     }
+    const hello = messages[0] as Hello;
+    const problem = helloProblem(hello);
+    if (problem) return refuse(problem.reason, problem.detail);
+    const slot = Math.floor(now / SLOT_MS);
+    const good = [slot, slot - 1].some((each) => hello.cookie === this.#cookie(from, each).readUInt32BE());
+    return good ? 'proved' : refuse('prove_address', this.#cookie(from, slot));
   }
 
   #cookie({ host, port }: UdpAddress, slot: number): Buffer {

@@ -1,6 +1,7 @@
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
-import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { readPacket } from '../session/read-packet.js';
+import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { MAX_REFUSALS_PER_SECOND, SPOKEN_VERSIONS } from '../wire/limits.js';
@@ -35,14 +36,10 @@ export class Connection implements LinkEvents {
   }
 
   packet(packet: Uint8Array): void {
-    let messages: Message[];
-    try {
-      messages = decodePacket(packet, 'peer');
-    } catch (error) {
-      if (!(error instanceof MalformedPacket)) throw error;
-      this.#counters.add(`session.drop.${error.reason}`);
-      this.refuse(error.reason, error.head, error.reason === 'version' ? SPOKEN_VERSIONS : undefined);
-      return;
+    const messages = readPacket(packet, 'peer', this.#counters);
+    if (messages instanceof MalformedPacket) {
+      const { reason, head } = messages;
+      return this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
     }
     const first = messages[0] as Message;
     if (first.type === 'hello') this.#keeper.hello(this, first);

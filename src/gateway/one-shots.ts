@@ -4,7 +4,8 @@ import type { UdpAddress } from '../links/udp/udp-link.js';
 import { LevelTree } from '../router/level-tree.js';
 import type { Router } from '../router/router.js';
 import type { Subscriber } from '../router/subscriber.js';
-import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { readPacket } from '../session/read-packet.js';
+import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import type { Emit, Message } from '../wire/messages.js';
@@ -39,14 +40,8 @@ export class OneShots {
 
   /** Routes what may be routed. Returns the packet that answers it, if it deserves one. */
   take(packet: Uint8Array, from: UdpAddress): Uint8Array | undefined {
-    let messages: Message[];
-    try {
-      messages = decodePacket(packet, 'peer');
-    } catch (error) {
-      if (!(error instanceof MalformedPacket)) throw error;
-      this.#counters.add(`session.drop.${error.reason}`);
-      return undefined;
-    }
+    const messages = readPacket(packet, 'peer', this.#counters);
+    if (messages instanceof MalformedPacket) return undefined;
     const emits = messages.filter(isOneShot);
     const policy = this.#policy;
     if (emits.length < messages.length || !policy) return this.#refuse('no_session', messages[0] as Message);

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.js';
-import { decodePacket, MalformedPacket } from '../wire/decode.js';
+import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import {
@@ -15,6 +15,7 @@ import type { Begin, Emit, Hello, Message, Refuse, Welcome } from '../wire/messa
 import type { Reason } from '../wire/reasons.js';
 import { type LinkTraits, type QueueLimits, SessionEngine, type SideLimits } from './engine.js';
 import type { Channel } from './outgoing.js';
+import { readPacket } from './read-packet.js';
 
 /** How a peer introduces itself (PROTOCOL.md §3.2, §4.1). Times in seconds. */
 export interface PeerIntroduction {
@@ -141,14 +142,8 @@ export class PeerSession<C extends Channel> {
   receive(packet: Uint8Array, now: number): void {
     if (!this.#link) return;
     this.#now = now;
-    let messages: Message[];
-    try {
-      messages = decodePacket(packet, 'gateway');
-    } catch (error) {
-      if (!(error instanceof MalformedPacket)) throw error;
-      this.#counters.add(`session.drop.${error.reason}`);
-      return;
-    }
+    const messages = readPacket(packet, 'gateway', this.#counters);
+    if (messages instanceof MalformedPacket) return;
     const first = messages[0] as Message;
     if (first.type === 'welcome' && this.#state === 'greeting')
       return this.#welcomed(first, messages.slice(1), now);
