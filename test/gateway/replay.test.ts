@@ -21,7 +21,7 @@ function start() {
     faults,
     quiet,
     cut: () => link.cut(),
-    mend() {
+    mend: () => {
       link = simulation.connect('udp', sleeper, NO_FAULTS);
       quiet();
     },
