@@ -49,24 +49,25 @@ export class ReliableReceiver {
 
   /** All before this number arrived and was taken, or refused with the sender's knowledge. */
   get acknowledged(): number {
-    let first = this.#expected;
-    for (const seq of this.#withheld) if (isBefore(seq, first)) first = seq;
-    return first;
+    // Messages are taken, and so withheld, in order of number: the first is the oldest.
+    for (const oldest of this.#withheld) return oldest;
+    return this.#expected;
   }
 
   /** Judges a message as it arrives. Keeps it when the verdict is `held`: its payload must not be reused. */
   receive(message: Numbered, now: number): Verdict {
-    const ahead = distance(this.#expected, message.seq);
-    if (ahead === 0) {
+    const old = isBefore(message.seq, this.#expected);
+    // From the oldest unacknowledged one on: a peer that never acknowledges a REJECT is not answered without end.
+    if (!old && distance(this.acknowledged, message.seq) >= this.#window) return 'beyond';
+    if (message.seq === this.#expected) {
       this.#expected = after(this.#expected);
       this.#unacknowledged++;
       const atOnce = this.#unacknowledged >= Math.min(2, this.#senderInFlight) || this.#held.size > 0;
       this.#ackDueAt = atOnce ? now : (this.#ackDueAt ?? now + ACK_DELAY_MS);
       return 'deliver';
     }
-    if (ahead >= this.#window && !isBefore(message.seq, this.#expected)) return 'beyond';
     this.#ackDueAt = now;
-    if (isBefore(message.seq, this.#expected) || this.#held.has(message.seq)) return 'duplicate';
+    if (old || this.#held.has(message.seq)) return 'duplicate';
     const size = messageSize(message);
     if (this.#heldBytes + size > MAX_HELD_BYTES) return 'beyond';
     this.#heldBytes += size;

@@ -62,6 +62,17 @@ describe('receiving (PROTOCOL.md §5.2, §5.3)', () => {
 });
 
 describe('refusals (§7)', () => {
+  test('a peer that never acknowledges them is refused a window of messages, and no more', () => {
+    const bench = new Bench('gateway').begin(TCP);
+    bench.refusing = 'not_allowed';
+    for (let seq = 100; seq < 1100; seq++) {
+      bench.receive(named('x', 1, seq));
+      bench.sent();
+    }
+    expect(bench.engine.pending).toBe(8);
+    expect(bench.counters.get('session.drop.beyond_window')).toBe(992);
+  });
+
   test('the ACK of a refused message waits until the REJECT was acknowledged', () => {
     const bench = new Bench('gateway').begin(UDP);
     bench.refusing = 'not_allowed';

@@ -58,6 +58,23 @@ describe('order (PROTOCOL.md §5.2)', () => {
     expect(from.receive(message(100 + 30_000), 0)).toBe('beyond');
   });
 
+  test('what is refused takes its place in the window until the sender knows (§7)', () => {
+    const from = receiver(100, 4);
+    for (const seq of [100, 101, 102, 103]) {
+      expect(from.receive(message(seq), 0)).toBe('deliver');
+      from.withhold(seq);
+    }
+    expect(from.receive(message(104), 0)).toBe('beyond');
+    expect(from.receive(message(103), 0)).toBe('duplicate');
+    from.release(101, 0);
+    expect(from.receive(message(104), 0)).toBe('beyond');
+    from.release(100, 0);
+    expect(from.acknowledged).toBe(102);
+    expect(take(from, 105)).toEqual([]);
+    expect(take(from, 104)).toEqual([104, 105]);
+    expect(from.receive(message(106), 0)).toBe('beyond');
+  });
+
   test('holds no more bytes than it has room for', () => {
     const from = receiver(0, 100);
     const verdicts = Array.from({ length: 10 }, (_, i) => from.receive(message(i + 1, 60_000), 0));
@@ -158,8 +175,9 @@ describe('refusals (§7)', () => {
   test('several at a time: the oldest counts', () => {
     const from = receiver(100);
     for (const seq of [100, 101, 102]) take(from, seq);
-    from.withhold(102);
     from.withhold(100);
+    from.withhold(102);
+    expect(from.acknowledged).toBe(100);
     from.release(100, 0);
     expect(from.acknowledged).toBe(102);
   });
