@@ -192,9 +192,12 @@ export class Session implements Subscriber {
   #control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {
     const { router } = this.#context;
     switch (message.type) {
-      case 'subscribe':
-        this.#sinceBoot.add(message.pattern);
-        return router.subscribe(this, message.pattern, message);
+      case 'subscribe': {
+        const refusal = router.subscribe(this, message.pattern, message);
+        // Only what stands: a peer may ask for any number of subscriptions that it does not get.
+        if (refusal === undefined) this.#sinceBoot.add(message.pattern);
+        return refusal;
+      }
       case 'unsubscribe':
         if (message.pattern === '') this.#dropOlderThanBoot();
         else router.unsubscribe(this, message.pattern);
