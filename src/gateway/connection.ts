@@ -39,7 +39,8 @@ export class Connection implements LinkEvents {
     const messages = readPacket(packet, 'peer', this.#counters);
     if (messages instanceof MalformedPacket) {
       const { reason, head } = messages;
-      return this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
+      this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
+      return;
     }
     const first = messages[0] as Message;
     if (first.type === 'hello') this.#keeper.hello(this, first);
@@ -64,16 +65,17 @@ export class Connection implements LinkEvents {
     this.link.send(encodePacket([welcome]));
   }
 
-  /** Refuses what has no session to refuse it, a bounded number of times a second. */
-  refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): void {
+  /** Refuses what has no session to refuse it, a bounded number of times a second. Returns whether it was said. */
+  refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): boolean {
     this.#counters.add(`session.refused.${reason}`);
     const now = this.#keeper.now();
     if (now - this.#refusalsSince >= 1000) {
       this.#refusals = 0;
       this.#refusalsSince = now;
     }
-    if (++this.#refusals > MAX_REFUSALS_PER_SECOND) return;
+    if (++this.#refusals > MAX_REFUSALS_PER_SECOND) return false;
     this.link.send(encodePacket([{ type: 'refuse', reason, head, detail }]));
+    return true;
   }
 
   #begin(begin: Begin, messages: readonly Message[]): void {

@@ -55,6 +55,7 @@ export class Hub {
   readonly #probes = new Map<Connection, Cancel>();
   readonly #unused = new Map<Connection, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
+  #stopped = false;
 
   constructor(context: HubContext) {
     this.#context = context;
@@ -101,6 +102,7 @@ export class Hub {
       session.flush();
       session.detach('shutdown');
     }
+    this.#stopped = true;
     for (const waiting of [this.#expiries, this.#offers, this.#probes, this.#unused]) {
       for (const cancel of waiting.values()) cancel();
     }
@@ -110,7 +112,8 @@ export class Hub {
   // ------------------------------------------------------------------------------------------- the handshake
 
   #hello(connection: Connection, hello: Hello): void {
-    const head = headOf(hello);
+    // A board answers the goodbye with a HELLO, perhaps while its port is being closed.
+    if (this.#stopped) return;
     const problem = helloProblem(hello);
     if (problem) return this.#refuseHello(connection, hello, problem.reason, problem.detail);
     const { offer } = connection;
@@ -124,7 +127,7 @@ export class Hub {
     }
     const session = this.#sessions.get(hello.identity);
     if (!session && this.#sessions.size >= this.#context.limits.sessions) {
-      return connection.refuse('limit_reached', head);
+      return this.#refuseHello(connection, hello, 'limit_reached');
     }
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     if (elsewhere && session.nonce !== hello.nonce) this.#probe(connection, hello, session);
@@ -132,10 +135,13 @@ export class Hub {
   }
 
   #refuseHello(connection: Connection, hello: Hello, reason: Reason, detail?: Uint8Array): void {
-    connection.refuse(reason, headOf(hello), detail);
+    // What is not said is not logged either: a peer that goes on and on must not fill the log.
+    if (!connection.refuse(reason, headOf(hello), detail)) return;
+    // An identity that breaks the rules may hold anything, also what a terminal would obey.
+    const peer = hello.identity === '' ? 'a peer without identity' : `"${harmless(hello.identity)}"`;
     this.#context.logger.warn(
       { link: connection.link.name, identity: hello.identity, version: hello.version, reason },
-      `refused ${hello.identity || 'a peer without identity'} on ${connection.link.name}: ${reason}`,
+      `refused ${peer} on ${connection.link.name}: ${reason}`,
     );
   }
 
@@ -203,8 +209,10 @@ export class Hub {
     // What the offer was made of must still be so: else the peer has to introduce itself again.
     const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
     const full = !standing && this.#sessions.size >= this.#context.limits.sessions;
-    if (stale || full)
-      return connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
+    if (stale || full) {
+      connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
+      return this.#closeIfUnusedLater(connection);
+    }
 
     if (connection.session && connection.session !== standing)
       this.#release(connection.session, `${identity} is on its link now`);
@@ -317,4 +325,9 @@ export class Hub {
     // The peer lost its mind or its memory: it will introduce itself again.
     if (message.reason === 'no_session') this.#letGo(session, 'the peer knows no session');
   }
+}
+
+/** `text` with every character that is not shown as `\u{…}`. */
+function harmless(text: string): string {
+  return text.replace(/\p{C}/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }

@@ -15,6 +15,10 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+function peerName({ socket }: RawTcp): string {
+  return `tcp:127.0.0.1:${socket.localPort}`;
+}
+
 describe('starting a gateway', () => {
   it('says which address it cannot listen on, and leaves nothing open', async () => {
     const port = await takenPort();
@@ -44,6 +48,23 @@ describe('starting a gateway', () => {
 });
 
 describe('a connection to a gateway', () => {
+  it('cannot fill the log with what it is refused, nor put anything into it that a terminal obeys', async () => {
+    const { tcp, log, count } = await startGateway({ limits: { sessions: 1 } });
+    const peer = await RawTcp.open(tcp);
+    for (let i = 0; i < 100; i++) peer.send(hello('\u001b[2J\u009bboom'));
+    await until(() => expect(count('session.refused.identity_invalid')).toBe(100));
+    const refused = () => log.map(({ msg }) => msg).filter((msg) => msg.startsWith('refused'));
+    expect(refused().length).toBeLessThanOrEqual(20);
+    expect(refused()[0]).toBe(`refused "\\u{1b}[2J\\u{9b}boom" on ${peerName(peer)}: identity_invalid`);
+
+    await (await RawTcp.open(tcp)).introduce('the-only-one');
+    const second = await RawTcp.open(tcp);
+    second.send(hello('one-too-many'));
+    await until(() =>
+      expect(refused()).toContain(`refused "one-too-many" on ${peerName(second)}: limit_reached`),
+    );
+  });
+
   it('is closed when it opens no session', async () => {
     const clock = new SkippingClock();
     const { tcp } = await startGateway({}, { clock });

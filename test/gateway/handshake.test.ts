@@ -221,6 +221,26 @@ describe('links and sessions (§4.2)', () => {
     expect(simulation.hub.sessions.get('uno')?.nonce).toBe(1);
   });
 
+  test('a link whose offer came to nothing is closed in the end', () => {
+    const [late, standing] = [new Line(simulation, 'tcp'), new Line(simulation, 'serial')];
+    simulation.clock.advance(25_000);
+    const offered = late.welcome(hello());
+    standing.begin(hello());
+    simulation.clock.advance(10_000);
+    expect(late.say({ type: 'begin', token: offered.token }).map(brief)).toEqual(['refuse no_session']);
+    expect(late.closed).toBe(false);
+    simulation.clock.advance(30_000);
+    expect(late.closed).toBe(true);
+  });
+
+  test('a hub that has stopped leaves nothing to wait for, whoever says HELLO', () => {
+    const line = new Line(simulation, 'serial');
+    line.begin(hello());
+    simulation.hub.stop();
+    expect(line.received.at(-1)).toEqual({ type: 'bye', reason: 'shutdown' });
+    expect(line.say(hello({ nonce: 2 }))).toEqual([]);
+  });
+
   test('another board on the same line takes it over, without a word to it and without closing it', () => {
     const line = new Line(simulation, 'tcp');
     line.begin(hello());
