@@ -38,18 +38,21 @@ export class OneShots {
     this.#policy = policy && { channels: patternsOf(policy.channels), from: rangesOf(policy.from) };
   }
 
-  /** Routes what may be routed. Returns the packet that answers it, if it deserves one. */
+  /** Routes each that may be routed. Returns the packet that answers the first that was refused, or what is no one-shot. */
   take(packet: Uint8Array, from: UdpAddress): Uint8Array | undefined {
     const messages = readPacket(packet, 'peer', this.#counters);
     if (messages instanceof MalformedPacket) return undefined;
     const emits = messages.filter(isOneShot);
     const policy = this.#policy;
     if (emits.length < messages.length || !policy) return this.#refuse('no_session', messages[0] as Message);
+    let answer: Uint8Array | undefined;
     for (const emit of emits) {
       const refusal = this.#takeOne(emit, from, policy);
-      if (refusal) return this.#refuse(refusal, emit);
+      if (!refusal) continue;
+      const refused = this.#refuse(refusal, emit);
+      answer ??= refused;
     }
-    return undefined;
+    return answer;
   }
 
   #takeOne(emit: Emit & { name: string }, { host }: UdpAddress, policy: CompiledPolicy): Reason | undefined {

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { Emit, Message } from '../../src/wire/messages.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../support/gateways.js';
-import { hello, RawUdp } from '../support/raw-peers.js';
+import { hello, RawTcp, RawUdp } from '../support/raw-peers.js';
 
 const hasIpv6 = Object.values(networkInterfaces())
   .flat()
@@ -60,6 +60,26 @@ describe('one-shots', () => {
     });
     expect([heard, other.heard]).toEqual([[], []]);
     expect(count('session.refused.not_allowed')).toBe(1);
+  });
+
+  it('are judged one by one: what is refused does not take the others with it', async () => {
+    const { sensor, heard, tcp, count } = await start({ channels: ['garden/+'] });
+    const small = await RawTcp.open(tcp);
+    const { nextIn } = await small.introduce('small', { maxPacket: 48 });
+    const pattern = { noLocal: false, noLastValue: true, id: 0, pattern: 'garden/+' } as const;
+    small.send({ type: 'subscribe', seq: nextIn, qos: 0, ...pattern });
+    await until(() => expect(small.all('ack').at(-1)?.next).toBe((nextIn + 1) & 0xffff));
+    const long = 'x'.repeat(60);
+    const answer = await answerTo(
+      sensor,
+      oneShot('garden/soil', long),
+      oneShot('lock/open', 'now'),
+      oneShot('garden/rain', 'none'),
+    );
+    expect(answer).toMatchObject({ type: 'refuse', reason: 'too_large_for_receiver' });
+    await until(() => expect(heard).toEqual([`garden/soil ${long}`, 'garden/rain none']));
+    expect(count('session.refused.not_allowed')).toBe(1);
+    expect(sensor.received).toHaveLength(1);
   });
 
   it('are refused from other addresses', async () => {
