@@ -74,7 +74,11 @@ export class UdpLink implements Link {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#closeGently();
+    if (this.#closing === undefined) {
+      this.#carrier.detach(this);
+      // Not at once: an owner that hears of the end may close the link again.
+      this.#closing = Promise.resolve().then(() => this.#closeGently());
+    }
     return this.#closing;
   }
 
@@ -88,7 +92,6 @@ export class UdpLink implements Link {
   }
 
   async #closeGently(): Promise<void> {
-    this.#carrier.detach(this);
     if (this.#backlog > 0) {
       await new Promise<void>((resolve) => {
         this.#emptied = resolve;

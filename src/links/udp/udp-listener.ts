@@ -161,7 +161,8 @@ export class UdpListener implements UdpCarrier {
   }
 
   detach(link: UdpLink): void {
-    this.#links.delete(keyOf(link.to.host, link.to.port));
+    const key = keyOf(link.to.host, link.to.port);
+    if (this.#links.get(key) === link) this.#links.delete(key);
   }
 
   async #send(bytes: Buffer, { host, port }: UdpAddress): Promise<void> {

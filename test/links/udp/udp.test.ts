@@ -183,6 +183,20 @@ describe('listenUdp', () => {
     await expect(listen({ host: '192.0.2.1' })).rejects.toThrow('this machine has no such address');
   });
 
+  it('says once that a link is closed, also to an owner that then closes it too', async () => {
+    const { listener } = await listen();
+    const reasons: string[] = [];
+    const link: UdpLink | undefined = listener.linkTo({ host: '127.0.0.1', port: 9 }, () => ({
+      packet: () => undefined,
+      closed(reason) {
+        reasons.push(reason);
+        void link?.close();
+      },
+    }));
+    await listener.close();
+    expect(reasons).toEqual(['closed on this side']);
+  });
+
   it('may be closed at any time and any number of times', async () => {
     const { listener, counters } = await listen();
     const peer = await rawSocket();
