@@ -102,6 +102,8 @@ export class PortSupervisor {
   async #run(): Promise<void> {
     while (!this.#stopped) {
       const found = await this.#find();
+      // Opening may reset the board: not for nothing.
+      if (this.#stopped) return;
       if (found === undefined) {
         this.#backoff = FIRST_BACKOFF_MS;
         await this.#pause(POLL_MS);

@@ -99,6 +99,25 @@ function supervise(config: Partial<SerialPortConfig>, options: Partial<PortSuper
 
 const soon = (check: () => void) => vi.waitFor(check, PATIENCE);
 
+describe('a supervisor that is closed', () => {
+  it('while it still looks for its port does not open it: that could reset the board', async () => {
+    await writeFile(join(folder, 'tty0'), '');
+    let opened = 0;
+    const { supervisor } = supervise(
+      {},
+      {
+        openPort: () => {
+          opened++;
+          throw new Error('opened');
+        },
+      },
+    );
+    await supervisor.close();
+    expect(opened).toBe(0);
+    expect(supervisor.status).toEqual({ state: 'closed' });
+  });
+});
+
 describeWithTools(['socat', 'stty'], 'a port on a pseudo-terminal', () => {
   it('carries packets and text both ways, and is silent until it is told to send', async () => {
     const pty = await plug('tty0');
