@@ -379,7 +379,9 @@ export class SessionEngine<C extends Channel> {
         return this.#owner.control(message);
       case 'reject': {
         const item = this.#sender.refused(message.of);
-        if (item) this.#settle(item, message.reason);
+        if (!item) return undefined;
+        this.#counters.add(`session.peer_refused.${message.reason}`);
+        this.#settle(item, message.reason);
         return undefined;
       }
     }

@@ -97,6 +97,7 @@ describe('refusals (§7)', () => {
     expect(bench.settled).toEqual([]);
     bench.receive({ type: 'reject', seq: 100, of: 201, reason: 'queue_full' });
     expect(bench.settled).toEqual(['b queue_full']);
+    expect(bench.counters.get('session.peer_refused.queue_full')).toBe(1);
     bench.receive(ack(202));
     expect(bench.settled).toEqual(['b queue_full', 'a ok']);
   });
