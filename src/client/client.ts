@@ -18,17 +18,23 @@ import type { Emit, Qos, Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { ChannelNames } from './channel-names.js';
 import { checkNumber, checkQos } from './check.js';
+import { isolated } from './isolated.js';
 import { Reconnector } from './reconnector.js';
 import { refusalError } from './refusal.js';
 import { type MessageHandler, ReceivedMessage, type SubscribeOptions, Subscription } from './subscription.js';
 import { type Audience, ClientSubscriptions, combined } from './subscriptions.js';
+import { Unclaimed } from './unclaimed.js';
 
 export interface ConnectOptions {
   /** 127.0.0.1 unless given. */
   readonly host?: string;
   /** 7770 unless given. */
   readonly port?: number;
-  /** Who this program is (PROTOCOL.md §4.1); a random name unless given. Only one program at a time can have it. */
+  /**
+   * Who this program is (PROTOCOL.md §4.1); a random name unless given. Only one program at a time can have it. What the
+   * gateway held for an earlier run under this name waits, 10 000 messages and 16 MiB at most, until this run subscribes
+   * to it, or unsubscribes from anything.
+   */
   readonly identity?: string;
   /** How long the gateway keeps the session after the connection is lost, s, at most 268 435 455; 60 unless given. */
   readonly expiry?: number;
@@ -89,6 +95,8 @@ export class Client {
   readonly #session: PeerSession<Channel>;
   readonly #channels = new ChannelNames();
   readonly #subscriptions = new ClientSubscriptions();
+  /** There while the gateway may send what an earlier run of this program subscribed to. */
+  #unclaimed: Unclaimed | undefined;
   readonly #reconnector: Reconnector;
   #link: Link | undefined;
   #driver: Driver | undefined;
@@ -143,6 +151,7 @@ export class Client {
     }
   }
 
+  /** What a listener throws becomes an uncaught exception of the process. */
   on<E extends keyof ClientEvents>(event: E, listener: (...args: ClientEvents[E]) => void): this {
     this.#events.on(event, listener as never);
     return this;
@@ -175,6 +184,7 @@ export class Client {
     this.#assertOpen();
     const subscription = new Subscription(pattern, options, handler, (ended) => this.#unsubscribe(ended));
     const audience = this.#subscriptions.add(subscription);
+    this.#claim(pattern);
     const agreed = new Promise<void>((resolve, reject) => audience.waiting.push({ resolve, reject }));
     this.#sendSubscribe(audience);
     this.#driver?.wake();
@@ -293,10 +303,20 @@ export class Client {
       member.finish();
     }
     for (const { reject } of waiting) reject(error);
-    if (waiting.length === 0 && !this.#closing) this.#events.emit('refused', error);
+    if (waiting.length === 0 && !this.#closing) this.#tell('refused', error);
+  }
+
+  /** Hands over what waited for such a subscription, to all that are made in this turn. */
+  #claim(pattern: string): void {
+    const claimed = this.#unclaimed?.claim(pattern) ?? [];
+    queueMicrotask(() => {
+      for (const message of claimed) this.#deliver(message);
+    });
   }
 
   #unsubscribe(subscription: Subscription): void {
+    // What still comes on this pattern is not wanted, and cannot be told from what is.
+    this.#unclaimed = undefined;
     const emptied = this.#subscriptions.remove(subscription);
     subscription.finish();
     if (!emptied || this.#closing) return;
@@ -341,12 +361,13 @@ export class Client {
         },
         ready: ({ resumed }) => {
           this.#reconnector.proved();
+          if (resumed && this.#opening) this.#unclaimed = new Unclaimed();
           this.#opening?.resolve();
-          this.#events.emit('connected', { resumed });
+          this.#tell('connected', { resumed });
         },
         lost: (reason) => {
           this.#reconnector.doubted();
-          this.#events.emit('disconnected', { reason });
+          this.#tell('disconnected', { reason });
         },
         refused: (message, session) => this.#refused(message, session),
       },
@@ -378,17 +399,29 @@ export class Client {
     };
   }
 
-  #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): undefined {
+  #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): Reason | undefined {
     const channel = typeof target === 'string' ? target : target.name;
-    for (const full of this.#subscriptions.deliver(new ReceivedMessage(channel, payload, qos, retain))) {
-      this.#events.emit('overflow', full);
+    const message = new ReceivedMessage(channel, payload, qos, retain);
+    // A broadcast comes to those who did not subscribe, too.
+    if (!this.#unclaimed || channel === BROADCAST_CHANNEL || this.#subscriptions.has(channel)) {
+      this.#deliver(message);
+      return undefined;
     }
+    return this.#unclaimed.keep(message) ? undefined : 'queue_full';
+  }
+
+  #deliver(message: ReceivedMessage): void {
+    for (const full of this.#subscriptions.deliver(message)) this.#tell('overflow', full);
+  }
+
+  #tell<E extends keyof ClientEvents>(event: E, ...args: ClientEvents[E]): void {
+    isolated(() => this.#events.emit(event as never, ...(args as never)));
   }
 
   #refused({ reason }: Refuse, session: boolean): void {
     const error = refusalError(session ? `"${this.identity}"` : 'a message of QoS 0', reason);
     if (session && this.#opening) this.#opening.reject(error);
-    else this.#events.emit('refused', error);
+    else this.#tell('refused', error);
   }
 
   async #close(): Promise<void> {

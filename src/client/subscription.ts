@@ -1,4 +1,5 @@
 import type { Qos } from '../wire/messages.js';
+import { isolated } from './isolated.js';
 
 /** A message as a program gets it. */
 export class ReceivedMessage {
@@ -81,8 +82,9 @@ export class Subscription implements AsyncIterable<ReceivedMessage> {
 
   /** The client's: a message arrived. Returns false when it was dropped. */
   take(message: ReceivedMessage): boolean {
-    if (this.#handler) {
-      this.#handle(this.#handler, message);
+    const handler = this.#handler;
+    if (handler) {
+      isolated(() => handler(message));
       return true;
     }
     const taker = this.#takers.shift();
@@ -100,17 +102,6 @@ export class Subscription implements AsyncIterable<ReceivedMessage> {
     this.#ended = true;
     for (const taker of this.#takers) taker({ done: true, value: undefined });
     this.#takers = [];
-  }
-
-  /** An error of the program's own: it must not keep this message, and the next ones, from anybody else. */
-  #handle(handler: MessageHandler, message: ReceivedMessage): void {
-    try {
-      handler(message);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 
   #next(): Promise<IteratorResult<ReceivedMessage>> {

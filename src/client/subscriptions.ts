@@ -52,6 +52,11 @@ export class ClientSubscriptions {
     return this.#audiences.values();
   }
 
+  /** Whether anybody subscribed to the channel. */
+  has(channel: string): boolean {
+    return this.#routeOf(channel).length > 0;
+  }
+
   /** Hands a message to all who subscribed to its channel; returns those who had no room for it. */
   deliver(message: ReceivedMessage): Subscription[] {
     return this.#routeOf(message.channel).filter((subscription) => !subscription.take(message));

@@ -27,6 +27,18 @@ async function settled(emitter: Client, hearer: Client): Promise<void> {
   mark.unsubscribe();
 }
 
+/** Keeps what would end the process, until the test ends. */
+function catchUncaught(): unknown[] {
+  const uncaught: unknown[] = [];
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => uncaught.push(error));
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of others) process.on('uncaughtException', listener);
+  });
+  return uncaught;
+}
+
 async function two(): Promise<[Client, Client]> {
   const { tcp } = await startGateway();
   return [await connectTo(tcp), await connectTo(tcp)];
@@ -218,13 +230,7 @@ describe('a mistake of the program', () => {
 
   it('in a handler is an uncaught exception, and costs nobody a message', async () => {
     const [a, b] = await two();
-    const uncaught: unknown[] = [];
-    const others = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => uncaught.push(error));
-    onTestFinished(() => {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of others) process.on('uncaughtException', listener);
-    });
+    const uncaught = catchUncaught();
     const mistake = new Error('a mistake');
     await a.subscribe('x', () => {
       throw mistake;
@@ -233,6 +239,73 @@ describe('a mistake of the program', () => {
     await Promise.all(['1', '2', '3'].map((text) => b.emit('x', text)));
     await until(() => expect(got).toEqual(['x 1 1', 'x 2 1', 'x 3 1']));
     expect(uncaught).toEqual([mistake, mistake, mistake]);
+  });
+
+  it('in the listener of an event is one too, and costs nobody a message', async () => {
+    const [a, b] = await two();
+    const uncaught = catchUncaught();
+    const mistake = new Error('a mistake');
+    a.on('refused', () => {
+      throw mistake;
+    });
+    const got = await listen(a, 'x');
+    await a.emit('$not/mine', '', { qos: 0 });
+    await a.emit('x', '1', { qos: 0 });
+    await b.emit('x', '2');
+    await until(() => expect(got).toEqual(['x 1 0', 'x 2 1']));
+    expect(uncaught).toEqual([mistake]);
+  });
+});
+
+describe('a program that starts again under its identity', () => {
+  async function restart(patterns: string[], emits: string[]): Promise<[Client, Client]> {
+    const { tcp } = await startGateway();
+    const before = await connectTo(tcp, { identity: 'logger' });
+    for (const pattern of patterns) await before.subscribe(pattern);
+    await before.close();
+    const emitter = await connectTo(tcp);
+    for (const channel of emits) await emitter.emit(channel, 'held');
+    const after = await connectTo(tcp, { identity: 'logger' });
+    // Its messages come at once, before anything could subscribe to them.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return [after, emitter];
+  }
+
+  it('is told what was held for it when it subscribes again, in order, once, and before what is new', async () => {
+    const [after, emitter] = await restart(['a/#', 'b'], ['a/1', 'b', 'a/2']);
+    await emitter.broadcast('nobody subscribed to this');
+    const got: string[] = [];
+    const both = await Promise.all([
+      after.subscribe('a/#', (message) => void got.push(textOf(message))),
+      after.subscribe('a/+', (message) => void got.push(`too: ${textOf(message)}`)),
+    ]);
+    await emitter.emit('a/3', 'new');
+    const held = ['a/1 held 1', 'too: a/1 held 1', 'a/2 held 1', 'too: a/2 held 1'];
+    await until(() => expect(got).toEqual([...held, 'a/3 new 1', 'too: a/3 new 1']));
+    expect(both).toHaveLength(2);
+    expect(await listen(after, 'b')).toEqual(['b held 1']);
+    expect(await listen(after, '$slipway/broadcast')).toEqual([]);
+  });
+
+  it('is not told what it no longer wanted', async () => {
+    const [after] = await restart(['a', 'b'], ['a', 'b']);
+    await listen(after, 'a');
+    after.unsubscribe('a');
+    expect(await listen(after, 'b', { noLastValue: true })).toEqual([]);
+  });
+
+  it('refuses what it has no room for, so that the gateway can count it', async () => {
+    const { tcp, count } = await startGateway({ limits: { queue: { messages: 20_000 } } });
+    const before = await connectTo(tcp, { identity: 'logger' });
+    await before.subscribe('a');
+    await before.close();
+    const emitter = await connectTo(tcp, { maxQueue: 20_000 });
+    await Promise.all(Array.from({ length: 10_005 }, (_, n) => emitter.emit('a', String(n))));
+    const after = await connectTo(tcp, { identity: 'logger' });
+    await until(() => expect(count('session.peer_refused.queue_full')).toBe(5));
+    const got = await listen(after, 'a');
+    expect(got).toHaveLength(10_000);
+    expect(got.at(-1)).toBe('a 9999 1');
   });
 });
 
