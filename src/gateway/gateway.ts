@@ -237,7 +237,10 @@ export class Gateway {
 
   #presence(session: Session, state: 'online' | 'offline'): void {
     if (session.program) return;
-    const refusal = this.emit(`$slipway/devices/${session.identity}/state`, state, { qos: 1, retain: true });
+    const channel = `$slipway/devices/${session.identity}/state`;
+    let refusal = this.emit(channel, state, { qos: 1, retain: true });
+    // One watcher that takes nothing must not keep the state from everyone else.
+    if (refusal === 'queue_full') refusal = this.emit(channel, state, { qos: 0, retain: true });
     if (refusal)
       this.#options.logger.warn(
         { refusal },

@@ -166,6 +166,22 @@ describe("the gateway's own channels", () => {
     ]);
   });
 
+  it('say who is there also when one watcher has no room left', async () => {
+    const { gateway, tcp, log } = await startGateway({ limits: { queue: { messages: 2 } } });
+    const stuck = await RawTcp.open(tcp);
+    const { nextIn: seq } = await stuck.introduce('stuck', { window: 1 });
+    const pattern = '$slipway/devices/+/state';
+    stuck.send({ type: 'subscribe', seq, qos: 1, noLocal: false, noLastValue: true, id: 0, pattern });
+    await until(() => expect(stuck.all('ack').at(-1)?.next).toBe((seq + 1) & 0xffff));
+    for (const device of ['a', 'b', 'c', 'd']) await (await RawTcp.open(tcp)).introduce(device);
+    expect(gateway.emit('$slipway/devices/x/state', '', { qos: 1 })).toBe('queue_full');
+    const got: string[] = [];
+    const watcher = await connectTo(tcp);
+    await watcher.subscribe(pattern, ({ channel, text }) => void got.push(`${channel} ${text}`));
+    await until(() => expect(got).toContain('$slipway/devices/d/state online'));
+    expect(log.some(({ msg }) => msg.includes('could not be kept'))).toBe(false);
+  });
+
   it('are out of reach of # and +', async () => {
     const { gateway, tcp } = await startGateway();
     const client = await connectTo(tcp);
