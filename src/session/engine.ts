@@ -108,7 +108,9 @@ export class SessionEngine<C extends Channel> {
     this.#link = link;
     this.#own = epoch.own;
     this.#other = epoch.other;
-    this.#ids.ownLimit = epoch.other.ids;
+    // A peer that allows any number must not make the gateway hold every channel there is.
+    this.#ids.ownLimit =
+      this.#role === 'gateway' ? Math.min(epoch.other.ids, epoch.own.ids) : epoch.other.ids;
     this.#outbox.open(link, epoch.other, epoch.beginToken);
     this.#keepAlive.restart(epoch.keepAlive * 1000, now);
   }

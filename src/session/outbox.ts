@@ -14,6 +14,8 @@ import type { ReliableSender, Transmission } from './reliable-sender.js';
 const MAX_REPLIES = 64;
 /** Several messages share a packet up to this size; a single one may be larger. */
 const PACKING_BYTES = 16_384;
+/** What a message of QoS 0 takes besides its bytes while it waits: else many small ones take many times what is allowed. */
+const WAITING_BYTES = 64;
 /** An ACK with the longest bitmap. */
 const MAX_ACK_BYTES = 36;
 
@@ -99,7 +101,7 @@ export class Outbox<C extends Channel> {
     return this.#builder.maxPacket;
   }
 
-  /** Bytes of QoS 0 that wait. */
+  /** Bytes of QoS 0 that wait, with what they take in memory. */
   get unreliableBytes(): number {
     return this.#unreliableBytes;
   }
@@ -124,7 +126,7 @@ export class Outbox<C extends Channel> {
   /** Queues an emit of QoS 0 of about `size` bytes. */
   push(emit: OutgoingEmit<C>, size: number): void {
     this.#unreliable.push(emit);
-    this.#unreliableBytes += size;
+    this.#unreliableBytes += size + WAITING_BYTES;
   }
 
   /** The other side has read the packet that carried `item`. */
@@ -242,7 +244,8 @@ export class Outbox<C extends Channel> {
       else break;
       this.#unreliable.shift();
       // The sizes were estimates: an id may have come to stand for the name.
-      this.#unreliableBytes = this.#unreliable.length > 0 ? Math.max(0, this.#unreliableBytes - size) : 0;
+      const left = Math.max(0, this.#unreliableBytes - size - WAITING_BYTES);
+      this.#unreliableBytes = this.#unreliable.length > 0 ? left : 0;
     }
     return added;
   }

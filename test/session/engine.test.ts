@@ -179,6 +179,18 @@ describe('ids (§6.3)', () => {
     expect(briefs(bench.sent())).toContain('reject 100 limit_reached#200');
   });
 
+  test('a gateway declares no more than it lets the peer declare, whatever that allows', () => {
+    const channels = Array.from({ length: 12 }, (_, n) => `c${n}`);
+    const declared = (role: 'gateway' | 'peer') => {
+      const bench = new Bench(role).begin(TCP, { other: { window: 100, ids: 1000 }, own: OWN });
+      for (const channel of channels) bench.emit('x', 0, channel);
+      return bench.sent().filter(({ type }) => type === 'declare').length;
+    };
+    const OWN = { maxPacket: 1024, window: 8, inFlight: 100, buffer: 0, ids: 10 };
+    expect(declared('gateway')).toBe(10);
+    expect(declared('peer')).toBe(12);
+  });
+
   test('a SUBSCRIBE with an id declares it', () => {
     const bench = new Bench('gateway').begin(UDP);
     const options = { qos: 1, noLocal: false, noLastValue: false } as const;
@@ -248,6 +260,18 @@ describe('limits (§5.7)', () => {
     bench.engine.detach();
     // The one before there was a link, and the two that waited.
     expect(bench.counters.get('session.drop.link_lost')).toBe(3);
+  });
+
+  test('many small messages of QoS 0 do not take many times the backlog in memory', () => {
+    const bench = new Bench('gateway').begin(TCP);
+    bench.backlog = 10_000;
+    for (let n = 0; n < 5000; n++) bench.emit('', 0);
+    const dropped = bench.counters.get('session.drop.backlog_full');
+    expect(dropped).toBeGreaterThan(4800);
+    expect(bench.sent()).toHaveLength(5000 - dropped);
+    // What left gives its room back.
+    for (let n = 0; n < 100; n++) bench.emit('', 0);
+    expect(bench.sent()).toHaveLength(100);
   });
 
   test('never more in flight than the other side takes, nor than this side said', () => {
