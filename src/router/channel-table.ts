@@ -53,6 +53,11 @@ export class ChannelTable {
     return this.#tree.matchingNames(pattern);
   }
 
+  /** Every channel's route is to be found anew. */
+  forgetRoutes(): void {
+    for (const channel of this.#byName.values()) channel.route = undefined;
+  }
+
   /** To be called when a channel gained or lost its holders or its last value. */
   reconsider(channel: Channel): void {
     if (channel.holders === 0 && channel.lastValue === undefined) this.#forgettable.add(channel);

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.js';
-import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
+import { BROADCAST_CHANNEL, hasWildcard, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
 import type { Channel, Recipient, Route } from './channel.js';
@@ -21,6 +21,8 @@ export interface EmitOptions {
   /** Keep the payload as the channel's last value; an empty one clears it (PROTOCOL.md §6.5). */
   readonly retain: boolean;
 }
+
+const MANY_WALKS = 8;
 
 /**
  * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O and knows no time.
@@ -90,7 +92,11 @@ export class Router {
   /** Disconnects the subscriber and drops its subscriptions. */
   remove(subscriber: Subscriber): void {
     this.disconnect(subscriber);
-    for (const pattern of this.#subscriptions.of(subscriber).keys()) this.unsubscribe(subscriber, pattern);
+    const patterns = [...this.#subscriptions.of(subscriber).keys()];
+    for (const pattern of patterns) this.#subscriptions.delete(subscriber, pattern);
+    // Each wildcard is a walk over channels, perhaps over all of them: many cost more than forgetting every route.
+    if (patterns.filter(hasWildcard).length > MANY_WALKS) this.#channels.forgetRoutes();
+    else for (const pattern of patterns) this.#forgetRoutes(pattern);
   }
 
   /**

@@ -201,6 +201,21 @@ describe('subscriptions', () => {
     expect(b.read()).toEqual(['x=hi@0']);
   });
 
+  it('all end, and others stand, when a subscriber with many wildcards is removed', () => {
+    router.connect(b);
+    for (let n = 0; n < 20; n++) router.subscribe(a, `+/${n}`, asking(0));
+    router.subscribe(b, 'x/#', asking(0));
+    router.subscribe(a, 'x/y', asking(0));
+    for (const channel of ['x/1', 'x/19', 'x/y']) emit(channel, 'before');
+    expect([a.read().length, b.read().length]).toEqual([3, 3]);
+    router.remove(a);
+    for (const channel of ['x/1', 'x/19', 'x/y']) emit(channel, 'after');
+    router.broadcast(bytes('all'), { qos: 0, retain: false });
+    expect(a.read()).toEqual([]);
+    expect(b.read()).toEqual(['x/1=after@0', 'x/19=after@0', 'x/y=after@0', '$slipway/broadcast=all@0']);
+    expect(router.sizes.subscriptions).toBe(1);
+  });
+
   it('all end, and broadcasts too, when a subscriber is removed', () => {
     for (const pattern of ['x', '+', '#']) router.subscribe(a, pattern, asking(0));
     router.connect(a);
