@@ -96,4 +96,3 @@ export type Config = z.output<typeof configSchema>;
 export type TcpConfig = Config['listen']['tcp'][number];
 export type UdpConfig = Config['listen']['udp'][number];
 export type SerialConfig = Config['serial'][number];
-export type LimitsConfig = Config['limits'];

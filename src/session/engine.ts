@@ -128,10 +128,6 @@ export class SessionEngine<C extends Channel> {
     for (const item of this.#sender.restart(0)) this.#settle(item, reason);
   }
 
-  get attached(): boolean {
-    return this.#link !== undefined;
-  }
-
   /** The sequence number expected next, all before it acknowledged. */
   get nextIn(): number {
     return this.#receiver.acknowledged;
@@ -158,11 +154,6 @@ export class SessionEngine<C extends Channel> {
   /** When something was last heard, on the caller's clock in ms. */
   get heardAt(): number {
     return this.#keepAlive.heardAt;
-  }
-
-  /** Smoothed round trip, ms. */
-  get roundTrip(): number | undefined {
-    return this.#roundTrip.smoothed;
   }
 
   /** The greatest packet that the other side takes over this link, bytes; undefined while there is no link. */

@@ -2,7 +2,6 @@ import { MAX_CHANNEL_BYTES, MAX_IDENTITY_BYTES } from './limits.js';
 
 /** Channel id 0 of either side; an emit on it reaches everyone connected (PROTOCOL.md §6.4). */
 export const BROADCAST_CHANNEL = '$slipway/broadcast';
-export const BROADCAST_ID = 0;
 
 /** Half of a surrogate pair alone: a string that has one cannot be written in UTF-8. */
 const LONE_SURROGATE = /\p{Surrogate}/u;

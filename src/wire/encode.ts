@@ -7,14 +7,6 @@ import { unencodable, Writer } from './writer.js';
 export { messageSize } from './size.js';
 
 /**
- * The bytes of one message without L, which is how it stands alone or last in a packet (PROTOCOL.md §3).
- * @throws SlipwayError `unencodable` when a field does not fit the protocol
- */
-export function encodeMessage(message: Message): Uint8Array {
-  return encodePacket([message]);
-}
-
-/**
  * One packet of these messages, at least one: L on all but the last (PROTOCOL.md §2, §3). The bytes are fresh: they share nothing with the messages.
  * @throws SlipwayError `unencodable` when a field does not fit the protocol
  */

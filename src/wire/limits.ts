@@ -30,8 +30,6 @@ export const DEFAULT_WINDOW = { serial: 32, udp: 128, tcp: 2048 } as const;
 export const MIN_MAX_PACKET_BYTES = 48;
 /** §9: what the gateway takes unless configured. */
 export const DEFAULT_MAX_PACKET_BYTES = { serial: 1024, udp: 1472, tcp: 1_048_576 } as const;
-/** §2.2: a datagram beyond this is at risk of being split on its way. */
-export const RECOMMENDED_DATAGRAM_BYTES = 1200;
 
 /** §5.3 */
 export const ACK_DELAY_MS = 20;
