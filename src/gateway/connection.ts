@@ -10,6 +10,9 @@ import type { Reason } from '../wire/reasons.js';
 import type { Offer } from './handshake.js';
 import type { Session } from './session.js';
 
+/** With more than this unsent, a HELLO is not answered: the peer says it again, unless it reads nothing at all. Bytes. */
+const MAX_UNSENT_BYTES = 65_536;
+
 /** What a connection asks of the hub. */
 export interface ConnectionKeeper {
   hello(connection: Connection, hello: Hello): void;
@@ -62,7 +65,8 @@ export class Connection implements LinkEvents {
   }
 
   welcome(welcome: Welcome): void {
-    this.link.send(encodePacket([welcome]));
+    if (this.link.backlog() > MAX_UNSENT_BYTES) this.#counters.add('session.drop.welcome');
+    else this.link.send(encodePacket([welcome]));
   }
 
   /** Refuses what has no session to refuse it, a bounded number of times a second. Returns whether it was said. */

@@ -11,6 +11,7 @@ class Line {
   readonly events: LinkEvents;
   readonly received: Message[] = [];
   closed = false;
+  backlog = 0;
   readonly #simulation: Simulation;
 
   constructor(simulation: Simulation, kind: 'serial' | 'tcp') {
@@ -23,7 +24,7 @@ class Line {
       maxPacket: 1024,
       wireSize: (packet) => packet.length,
       send: (packet) => this.received.push(...decodePacket(packet, 'gateway')),
-      backlog: () => 0,
+      backlog: () => this.backlog,
       close: async () => {
         this.closed = true;
       },
@@ -194,6 +195,15 @@ describe('links and sessions (§4.2)', () => {
   test('a repeated HELLO gets the same WELCOME', () => {
     const line = new Line(simulation, 'tcp');
     expect(line.say(hello())).toEqual(line.say(hello()));
+  });
+
+  test('a HELLO of a peer that reads nothing is not answered, until it does', () => {
+    const silent = new Line(simulation, 'tcp');
+    silent.backlog = 100_000;
+    expect(silent.say(hello({ identity: 'silent' }))).toEqual([]);
+    expect(simulation.counters.get('session.drop.welcome')).toBe(1);
+    silent.backlog = 0;
+    silent.welcome(hello({ identity: 'silent' }));
   });
 
   test('each BEGIN is answered with an ACK at once', () => {
