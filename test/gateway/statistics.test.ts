@@ -1,7 +1,9 @@
+import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { StatisticsSnapshot } from '../../src/gateway/statistics.js';
+import { Statistics, type StatisticsSnapshot } from '../../src/gateway/statistics.js';
 import { connectTo, startGateway, until } from '../support/gateways.js';
 import { RawTcp } from '../support/raw-peers.js';
+import { Simulation } from '../support/simulation.js';
 import { SkippingClock } from '../support/skipping-clock.js';
 
 const INTERVAL_MS = 3_600_000;
@@ -45,6 +47,23 @@ describe('statistics', () => {
     await client.emit('x', '');
     expect(gateway.statistics().router.lastValues).toBe(0);
     expect(gateway.statistics().sessions.open).toBe(1);
+  });
+
+  it('log every counter of something lost or refused, and none of what is well', () => {
+    const bad = [
+      'tcp.closed.too_slow',
+      'tcp.unsent.bytes',
+      'serial.unsent.bytes',
+      'router.refused.queue_full',
+    ];
+    bad.push('session.drop.link_lost', 'session.peer_refused.queue_full', 'udp.socket_error.EACCES');
+    const { counters, clock, router, hub } = new Simulation(1);
+    for (const name of [...bad, 'router.delivered', 'serial.opened', 'session.resends']) counters.add(name);
+    const lines: string[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push(line) });
+    new Statistics(router, hub, counters, clock, logger).stop();
+    const { trouble } = JSON.parse(lines[0] as string) as { trouble: object };
+    expect(Object.keys(trouble)).toEqual(bad.toSorted());
   });
 
   it('log what was lost or refused, each once, the rest at the end', async () => {

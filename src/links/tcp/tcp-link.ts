@@ -141,20 +141,22 @@ export class TcpLink implements Link {
     const bytes = this.#batchBytes;
     this.#batch = undefined;
     this.#batchBytes = 0;
-    if (!this.#socket.writable) return;
-    this.#socket.write(batch.subarray(0, bytes), this.#written);
+    if (!this.#socket.writable) return this.#counters.add('tcp.unsent.bytes', bytes);
+    this.#socket.write(batch.subarray(0, bytes), (error) => this.#written(bytes, error));
     if (this.#socket.writableLength > this.#maxBacklog) {
       this.#counters.add('tcp.closed.too_slow');
       this.#giveUp(`${this.#socket.writableLength} bytes wait to be sent: the other side does not read`);
     }
   }
 
-  readonly #written = (): void => {
+  /** The system has taken `bytes`, or never will. */
+  #written(bytes: number, error: Error | null | undefined): void {
+    if (error) return this.#counters.add('tcp.unsent.bytes', bytes);
     if (!this.#drainOwed || this.#socket.destroyed || this.#batchBytes + this.#socket.writableLength > 0)
       return;
     this.#drainOwed = false;
     this.#events?.drained?.();
-  };
+  }
 
   #giveUp(reason: string): void {
     this.#reason ??= reason;

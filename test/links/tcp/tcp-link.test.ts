@@ -184,6 +184,7 @@ describe('TcpLink', () => {
     });
     expect(events.reasons[0]).toContain('the other side does not read');
     expect(counters.get('tcp.closed.too_slow')).toBe(1);
+    await until(() => expect(counters.get('tcp.unsent.bytes')).toBeGreaterThan(400_000));
   });
 
   it('sends what is queued before it closes', async () => {
