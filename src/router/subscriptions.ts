@@ -30,6 +30,8 @@ export class Subscriptions {
   readonly #limits: SubscriptionLimits;
   readonly #byPattern = new LevelTree<Audience>();
   readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
+  /** Levels of all patterns of a subscriber: what bounds the memory that deep ones can take. */
+  readonly #levels = new Map<Subscriber, number>();
   #size = 0;
 
   constructor(limits: SubscriptionLimits) {
@@ -57,8 +59,10 @@ export class Subscriptions {
     const audience = this.#audienceOf(pattern);
     audience.subscriptions.add(subscription);
     audience.route = undefined;
-    if (old === undefined) this.#size += 1;
-    else audience.subscriptions.delete(old);
+    if (old === undefined) {
+      this.#size += 1;
+      this.#levels.set(subscriber, this.#levelsOf(subscriber) + levelsOf(pattern));
+    } else audience.subscriptions.delete(old);
     return 'changed';
   }
 
@@ -68,7 +72,11 @@ export class Subscriptions {
     const subscription = own?.get(pattern);
     if (own === undefined || subscription === undefined) return false;
     own.delete(pattern);
-    if (own.size === 0) this.#bySubscriber.delete(subscriber);
+    this.#levels.set(subscriber, this.#levelsOf(subscriber) - levelsOf(pattern));
+    if (own.size === 0) {
+      this.#bySubscriber.delete(subscriber);
+      this.#levels.delete(subscriber);
+    }
     const audience = this.#audienceOf(pattern);
     audience.subscriptions.delete(subscription);
     audience.route = undefined;
@@ -97,13 +105,25 @@ export class Subscriptions {
 
   #hasRoom(subscriber: Subscriber, pattern: string): boolean {
     const { maxSubscriptions, maxSubscriptionsPerSubscriber } = this.#limits;
-    const levels = this.#byPattern.nodes + pattern.split('/').length;
     return (
       this.#size < maxSubscriptions &&
       this.of(subscriber).size < maxSubscriptionsPerSubscriber &&
-      levels <= maxSubscriptions * LEVELS_PER_NAME + MAX_LEVELS
+      this.#byPattern.nodes + levelsOf(pattern) <= levelsAllowed(maxSubscriptions) &&
+      this.#levelsOf(subscriber) + levelsOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
     );
   }
+
+  #levelsOf(subscriber: Subscriber): number {
+    return this.#levels.get(subscriber) ?? 0;
+  }
+}
+
+function levelsOf(pattern: string): number {
+  return pattern.split('/').length;
+}
+
+function levelsAllowed(patterns: number): number {
+  return patterns * LEVELS_PER_NAME + MAX_LEVELS;
 }
 
 function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {

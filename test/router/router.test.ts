@@ -248,6 +248,19 @@ describe('subscriptions', () => {
     expect(outcomes).toContain('limit_reached');
     expect(outcomes[0]).toBeUndefined();
   });
+
+  it('with very many levels are limited sooner for one, whatever all may have', () => {
+    start({ maxSubscriptionsPerSubscriber: 10 });
+    const deep = (n: number) => `${n}${'/'.repeat(200)}`;
+    expect(router.subscribe(a, deep(1), asking(0))).toBeUndefined();
+    expect(router.subscribe(a, deep(2), asking(0))).toBe('limit_reached');
+    expect(router.subscribe(a, deep(1), asking(1))).toBeUndefined();
+    expect(router.subscribe(b, deep(2), asking(0))).toBeUndefined();
+    router.unsubscribe(a, deep(1));
+    expect(router.subscribe(a, deep(2), asking(0))).toBeUndefined();
+    router.remove(a);
+    expect(router.subscribe(a, deep(3), asking(0))).toBeUndefined();
+  });
 });
 
 describe('compiled routes', () => {
