@@ -21,6 +21,7 @@ import { print, stopRequest } from './process.js';
 const FIRMWARE = new URL('../../firmware-protocol/examples/SerialSensor/SerialSensor.hex', import.meta.url);
 /** A port that exists only inside this process. */
 const VIRTUAL_PORT = '/dev/virtual-uno';
+const USUAL_PORT = 7770;
 const LED_CHANNEL = 'greenhouse/led';
 const LED_INTERVAL_MS = 3000;
 const SOIL_CHANNEL = 'garden/soil';
@@ -31,9 +32,7 @@ Examples:
   $ slipway demo
   $ slipway demo --port /dev/ttyACM0      with the example sketch on a real Uno too
 
-While it runs, try from another terminal:
-  $ slipway emit greenhouse/led on
-  $ slipway sub '#'
+It prints what to try from another terminal while it runs.
 
 Ctrl-C ends it. No serial port is opened but the one that is named.`;
 
@@ -64,7 +63,11 @@ async function demo({ port, count: limit }: DemoOptions): Promise<void> {
     `Gateway on TCP and UDP ${tcp.host}, port ${tcp.port === udp.port ? tcp.port : `${tcp.port} and ${udp.port}`}.`,
   );
   print('A virtual Arduino Uno runs the example sketch on a serial port; a UDP sensor sends datagrams.');
-  print('This program is subscribed over TCP, and switches the LED now and then. Ctrl-C ends it.\n');
+  print('This program is subscribed over TCP, and switches the LED now and then. Ctrl-C ends it.');
+  const elsewhere = tcp.port === USUAL_PORT ? '' : ` --port ${tcp.port}`;
+  print(
+    `From another terminal: slipway sub '#'${elsewhere}, or slipway emit ${LED_CHANNEL} on${elsewhere}\n`,
+  );
 
   const client = await connect(tcp);
   const soil = await startSoilSensor(udp);
@@ -91,7 +94,7 @@ async function startGateway(ports: VirtualPorts, realPort: string | undefined): 
       listPorts: async () => [...(realPort === undefined ? [] : await listPorts()), ...(await ports.list())],
     });
   try {
-    return await start(7770);
+    return await start(USUAL_PORT);
   } catch (error) {
     if (!(error instanceof SlipwayError) || error.code !== 'listen_failed') throw error;
     return start(0);
@@ -147,7 +150,7 @@ function printMessages(client: Client, limit: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const take = ({ channel, text }: ReceivedMessage): void => {
       if (left === 0) return;
-      print(`${linkOf(channel).padEnd(6)}  ${channel.padEnd(34)}  ${text}`);
+      print(`${linkOf(channel).padEnd(6)}  ${channel.padEnd(38)}  ${text}`);
       if (--left === 0) resolve();
     };
     const patterns = ['#', '$slipway/devices/#', '$slipway/ports/#'];

@@ -8,6 +8,7 @@ import { type GatewayAddress, qosLevel, withGatewayOptions } from './options.js'
 interface EmitOptions extends GatewayAddress {
   readonly qos: Qos;
   readonly retain?: boolean;
+  readonly raw?: boolean;
 }
 
 const EXAMPLES = `
@@ -24,10 +25,11 @@ export function emitCommand(): Command {
     .argument('<channel>', 'the channel')
     .argument('[payload]', 'the message; read from standard input when left out')
     .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
+    .option('--raw', 'standard input as it is; otherwise the line end at its end is left out')
     .option('--retain', "keep it as the channel's last value, for those who subscribe later")
     .addHelpText('after', EXAMPLES)
     .action(async (channel: string, text: string | undefined, options: EmitOptions) => {
-      const payload = text ?? (await readInput());
+      const payload = text ?? withoutLineEnd(await readInput(), options.raw ?? false);
       const client = await connect({ host: options.host, port: options.port, expiry: 0 });
       try {
         await client.emit(channel, payload, { qos: options.qos, retain: options.retain ?? false });
@@ -43,7 +45,10 @@ export function broadcastCommand(): Command {
     .description('send one message to everyone connected')
     .argument('<payload>', 'the message')
     .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
-    .addHelpText('after', '\nExample:\n  $ slipway broadcast "maintenance in five minutes"')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ slipway broadcast "maintenance in five minutes"\n\nPrograms hear it on $slipway/broadcast: slipway sub \'$slipway/broadcast\'. Boards hear it without subscribing.',
+    )
     .action(async (payload: string, { host, port, qos }: EmitOptions) => {
       const client = await connect({ host, port, expiry: 0 });
       try {
@@ -52,6 +57,12 @@ export function broadcastCommand(): Command {
         await client.close();
       }
     });
+}
+
+/** What programs print ends in a line end that is no part of what they say. */
+function withoutLineEnd(input: Buffer, raw: boolean): Buffer {
+  const end = raw ? '' : (/\r?\n$/.exec(input.toString('latin1'))?.[0] ?? '');
+  return input.subarray(0, input.length - end.length);
 }
 
 async function readInput(): Promise<Buffer> {
@@ -64,7 +75,7 @@ async function readInput(): Promise<Buffer> {
     if (length > DEFAULT_MAX_PACKET_BYTES.tcp) {
       throw new SlipwayError(
         'too_large',
-        `standard input holds more than a message can: ${DEFAULT_MAX_PACKET_BYTES.tcp} bytes`,
+        `standard input holds more than ${DEFAULT_MAX_PACKET_BYTES.tcp} bytes, which is the most that a message can`,
       );
     }
     chunks.push(chunk);

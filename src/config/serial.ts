@@ -6,6 +6,9 @@ import { noRepeats, notTheGateways, textOf } from './rules.js';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
+/** Absolute, or a port of Windows. */
+const PORT_PATH = /^(\/|\\\\|COM\d)/i;
+
 const usbNumber = z
   .string()
   .regex(/^[0-9A-Fa-f]{4}$/, {
@@ -50,6 +53,9 @@ const entry = z
     path: z
       .string()
       .min(1, { error: 'cannot be empty' })
+      .regex(PORT_PATH, {
+        error: ({ input }) => `must be an absolute path, like "/dev/${String(input).replace(/^.*\//, '')}"`,
+      })
       .exactOptional()
       .describe('Path of the port, or a glob like /dev/serial/by-id/usb-Arduino*; either this or usb.'),
     usb: usb.exactOptional().describe('Which USB device the port belongs to; either this or path.'),

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Logger } from 'pino';
+import { type Logger, pino } from 'pino';
 import { type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
@@ -25,7 +25,8 @@ import { Statistics, type StatisticsSnapshot } from './statistics.js';
 /** What a gateway needs from outside; all but the config has a default that is the real thing. */
 export interface GatewayOptions {
   readonly config: Config;
-  readonly logger: Logger;
+  /** Nothing is logged unless given. */
+  readonly logger?: Logger;
   readonly clock?: Clock;
   readonly openPort?: OpenPort;
   readonly listPorts?: ListPorts;
@@ -41,7 +42,7 @@ const STOP_GRACE_MS = 1500;
 
 /** The gateway: listeners and ports below, sessions and the router above. Start it with `Gateway.start`. */
 export class Gateway {
-  readonly #options: GatewayOptions;
+  readonly #options: GatewayOptions & { readonly logger: Logger };
   readonly #clock: Clock;
   readonly #counters = new Counters();
   readonly #router: Router;
@@ -70,9 +71,9 @@ export class Gateway {
   }
 
   private constructor(options: GatewayOptions) {
-    const { config, logger, clock = systemClock } = options;
+    const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
     const { limits, sessions } = config;
-    this.#options = options;
+    this.#options = { ...options, logger };
     this.#clock = clock;
     this.#router = new Router(
       {

@@ -5,7 +5,7 @@ import type { Link, LinkEvents } from '../links/link.js';
 import type { Router } from '../router/router.js';
 import type { SideLimits } from '../session/engine.js';
 import { headOf } from '../wire/head.js';
-import { OFFER_MS, PROBE_MS } from '../wire/limits.js';
+import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
 import type { Hello, Message, Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
@@ -69,6 +69,12 @@ export class Hub {
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
       refused: (session, message) => this.#refused(session, message),
+      full: (session) => {
+        context.logger.warn(
+          { identity: session.identity, open: session.open },
+          `the queue of ${session.identity}, which is ${session.open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
+        );
+      },
     };
   }
 
@@ -126,9 +132,7 @@ export class Hub {
       return connection.welcome(offer.welcome);
     }
     const session = this.#sessions.get(hello.identity);
-    if (!session && this.#sessions.size >= this.#context.limits.sessions) {
-      return this.#refuseHello(connection, hello, 'limit_reached');
-    }
+    if (!session && !this.#hasRoom()) return this.#refuseHello(connection, hello, 'limit_reached');
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     if (elsewhere && session.nonce !== hello.nonce) this.#probe(connection, hello, session);
     else this.#offer(connection, hello, session);
@@ -153,6 +157,7 @@ export class Hub {
       session,
       numbering,
       this.#ownLimits(connection.link),
+      hello.keepAlive === 0 && connection.link.kind === 'udp' ? UDP_KEEP_ALIVE_S : hello.keepAlive,
       random32,
       clock.wallTime(),
     );
@@ -208,7 +213,7 @@ export class Hub {
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
     const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
-    const full = !standing && this.#sessions.size >= this.#context.limits.sessions;
+    const full = !standing && !this.#hasRoom();
     if (stale || full) {
       connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
       return this.#closeIfUnusedLater(connection);
@@ -219,6 +224,7 @@ export class Hub {
     if (standing) this.#leaveOldLink(standing, connection);
     const kept = offer.welcome.resumed ? standing : undefined;
     if (standing && !kept) this.#end(standing, 'end_session');
+    if (!standing) this.#makeRoom();
     const session = kept ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
     this.#sessions.set(identity, session);
     this.#expiries.get(session)?.();
@@ -234,6 +240,27 @@ export class Hub {
     );
     this.#context.events.presence(session, 'online');
     session.receive(messages, true);
+  }
+
+  #hasRoom(): boolean {
+    return this.#sessions.size < this.#context.limits.sessions || this.#dispensable() !== undefined;
+  }
+
+  /** The session that has been absent longest of those for which nothing is held. */
+  #dispensable(): Session | undefined {
+    for (const session of this.#expiries.keys()) if (session.engine.pending === 0) return session;
+    return undefined;
+  }
+
+  #makeRoom(): void {
+    const session = this.#sessions.size < this.#context.limits.sessions ? undefined : this.#dispensable();
+    if (!session) return;
+    this.#context.counters.add('session.made_room');
+    this.#context.logger.info(
+      { identity: session.identity },
+      `the session of ${session.identity}, which is absent, makes room for another (limits.sessions)`,
+    );
+    this.#end(session, 'limit_reached');
   }
 
   /** The session goes on elsewhere: its old link hears that, if it is another one. */
@@ -316,7 +343,9 @@ export class Hub {
       nextIn: engine.nextIn,
       nextOut: engine.nextOut,
     });
-    if (engine.pending > 0) this.#context.counters.add('session.drop.session_ended', engine.pending);
+    // Who ends its own session wants no more of it.
+    if (engine.pending > 0 && reason !== 'end_session')
+      this.#context.counters.add('session.drop.session_ended', engine.pending);
     session.end(reason);
   }
 

@@ -31,6 +31,8 @@ export interface SessionKeeper {
   leaves(session: Session, reason: Reason): void;
   /** The peer was silent for too long, or disagrees about the numbering. */
   fails(session: Session, reason: Reason): void;
+  /** There is no more room in its queue. Told once per link, or absence. */
+  full(session: Session): void;
   /** The peer refused something that it was sent. */
   refused(session: Session, message: Refuse): void;
 }
@@ -59,6 +61,7 @@ export class Session implements Subscriber {
   link: Link | undefined;
   readonly #context: SessionContext;
   #driver: Driver | undefined;
+  #saidFull = false;
   /** What was subscribed to since the peer's last boot: the rest is of an older one. */
   readonly #sinceBoot = new Set<string>();
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
@@ -92,6 +95,7 @@ export class Session implements Subscriber {
     this.numberingStands = true;
     this.#driver?.stop();
     this.link = link;
+    this.#saidFull = false;
     this.#driver = new Driver(this.engine, clock, (packet) => link.send(packet));
     this.engine.begin(link, epoch, clock.now());
     router.connect(this);
@@ -133,6 +137,7 @@ export class Session implements Subscriber {
     this.#driver?.stop();
     this.#driver = undefined;
     this.link = undefined;
+    this.#saidFull = false;
     this.engine.detach();
     this.#context.router.disconnect(this);
     return link;
@@ -148,7 +153,12 @@ export class Session implements Subscriber {
   // --------------------------------------------------------------------------------------- the router's side
 
   refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined {
-    return this.engine.refusal(channel, payloadLength, qos > 0 && this.engine.takesReliable);
+    const refusal = this.engine.refusal(channel, payloadLength, qos > 0 && this.engine.takesReliable);
+    if (refusal === 'queue_full' && !this.#saidFull) {
+      this.#saidFull = true;
+      this.#context.keeper.full(this);
+    }
+    return refusal;
   }
 
   deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void {

@@ -57,6 +57,8 @@ export const PROBE_MS = 1000;
 
 /** §9: what this client library promises. */
 export const DEFAULT_KEEP_ALIVE_S = 30;
+/** §4.5: what the gateway holds a peer on UDP to that promised nothing. */
+export const UDP_KEEP_ALIVE_S = 120;
 /** §4.5: the gateway lets go of a link after so many keep-alives of silence. */
 export const KEEP_ALIVE_GRACE = 1.5;
 /** §4.5: unanswered PINGs, this far apart, before the peer goes back to HELLO. */

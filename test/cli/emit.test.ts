@@ -57,12 +57,24 @@ describe('slipway emit', () => {
     expect([program.stdout, program.stderr]).toEqual(['', '']);
   });
 
-  it('emits standard input as it is, once it has ended', async () => {
+  it('leaves out the line end that ends standard input', async () => {
+    const { client, port } = await start();
+    const texts: string[] = [];
+    await client.subscribe('lines', ({ text }) => void texts.push(text));
+    for (const input of ['on\n', 'a\nb\r\n', 'bare']) {
+      const program = slipway(['emit', 'lines', '--port', port]);
+      program.child.stdin.end(input);
+      expect(await program.ended).toEqual({ code: 0, signal: null });
+    }
+    await until(() => expect(texts).toEqual(['on', 'a\nb', 'bare']));
+  });
+
+  it('emits standard input as it is with --raw, once it has ended', async () => {
     const { client, port } = await start();
     const payloads: Uint8Array[] = [];
     await client.subscribe('bytes', ({ payload }) => void payloads.push(payload));
     const bytes = Buffer.from([0, 10, 13, 0xc0, 0xff, 0xfe, 10]);
-    const program = slipway(['emit', 'bytes', '--port', port]);
+    const program = slipway(['emit', 'bytes', '--raw', '--port', port]);
     program.child.stdin.write(bytes.subarray(0, 3));
     program.child.stdin.end(bytes.subarray(3));
     expect(await program.ended).toEqual({ code: 0, signal: null });
@@ -74,7 +86,9 @@ describe('slipway emit', () => {
     const program = slipway(['emit', 'bytes', '--port', port]);
     program.child.stdin.end(Buffer.alloc(1_048_577));
     expect(await program.ended).toEqual({ code: 1, signal: null });
-    expect(program.stderr).toBe('slipway: standard input holds more than a message can: 1048576 bytes\n');
+    expect(program.stderr).toBe(
+      'slipway: standard input holds more than 1048576 bytes, which is the most that a message can\n',
+    );
   });
 
   it('keeps a last value, and clears it', async () => {
@@ -117,7 +131,7 @@ describe('slipway emit', () => {
     ];
     expect(await reserved.ended).toEqual({ code: 1, signal: null });
     expect(reserved.stderr).toBe(
-      'slipway: the emit on "$slipway/stats" was refused: the gateway does not allow it\n',
+      'slipway: the emit on "$slipway/stats" was refused: the gateway does not allow it (channels that begin with $ are its own)\n',
     );
     expect(await wrong.ended).toEqual({ code: 2, signal: null });
     expect(wrong.stderr).toMatch(/^slipway: channel "a\/#": .*\n$/);

@@ -32,7 +32,8 @@ describe('what is refused', () => {
       const client = await connectTo(tcp);
       await expect(client.emit('$slipway/stats', 'x', { qos })).rejects.toMatchObject({
         code: 'not_allowed',
-        message: 'the emit on "$slipway/stats" was refused: the gateway does not allow it',
+        message:
+          'the emit on "$slipway/stats" was refused: the gateway does not allow it (channels that begin with $ are its own)',
       });
       expect(count('session.refused.not_allowed')).toBe(1);
       await client.emit('fine', 'x', { qos });

@@ -45,7 +45,7 @@ describe('variables of the environment', () => {
       config(`serial: [{ name: a, path: '${text}' }]`, env).serial[0]?.path;
     expect(path('/x/$${NAME}')).toBe('/x/${NAME}');
     expect(path('/x/$NAME/$$')).toBe('/x/$NAME/$$');
-    expect(path('${A}', { A: '${B}', B: 'no' })).toBe('${B}');
+    expect(path('/${A}', { A: '${B}', B: 'no' })).toBe('/${B}');
   });
 
   it('that are not set are reported once each, and nothing else of their value', () => {

@@ -28,7 +28,7 @@ describe('slipway.example.yaml', () => {
 
   it('shows serial ports whose settings are the defaults where there are any', () => {
     const { listen, serial } = parseConfig(everything, 'FILE', {});
-    const plain = parseConfig('version: 1\nserial: [{ name: a, path: b }]', 'FILE', {}).serial[0];
+    const plain = parseConfig('version: 1\nserial: [{ name: a, path: /b }]', 'FILE', {}).serial[0];
     expect(serial[0]).toMatchObject({ baud: plain?.baud, dtr: plain?.dtr, low_latency: plain?.low_latency });
     expect(serial).toHaveLength(2);
     expect(listen.udp[0]?.one_shot).toMatchObject({ from: ['0.0.0.0/0', '::/0'] });

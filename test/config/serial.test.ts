@@ -16,6 +16,13 @@ describe('serial ports', () => {
     ]);
   });
 
+  it('have a path that does not depend on where the gateway was started', () => {
+    expect(problems('  - { name: a, path: ttyACM0 }')).toEqual([
+      '3:22: serial[0].path: must be an absolute path, like "/dev/ttyACM0"',
+    ]);
+    expect(serial('  - { name: a, path: COM3 }')[0]?.path).toBe('COM3');
+  });
+
   it('can be named by their USB device, whose ids are hex digits in quotes', () => {
     const [port] = serial('  - { name: a, usb: { vendor_id: "2A03", serial_number: X1 } }');
     expect(port?.usb).toEqual({ vendor_id: '2a03', serial_number: 'X1' });
@@ -60,13 +67,13 @@ describe('serial ports', () => {
 
   it('take lines to and from channels that are valid, and not the gateway’s own', () => {
     expect(
-      serial('  - { name: a, path: x, lines: { emit: a/b, listen: $slipway/stats } }')[0]?.lines,
+      serial('  - { name: a, path: /x, lines: { emit: a/b, listen: $slipway/stats } }')[0]?.lines,
     ).toEqual({
       emit: 'a/b',
       listen: '$slipway/stats',
     });
     const wrong = problems(
-      '  - name: a\n    path: x\n    lines:\n      emit: $slipway/x\n      listen: a/+\n',
+      '  - name: a\n    path: /x\n    lines:\n      emit: $slipway/x\n      listen: a/+\n',
     );
     expect(wrong).toHaveLength(2);
     expect(wrong[0]).toMatch(

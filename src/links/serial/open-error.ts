@@ -12,13 +12,16 @@ export async function explainOpenError(error: unknown, path: string, baud: numbe
 }
 
 async function explain(text: string, path: string, baud: number): Promise<[code: string, message: string]> {
+  const file = await stat(path).catch(() => undefined);
+  if (file !== undefined && !file.isCharacterDevice())
+    return ['serial_not_a_port', `${path} is not a serial port`];
   if (/permission denied/i.test(text)) return ['serial_permission', await explainPermission(path)];
   // Windows says "Access denied" of a port that another program has open.
   if (/cannot lock port|busy|temporarily unavailable|access denied/i.test(text)) {
     const mend = process.platform === 'linux' ? ` ("fuser -v ${path}" shows which)` : '';
     return ['serial_busy', `${path} is in use by another program: close it${mend}`];
   }
-  if (/inappropriate ioctl|is a directory/i.test(text)) {
+  if (/inappropriate ioctl/i.test(text)) {
     return ['serial_not_a_port', `${path} is not a serial port`];
   }
   if (/baud/i.test(text)) return ['serial_baud', `${path} cannot run at ${baud} baud: choose another "baud"`];
@@ -30,7 +33,7 @@ async function explainPermission(path: string): Promise<string> {
   const group = file && (await groupName(file.gid));
   const groupMay = file !== undefined && (file.mode & 0o060) === 0o060 && file.gid !== 0;
   if (!groupMay) {
-    return `no permission to open ${path}, and no group has any: run "sudo chmod a+rw ${path}", or add a udev rule to keep it so`;
+    return `no permission to open ${path}, and no group has any: give it one with a udev rule, as in config/99-slipway.rules`;
   }
   return (
     `no permission to open ${path}, which belongs to group ${group}: ` +

@@ -77,7 +77,7 @@ export class PortSupervisor {
   constructor(options: PortSupervisorOptions) {
     this.#options = options;
     this.#config = options.config;
-    this.#log = options.log;
+    this.#log = options.log.child({ port: options.config.name });
     this.#openPort = options.openPort ?? openSerialPort;
     this.#listPorts = options.listPorts ?? listPorts;
   }

@@ -69,8 +69,10 @@ export class SerialLink implements Link {
   start(events: LinkEvents): void {
     this.#events = events;
     // The error listener stays for good: a port that was unplugged can still fail after it was closed.
-    this.#port.on('error', (error: Error) => this.lost(error.message));
-    this.#port.on('close', (error: Error | null | undefined) => this.lost(error?.message ?? 'port closed'));
+    this.#port.on('error', (error: Error) => this.lost(whyLost(error)));
+    this.#port.on('close', (error: Error | null | undefined) =>
+      this.lost(error ? whyLost(error) : 'port closed'),
+    );
     this.#port.on('end', () => this.lost('the device went away'));
     this.#port.on('data', (chunk: Buffer) => this.#receive(chunk));
     if (!this.#port.isOpen) this.lost('port closed');
@@ -169,4 +171,11 @@ export class SerialLink implements Link {
     this.#counters.add('serial.text.lines');
     this.#events?.text?.(line);
   }
+}
+
+/** In the words of the system, a device that is gone is a bad descriptor or an I/O error. */
+function whyLost(error: Error): string {
+  return /bad file descriptor|input\/output|i\/o error|no such device/i.test(error.message)
+    ? 'it was unplugged'
+    : error.message;
 }

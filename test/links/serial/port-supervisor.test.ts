@@ -371,7 +371,7 @@ describe('a port that cannot be opened', () => {
       'serial_baud',
       /cannot run at 123 baud/,
     ],
-    ['Error: Is a directory, cannot open /x', 'serial_not_a_port', /is not a serial port/],
+    ['Error: Inappropriate ioctl for device, cannot open /x', 'serial_not_a_port', /is not a serial port/],
     ['Error: Input/output error, cannot open /x', 'serial_open', /cannot be opened: Error: Input/],
   ])('for %s', async (text, code, message) => {
     const error = await explainOpenError(new Error(text), '/x', 123);
