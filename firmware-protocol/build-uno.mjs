@@ -1,9 +1,10 @@
-// Builds examples/SerialSensor for the Arduino Uno, with the avr-gcc and the Arduino core that Debian ships
+// Builds examples/SerialSensor for the virtual Arduino Uno of the simulator and the demo, with the avr-gcc and the Arduino core that Debian ships
 // (gcc-avr, avr-libc, arduino-core-avr), and writes examples/SerialSensor/SerialSensor.hex.
 //
 //   node build-uno.mjs           build and write the file
 //   node build-uno.mjs --check   build, and exit 1 if the file in the tree is not what the source builds to
 //
+// Its identity is "virtual-uno", so that it does not collide with a real board that runs the same sketch.
 // The same source and compiler give the same bytes, wherever the checkout is: everything is compiled by relative
 // names in a fresh folder, without debug information.
 import { execFileSync } from 'node:child_process';
@@ -23,6 +24,7 @@ const target = [
   '-DARDUINO_AVR_UNO',
   '-DARDUINO_ARCH_AVR',
 ];
+const IDENTITY = '-DIDENTITY="virtual-uno"';
 const folders = ['-Ilibrary', '-Icore', '-Ivariant'];
 const size = ['-Os', '-ffunction-sections', '-fdata-sections', '-mcall-prologues', '-w'];
 const languages = {
@@ -40,7 +42,7 @@ const languages = {
 function compile(work, file, as = file) {
   const object = `${as.replace(/[^a-z0-9]/gi, '_')}.o`;
   const language = file.endsWith('.c') ? 'c' : 'cpp';
-  const sketch = file.endsWith('.ino') ? ['-x', 'c++', '-include', 'Arduino.h'] : [];
+  const sketch = file.endsWith('.ino') ? [IDENTITY, '-x', 'c++', '-include', 'Arduino.h'] : [];
   const seed = `-frandom-seed=${as}`;
   run(work, 'avr-gcc', [
     ...target,

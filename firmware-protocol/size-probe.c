@@ -1,4 +1,4 @@
-/* The smallest program that uses all of what size-report.mjs measures; and, WITHOUT_LIBRARY, what it would be without. */
+/* The smallest program that uses all of what size-report.mjs measures. It is weighed, not run. */
 #include <avr/io.h>
 #include <avr/pgmspace.h>
 
@@ -18,19 +18,6 @@ static void on_led(slipway_t *slipway, const slipway_message_t *message) {
   (void)slipway;
   PORTB = message->length;
 }
-
-#ifdef WITHOUT_LIBRARY
-
-int main(void) {
-  slipway_message_t message = {0};
-  for (;;) {
-    message.length = PINB;
-    on_led(NULL, &message);
-    write(NULL, (uint8_t)room(NULL));
-  }
-}
-
-#else
 
 enum { TEMPERATURE = 1, LED };
 
@@ -67,5 +54,3 @@ int main(void) {
     slipway_emit(&gateway, TEMPERATURE, &byte, 1, PORTD);
   }
 }
-
-#endif

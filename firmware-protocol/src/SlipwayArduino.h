@@ -143,8 +143,10 @@ public:
   /* Broadcasts, and messages that no subscription of this sketch fits. */
   void onOther(slipway_handler_t handler) { context.on_other = handler; }
 
+#if SLIPWAY_WITH_EVENTS
   /* Connections, losses and refusals: see slipway_event_t. */
   void onEvent(void (*handler)(slipway_t *, slipway_event_t, uint8_t reason, uint8_t id)) { context.on_event = handler; }
+#endif
 
   bool connected() const { return slipway_connected(&context); }
 

@@ -62,6 +62,17 @@ typedef uint16_t slipway_size_t;
 typedef uint8_t slipway_size_t;
 #endif
 
+/* A time: milliseconds modulo 65.536 s; in the smallest build 64 ms modulo 16 s, which are enough for it. */
+#define SLIPWAY_COARSE_TIME (!SLIPWAY_WITH_RELIABLE && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM)
+#if SLIPWAY_COARSE_TIME
+typedef uint8_t slipway_time_t;
+#if SLIPWAY_KEEP_ALIVE_S > 16
+#error "slipway: with QoS 0 on a serial line only, SLIPWAY_KEEP_ALIVE_S must be 1 to 16"
+#endif
+#else
+typedef uint16_t slipway_time_t;
+#endif
+
 typedef struct slipway slipway_t;
 
 /* What a call made of your message. (Kept in a byte: an enum would be two on AVR.) */
@@ -96,10 +107,12 @@ enum {
 /* A message that arrived. Everything in it is valid only until the handler returns. */
 typedef struct slipway_message {
   const uint8_t *payload;
+  slipway_size_t length;
+#if SLIPWAY_WITH_NAMES
+  uint8_t name_length;
   /* The channel's name, not NUL-terminated, in RAM; NULL when the message came under the id of a table entry. */
   const char *name;
-  slipway_size_t length;
-  uint8_t name_length;
+#endif
   /* The table entry that it came under, from 1; 0 when it came by name, or is a broadcast. */
   uint8_t id;
   /* SLIPWAY_QOS1, SLIPWAY_QOS2 as it was sent; SLIPWAY_RETAIN: a last value from before you subscribed. */
@@ -115,7 +128,7 @@ typedef struct slipway_channel {
   uint8_t flags;             /* the lower bits as above; bits 5 and 6 are the library's */
 } slipway_channel_t;
 
-/* What happened, for `on_event`. */
+/* What happened, for `on_event` (with SLIPWAY_WITH_EVENTS). */
 typedef uint8_t slipway_event_t;
 enum {
   /* A session stands. `reason` is 0. */
@@ -170,10 +183,12 @@ struct slipway {
   /* A packet is complete: send the datagram, flush the connection. May be NULL. */
   void (*end)(slipway_t *slipway);
 #endif
-  /* Broadcasts (`id` 0 and `name` NULL), and messages that no entry of the table takes. May be NULL. */
+  /* Broadcasts (`id` 0 and no name), and messages that no entry of the table takes. May be NULL. */
   slipway_handler_t on_other;
+#if SLIPWAY_WITH_EVENTS
   /* May be NULL. */
   void (*on_event)(slipway_t *slipway, slipway_event_t event, uint8_t reason, uint8_t id);
+#endif
 #ifndef SLIPWAY_NO_USER
   /* For you: the library does not touch it. */
   void *user;
@@ -200,37 +215,58 @@ struct slipway {
 #endif
   uint8_t nonce[4];
   uint8_t token[4];
+#if SLIPWAY_WITH_DATAGRAM
+  uint8_t cookie[4];
+  uint8_t cookie_state;
+#endif
   uint16_t oldest; /* the sequence number of the first message in the window */
-  uint16_t now;
-  uint16_t due;   /* when to greet, begin or resend */
-  uint16_t alive; /* when to ask whether the gateway is there */
+  slipway_time_t now;
+  slipway_time_t due; /* when to greet, begin or resend, and if none of these when to ask whether the gateway is there */
 #if SLIPWAY_WITH_RELIABLE
   uint16_t expected; /* the next sequence number from the gateway */
+  uint16_t sequence; /* of the message on its way out */
   uint16_t round_trip;
   uint16_t timed_at;
   uint8_t timed;
   uint8_t window;
   uint8_t first;
   uint8_t ignored; /* resends of the oldest message that the gateway, though it spoke, did not answer */
+  uint8_t silent;  /* resends since it last spoke */
   uint8_t ack_since;
-  uint8_t ack_count;
+  uint8_t ack_count; /* two: say so at once */
 #else
   slipway_slot_t slot;
 #endif
 #if SLIPWAY_WITH_STREAM
   uint16_t wanted; /* the length of the packet that is arriving; 0: not known yet */
 #endif
-  slipway_size_t length;     /* bytes of the packet in the buffer so far */
+  slipway_size_t length; /* bytes of the packet in the buffer so far */
+
+  /* The packet on its way out. */
+  const void *payload;
+  slipway_size_t payload_length;
+#if !SLIPWAY_TRUSTING
+  slipway_size_t packet; /* its bytes before framing, as far as they can be counted here */
+#endif
+  slipway_size_t wire;   /* and as they stand on the wire */
+#if SLIPWAY_WITH_SERIAL
+  uint16_t crc;
+#endif
+
+#if !SLIPWAY_TRUSTING
   slipway_size_t max_packet; /* the gateway's */
+  uint8_t keep_alive;        /* the same, s */
+#endif
   slipway_size_t capacity;   /* the most that `room` ever said */
-  uint8_t ids;               /* the gateway's */
-  uint8_t count;             /* messages in the window */
-  uint8_t sent;              /* of these, the ones sent in this epoch */
+#if SLIPWAY_WITH_PATTERNS
+  uint8_t ids; /* the gateway's */
+#endif
+  uint8_t count; /* messages in the window */
+  uint8_t sent;  /* of these, the ones sent in this epoch */
   uint8_t state;
   uint8_t flags;
   uint8_t tries;
-  uint8_t pings;
-  uint8_t keep_alive;
+  bool writing; /* the packet on its way out, not only measuring it */
 };
 
 /* Starts, or starts anew after the fields above were set. Nothing is sent before the first poll. `nonce` tells this boot
@@ -241,7 +277,7 @@ void slipway_begin(slipway_t *slipway, uint32_t nonce);
  * `on_event` are called from here. False only for TCP: the stream is out of step, close it (§2.3), then see slipway_link. */
 bool slipway_receive(slipway_t *slipway, const uint8_t *bytes, size_t count);
 
-/* Does what is due; call it often, at least every 10 ms for full speed and every 20 s at all. `now_ms` is any clock
+/* Does what is due; call it often, at least every 10 ms for full speed and every 4 s at all. `now_ms` is any clock
  * of milliseconds that wraps at 2^16 or later, such as millis(). */
 void slipway_poll(slipway_t *slipway, uint32_t now_ms);
 

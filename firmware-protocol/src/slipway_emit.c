@@ -16,18 +16,24 @@ uint8_t slipway_channel(slipway_t *s, const char *name, slipway_handler_t handle
   return 0;
 }
 
-/* QoS 0: now or not at all. */
-static slipway_result_t emit_now(slipway_t *s, uint8_t id, const char *name, const void *payload, size_t length,
-                                 uint8_t flags) {
+/* QoS 0: now or not at all. What `channel` says of the id is not asked if that is 0. */
+static slipway_result_t emit_now(slipway_t *s, uint8_t id, const slipway_channel_t *channel, const void *payload,
+                                 size_t length, uint8_t flags) {
   if (flags & HEAD_QOS) return SLIPWAY_INVALID;
   if (length > SLIPWAY_MAX_PACKET) return SLIPWAY_TOO_LARGE;
   if (s->state < BEGINNING) return SLIPWAY_NOT_CONNECTED;
-  return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, 0, payload, (slipway_size_t)length,
-                          name, flags & SLIPWAY_NAME_IN_RAM);
+  s->payload = payload;
+  s->payload_length = (slipway_size_t)length;
+  return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, channel);
 }
 
 slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, size_t length, uint8_t flags) {
-  if (id > s->channel_count || (id && !slipway_entry(s, id)->name)) return SLIPWAY_INVALID;
+  const slipway_channel_t *channel = NULL;
+  if (id > s->channel_count) return SLIPWAY_INVALID;
+  if (id) {
+    channel = slipway_entry(s, id);
+    if (!channel->name) return SLIPWAY_INVALID;
+  }
 #if SLIPWAY_WITH_RELIABLE
   if (flags & HEAD_QOS) {
     slipway_slot_t *slot;
@@ -43,23 +49,27 @@ slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, siz
     return SLIPWAY_OK;
   }
 #endif
-  return emit_now(s, id, NULL, payload, length, flags);
+  return emit_now(s, id ? slipway_usable_id(s, id) : 0, channel, payload, length, flags);
 }
 
 slipway_result_t slipway_emit_named(slipway_t *s, const char *name, const void *payload, size_t length, uint8_t flags) {
-  return emit_now(s, 0, name, payload, length, flags);
+  slipway_channel_t channel;
+  channel.name = name;
+  channel.flags = flags;
+  return emit_now(s, 0, &channel, payload, length, flags);
 }
 
 slipway_result_t slipway_subscribe(slipway_t *s, uint8_t id, uint8_t flags) {
   slipway_channel_t *channel;
   if (id == 0 || id > s->channel_count || !slipway_entry(s, id)->name) return SLIPWAY_INVALID;
   channel = slipway_entry(s, id);
+  if (!(flags & SLIPWAY_SUBSCRIBE)) flags = CHANNEL_DROPPED;
   channel->flags = (uint8_t)((flags & (SLIPWAY_SUBSCRIBE | CHANNEL_OPTIONS)) |
                              (channel->flags & (SLIPWAY_NAME_IN_RAM | CHANNEL_DECLARED)));
   return SLIPWAY_OK;
 }
 
 void slipway_leave(slipway_t *s, bool forget) {
-  if (s->state >= BEGINNING) slipway_transmit_control(s, HEAD_BYE, forget);
+  if (s->state >= BEGINNING) slipway_transmit(s, HEAD_BYE, forget, NULL);
   slipway_link(s, false);
 }

@@ -6,13 +6,14 @@
 static void serial_byte(slipway_t *s, uint8_t byte) {
   if (byte == END) {
     slipway_size_t count = s->length;
+    slipway_size_t left = count;
+    const uint8_t *p = s->buffer;
     uint16_t crc = 0xFFFF;
-    slipway_size_t i;
     bool spoiled = (s->flags & (SKIPPING | ESCAPED)) != 0;
     s->length = 0;
     s->flags &= (uint8_t)~(SKIPPING | ESCAPED);
     if (!spoiled && count == 0) return;
-    for (i = 0; i < count; i++) crc = slipway_crc(crc, s->buffer[i]);
+    for (; left; left--) crc = slipway_crc(crc, *p++);
     if (spoiled || count < 3 || crc) {
       COUNT(s, crc);
     } else {
@@ -51,12 +52,12 @@ static bool stream_byte(slipway_t *s, uint8_t byte) {
   s->buffer[s->length++] = byte;
   if (s->wanted == 0) {
     /* The length's own bytes stand in the buffer until the last of them is there. */
-    uint8_t size;
+    slipway_varint_t size;
     if (byte & 0x80u && s->length < 4) return true;
-    size = slipway_varint_size(s->buffer, s->length);
-    s->wanted = slipway_varint_value(s->buffer, size);
+    size = slipway_read_varint(s->buffer, s->length);
+    s->wanted = size.value;
     s->length = 0;
-    if (size != 0 && s->wanted != 0 && s->wanted <= s->buffer_size) return true;
+    if (size.size != 0 && s->wanted != 0 && s->wanted <= s->buffer_size) return true;
     COUNT(s, oversize);
     s->flags |= SKIPPING;
     return false;

@@ -26,10 +26,33 @@
 #define SLIPWAY_WITH_COUNTERS 1
 #endif
 
-/* Subscriptions with + and # (§6.2). Without it every subscription is to one channel, and its messages come by its id: the table
- * must not be longer than the gateway's `ids`. */
+/* Subscriptions with + and # (§6.2). Without it every subscription is to one channel, and the table must not be longer
+ * than the gateway's `ids`: 1,024 unless configured. */
 #ifndef SLIPWAY_WITH_PATTERNS
 #define SLIPWAY_WITH_PATTERNS 1
+#endif
+
+/* Messages that come by name. Ids serve as soon as the board has declared them, so these are but what the gateway still had
+ * for a board that has just started anew. Without it, for QoS 0 and no patterns only, such are dropped. */
+#ifndef SLIPWAY_WITH_NAMES
+#define SLIPWAY_WITH_NAMES 1
+#endif
+
+/* REFUSE for what only a later version of the protocol could send (§10). Without it such is counted and dropped. */
+#ifndef SLIPWAY_WITH_UNSUPPORTED
+#define SLIPWAY_WITH_UNSUPPORTED 1
+#endif
+
+/* `on_event`: connections, losses and refusals told to the program. Without it the gateway alone reports what it refuses. */
+#ifndef SLIPWAY_WITH_EVENTS
+#define SLIPWAY_WITH_EVENTS 1
+#endif
+
+/* 1, for QoS 0 on a serial line and SLIPWAY_MAX_PACKET of 255 at most: the board takes for granted that the gateway takes
+ * packets of that size, ids for the whole table and the board's keep-alive, as one at its defaults does; and what the
+ * frame's CRC has vouched for is checked only as far as the board reads it. */
+#ifndef SLIPWAY_TRUSTING
+#define SLIPWAY_TRUSTING 0
 #endif
 
 /* The largest packet in bytes, either way. Up to 255 all sizes are one byte, which saves flash and RAM on AVR. */
@@ -61,7 +84,7 @@
 #endif
 #endif
 
-/* The longest silence in seconds, 1 to 40 (HELLO's `keep_alive`, §4.5). */
+/* The longest silence in seconds (HELLO's `keep_alive`, §4.5), 1 to 40; with QoS 0 on a serial line only 1 to 16. */
 #ifndef SLIPWAY_KEEP_ALIVE_S
 #define SLIPWAY_KEEP_ALIVE_S 15
 #endif
@@ -80,6 +103,13 @@
 
 #if !SLIPWAY_WITH_SERIAL && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM
 #error "slipway: compile in at least one of SLIPWAY_WITH_SERIAL, SLIPWAY_WITH_DATAGRAM, SLIPWAY_WITH_STREAM"
+#endif
+#if SLIPWAY_TRUSTING && (SLIPWAY_WITH_RELIABLE || SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM || \
+                         SLIPWAY_WITH_PATTERNS || SLIPWAY_MAX_PACKET > 255)
+#error "slipway: SLIPWAY_TRUSTING needs QoS 0 only, a serial line only, no patterns and SLIPWAY_MAX_PACKET 255"
+#endif
+#if !SLIPWAY_WITH_NAMES && (SLIPWAY_WITH_RELIABLE || SLIPWAY_WITH_PATTERNS)
+#error "slipway: SLIPWAY_WITH_NAMES=0 needs QoS 0 only and no patterns"
 #endif
 #if SLIPWAY_KEEP_ALIVE_S < 1 || SLIPWAY_KEEP_ALIVE_S > 40
 #error "slipway: SLIPWAY_KEEP_ALIVE_S must be 1 to 40"

@@ -13,10 +13,10 @@
 #define SLIPWAY_FLASH_BYTE(at) (*(at))
 #endif
 
-/* For functions that gcc would copy into their only caller, which then runs out of registers: apart they are
- * smaller together. Found by trying, with avr-gcc 5.4. */
+/* For functions that are smaller together when gcc keeps them apart. Found by trying, with avr-gcc 5.4. Where a program has
+ * one context, -flto gives them its address for good, and they are called without it. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define SLIPWAY_APART __attribute__((noinline, noclone))
+#define SLIPWAY_APART __attribute__((noinline))
 #else
 #define SLIPWAY_APART
 #endif
@@ -55,9 +55,17 @@ enum {
 #define IS_CONTROL(head) ((head) >= HEAD_HELLO)
 
 /* Reasons (§7) that the library itself gives or acts on. */
-enum { REASON_NORMAL = 0, REASON_NO_SESSION = 3, REASON_TOO_LARGE = 8, REASON_MALFORMED = 14, REASON_TIMEOUT = 16 };
+enum {
+  REASON_NORMAL = 0,
+  REASON_NO_SESSION = 3,
+  REASON_MALFORMED = 14,
+  REASON_UNSUPPORTED = 15,
+  REASON_TIMEOUT = 16,
+  REASON_PROVE_ADDRESS = 19
+};
 
-/* WELCOME's flags. */
+/* HELLO's and WELCOME's flags. */
+enum { HELLO_CLEAN = 1, HELLO_PROGRAM = 2 };
 enum { WELCOME_RESUMED = 1, WELCOME_CONTINUES = 2, WELCOME_KNOWN = 4 };
 
 /* SLIP (§2.1). */
@@ -71,21 +79,36 @@ enum {
   ESCAPED = 0x01,  /* serial: the last byte was ESC */
   SKIPPING = 0x02, /* serial: this frame is spoiled */
   SWEEP = 0x04,    /* the empty UNSUBSCRIBE is still to be sent (§3.2) */
-  ACK_NOW = 0x08,
   ACK_GAP = 0x10,
   TIMING = 0x20,  /* a round trip is being measured */
   HURRIED = 0x40, /* the oldest message was resent before its time */
   HEARD = 0x80    /* something valid came since the oldest message was last resent */
 };
 
+/* slipway.cookie_state: HELLO carries a cookie; and it went at once because of one, since the session was lost. */
+enum { COOKIE_HELD = 1, COOKIE_TOLD = 2 };
+
 /* slipway_channel.flags of the library. */
 enum {
   CHANNEL_OPTIONS = 0x0F,
+  CHANNEL_DROPPED = 0x01,  /* without SUBSCRIBE: it had it */
   CHANNEL_TAKEN_UP = 0x20, /* what is wanted has been put into the window in this epoch */
   CHANNEL_DECLARED = 0x40  /* the gateway knows the id */
 };
 
-enum { FIRST_RESEND_MS = 250, MOST_RESENDS = 10, MOST_BEGINS = 5, MOST_PINGS = 3, MOST_DOUBLINGS = 5 };
+#if SLIPWAY_COARSE_TIME
+#define TIME(ms) ((slipway_time_t)((ms) >> 6))
+#else
+#define TIME(ms) ((slipway_time_t)(ms))
+#endif
+
+enum { FIRST_RESEND_MS = 250, MOST_RESENDS = 10, MOST_SILENT = 8, MOST_BEGINS = 5, MOST_PINGS = 3, SLOWEST = 6 };
+
+#if !SLIPWAY_TRUSTING
+#define KEEP_ALIVE(s) ((s)->keep_alive)
+#else
+#define KEEP_ALIVE(s) SLIPWAY_KEEP_ALIVE_S
+#endif
 
 #if SLIPWAY_SEVERAL_FRAMINGS
 #define FRAMING(s) ((s)->framing)
@@ -121,46 +144,76 @@ static inline slipway_size_t slipway_clamp(uint16_t size) {
 #if SLIPWAY_MAX_PACKET > 255
   return size;
 #else
-  return (slipway_size_t)(size > 255 ? 255 : size);
+  if (size >= 256) size = 255;
+  return (slipway_size_t)size;
 #endif
 }
 
 /* slipway_names.c */
 slipway_channel_t *slipway_entry(const slipway_t *s, uint8_t id);
+#if SLIPWAY_WITH_PATTERNS
 uint8_t slipway_usable_id(const slipway_t *s, uint8_t id);
+#else
+#define slipway_usable_id(s, id) (id)
+#endif
 bool slipway_matches(const slipway_channel_t *pattern, const char *name, uint8_t length, uint8_t flags);
+
+/* The number of the reliable message on its way out, and whether an emit is one. */
+#if SLIPWAY_WITH_RELIABLE
+#define IS_RELIABLE(head) (((head) & HEAD_QOS) != 0)
+#define SEQUENCE(s) ((s)->sequence)
+#else
+#define IS_RELIABLE(head) false
+#define SEQUENCE(s) ((s)->oldest)
+#endif
 
 /* slipway_send.c */
 uint16_t slipway_crc(uint16_t crc, uint8_t byte);
-slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint8_t id, uint16_t seq, const void *payload,
-                                  slipway_size_t length, const char *name, uint8_t name_flags);
-slipway_result_t slipway_transmit_control(slipway_t *s, uint8_t head, uint8_t value);
+slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel);
+slipway_result_t slipway_transmit_entry(slipway_t *s, uint8_t head, uint8_t id);
 
-/* slipway_check.c */
-enum { WELCOME_FIXED = 18 }; /* bytes of WELCOME from its version to its keep_alive */
-uint8_t slipway_varint_size(const uint8_t *p, slipway_size_t left);
-slipway_size_t slipway_varint_value(const uint8_t *p, uint8_t size);
-bool slipway_fits(uint8_t head, const uint8_t *p, slipway_size_t left);
+/* slipway_numbers.c. `size`: the bytes of a varint, 0 if it is malformed. One of more than two has the greatest value, more
+ * than anything here can hold. */
+uint16_t slipway_read16(const uint8_t *p);
+typedef struct slipway_varint {
+  uint8_t size;
+  slipway_size_t value;
+} slipway_varint_t;
+slipway_varint_t slipway_read_varint(const uint8_t *p, slipway_size_t left);
+
+/* slipway_deliver.c */
+#if SLIPWAY_WITH_RELIABLE
+bool slipway_is_next(slipway_t *s, uint16_t seq);
+void slipway_taken(slipway_t *s);
+#endif
+bool slipway_emit_arrived(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left, bool acting);
 
 /* slipway_receive.c */
+enum { WELCOME_FIXED = 18, TIME_BYTES = 6 }; /* bytes of WELCOME from its version to its keep_alive, and of a time */
 void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count);
 
 /* slipway_window.c */
 enum { NO_WISH = 0xFF };
 slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id);
+slipway_result_t slipway_send_slot(slipway_t *s, uint8_t place);
 void slipway_settle(slipway_t *s, uint8_t count);
 void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held);
 uint8_t slipway_refused(slipway_t *s, uint16_t seq);
 uint8_t slipway_next_wish(const slipway_t *s);
 void slipway_take_up_wishes(slipway_t *s);
 void slipway_flush(slipway_t *s);
-void slipway_resend(slipway_t *s);
 
 /* slipway_session.c */
 void slipway_heard(slipway_t *s);
+void slipway_enter(slipway_t *s, uint8_t state);
 void slipway_lose(slipway_t *s, uint8_t reason);
-void slipway_welcomed(slipway_t *s, const uint8_t *body, uint8_t window, uint8_t ids);
+void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_packet, uint8_t window,
+                      uint8_t ids);
 void slipway_restart_timer(slipway_t *s);
+#if SLIPWAY_WITH_EVENTS
 void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id);
+#else
+#define slipway_tell(s, event, reason, id) ((void)(reason), (void)(id))
+#endif
 
 #endif

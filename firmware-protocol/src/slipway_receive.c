@@ -1,113 +1,59 @@
-/* What the messages of the gateway do. Their bytes have been counted by slipway_check.c. */
+/* What the messages of the gateway do. A packet is gone through twice: first only to check its messages, then to act on
+ * them. */
 #include "slipway_private.h"
 
 #include <string.h>
 
-SLIPWAY_APART static uint16_t read16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
+/* Neither the window nor the table is larger here. */
+static uint8_t at_most_255(uint16_t value) { return (uint8_t)(value > 255 ? 255 : value); }
 
-#if SLIPWAY_WITH_RELIABLE
-/* Whether a reliable message is the one that is next (§5.2). If not, the gateway is told at once what is. */
-static bool is_next(slipway_t *s, uint16_t seq) {
-  uint16_t ahead = (uint16_t)(seq - s->expected);
-  if (ahead == 0) return true;
-  if (ahead >= 0x8000) {
-    COUNT(s, duplicates);
-  } else {
-    COUNT(s, gaps);
-    if (ahead >= SLIPWAY_RECEIVE_WINDOW) return false;
-    s->flags |= ACK_GAP;
-  }
-  s->flags |= ACK_NOW;
-  s->ack_count = 1;
-  return false;
-}
-
-/* Its handler has returned: now it may be acknowledged (§5.1, §5.3). */
-SLIPWAY_APART static void taken(slipway_t *s) {
-  s->expected++;
-  s->flags &= (uint8_t)~ACK_GAP;
-  if (s->ack_count++ == 0) {
-    s->ack_since = (uint8_t)s->now;
-  } else {
-    s->flags |= ACK_NOW;
-  }
-}
-#endif
-
-/* To the entry whose id it carries, else to the first entry whose name or pattern it fits, else to `on_other`. */
-static void dispatch(slipway_t *s, const slipway_message_t *message) {
-  slipway_handler_t handler = NULL;
-  const slipway_channel_t *own = NULL;
-  if (message->id && message->id <= s->channel_count) {
-    own = slipway_entry(s, message->id);
-    handler = own->handler;
-  }
-#if SLIPWAY_WITH_PATTERNS
-  {
-    const char *name = own ? own->name : message->name;
-    uint8_t length = own ? 255 : message->name_length;
-    uint8_t flags = own ? own->flags : SLIPWAY_NAME_IN_RAM;
-    const slipway_channel_t *channel = s->channels;
-    uint8_t left = name ? s->channel_count : 0;
-    for (; left && !handler; left--, channel++) {
-      if (channel->name && slipway_matches(channel, name, length, flags)) handler = channel->handler;
-    }
-  }
-#endif
-  if (!handler) handler = s->on_other;
-  if (handler) {
-    handler(s, message);
-  } else {
-    COUNT(s, unclaimed);
-  }
-}
-
-/* §3.1 */
-static void emit(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left) {
-  slipway_message_t message;
-  uint8_t before;
-#if SLIPWAY_WITH_RELIABLE
-  bool reliable = (head & HEAD_QOS) != 0;
-  if (reliable) {
-    if (!is_next(s, read16(p))) return;
-    p += 2;
-    left = (slipway_size_t)(left - 2);
-  }
-#else
-  /* HELLO's `window` was 0. */
-  if (head & HEAD_QOS) {
-    COUNT(s, unexpected);
-    return;
-  }
-#endif
-  message.flags = head & (HEAD_QOS | HEAD_RETAIN);
-  message.name = NULL;
-  message.id = 0;
-  before = *p;
-  if (head & HEAD_NAME) {
-    message.name = (const char *)p + 1;
-    message.name_length = before++;
-  } else {
-    /* An id of the gateway's, which HELLO's `ids` forbids, or beyond any table, fits no entry. */
-    message.id = before < 128 && !(head & HEAD_GATEWAY_ID && before) ? before : 255;
-    before = slipway_varint_size(p, left);
-  }
-  message.payload = p + before;
-  message.length = (slipway_size_t)(left - before);
-  dispatch(s, &message);
-#if SLIPWAY_WITH_RELIABLE
-  if (reliable) taken(s);
-#endif
+/* Whether four bytes are alike. */
+static bool same(const uint8_t *a, const uint8_t *b) {
+  uint8_t left = 4;
+  do {
+    if (*a++ != *b++) return false;
+  } while (--left);
+  return true;
 }
 
 /* §4.2, §4.3 */
-static void welcome(slipway_t *s, const uint8_t *body) {
+static bool welcome(slipway_t *s, const uint8_t *body, slipway_size_t left, bool acting) {
+  slipway_size_t max_packet = 0, window = 0, ids = 0;
+#if !SLIPWAY_TRUSTING
   const uint8_t *p = body + WELCOME_FIXED;
-  uint8_t size = slipway_varint_size(p, 4);
-  if (s->state != GREETING || body[0] != 1 || memcmp(body + 2, s->nonce, 4) != 0) return;
-  s->max_packet = slipway_varint_value(p, size);
-  p += size;
-  slipway_welcomed(s, body, *p, p[slipway_varint_size(p, 4)]);
+  uint8_t i = 3;
+  if (body[1] > 7 || !(body[6] | body[7] | body[8] | body[9])) return false;
+  left = (slipway_size_t)(left - WELCOME_FIXED);
+  do {
+    slipway_varint_t varint = slipway_read_varint(p, left);
+    if (!varint.size) return false;
+    max_packet = window;
+    window = ids;
+    ids = varint.value;
+    p += varint.size;
+    left = (slipway_size_t)(left - varint.size);
+  } while (--i);
+  if (left < TIME_BYTES) return false;
+  p += TIME_BYTES;
+  left = (slipway_size_t)(left - TIME_BYTES);
+  while (left) {
+    /* Options: type, length, value. */
+    uint8_t size;
+    if (left < 2) return false;
+    left = (slipway_size_t)(left - 2);
+    size = p[1];
+    if (size > left) return false;
+    left = (slipway_size_t)(left - size);
+    p += size;
+    p += 2;
+  }
+#else
+  (void)left;
+#endif
+  if (acting && s->state == GREETING && (body[0] == 1 || SLIPWAY_TRUSTING) && same(body + 2, s->nonce)) {
+    slipway_welcomed(s, body, max_packet, at_most_255(window), at_most_255(ids));
+  }
+  return true;
 }
 
 /* §7 */
@@ -117,7 +63,16 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   uint8_t id = 0;
   if (head == HEAD_HELLO) {
     if (s->state != GREETING) return;
-    s->tries = MOST_DOUBLINGS;
+#if SLIPWAY_WITH_DATAGRAM
+    if (reason == REASON_PROVE_ADDRESS && left >= 6) {
+      memcpy(s->cookie, p + 2, 4);
+      /* At once, but only once: what comes next waits for its time. */
+      if (!(s->cookie_state & COOKIE_TOLD)) s->due = s->now;
+      s->cookie_state = COOKIE_HELD | COOKIE_TOLD;
+      return;
+    }
+#endif
+    s->tries = SLOWEST;
     slipway_restart_timer(s);
   } else if (s->state < BEGINNING) {
     return;
@@ -125,12 +80,22 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
     slipway_lose(s, reason);
     return;
   } else if (head >= HEAD_DECLARE) {
-    if (left >= 4) id = slipway_refused(s, read16(p + 2));
+    if (left >= 4) id = slipway_refused(s, slipway_read16(p + 2));
   } else if (!IS_CONTROL(head) && !(head & (HEAD_QOS | HEAD_NAME)) && left > 2) {
     id = p[2];
   }
   slipway_tell(s, SLIPWAY_REFUSED, reason, id);
 }
+
+#if SLIPWAY_WITH_UNSUPPORTED
+/* §10 */
+static void refuse_unsupported(slipway_t *s, uint8_t head) {
+  if (s->state < BEGINNING) return;
+  s->payload = &head;
+  s->payload_length = 1;
+  slipway_transmit(s, HEAD_REFUSE, REASON_UNSUPPORTED, NULL);
+}
+#endif
 
 static void acknowledge(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   uint8_t held = 0;
@@ -142,40 +107,79 @@ static void acknowledge(slipway_t *s, const uint8_t *p, slipway_size_t left) {
     for (; bits; bits &= (uint8_t)(bits - 1)) held++;
   }
 #endif
-  slipway_acknowledged(s, read16(p), left > 2, held);
+  slipway_acknowledged(s, slipway_read16(p), left > 2, held);
 }
 
-static void act_on(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left) {
-  if (head == HEAD_WELCOME) {
-    welcome(s, p);
-  } else if (head == HEAD_REFUSE) {
-    refuse(s, p, left);
-  } else if (s->state < BEGINNING) {
+#if !SLIPWAY_TRUSTING
+/* What a control message of the gateway's has after its head: so many bytes, or at least so many with OR_MORE.
+ * 0: it does not come from a gateway (§3.2). */
+enum { OR_MORE = 0x80 };
+static const uint8_t body_sizes[16] SLIPWAY_FLASH = {
+    0, (WELCOME_FIXED + 3 + TIME_BYTES) | OR_MORE, 0, 2 | OR_MORE, 1, 1, 1, 1 + TIME_BYTES,
+    2 | OR_MORE, 4 | OR_MORE, 0, 0, 5, 0, 0, 1 | OR_MORE};
+#endif
+
+/* Whether a message is well-formed; if `acting`, what it says is done. `head` is without its L, `p` what follows it and the
+ * length. */
+static bool message(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t left, bool acting) {
+  uint8_t least;
+#if !SLIPWAY_TRUSTING
+  uint8_t sizes;
+#endif
+  if (!(head & 0x80u)) return false;
+  if (acting && s->state < BEGINNING && head != HEAD_WELCOME && head != HEAD_REFUSE) {
     /* Meant for the session before. */
     COUNT(s, unexpected);
-  } else if (!IS_CONTROL(head)) {
-    emit(s, head, p, left);
+    return true;
+  }
+  if (!IS_CONTROL(head)) return slipway_emit_arrived(s, head, p, left, acting);
+#if SLIPWAY_TRUSTING
+  /* What is read below; a gateway sends this board nothing that is shorter. */
+  least = 2;
+  if (head == HEAD_WELCOME) least = WELCOME_FIXED;
+  if (head == HEAD_BYE || head == HEAD_PING || head == HEAD_PONG) least = 1;
+  if (left < least) return false;
+#else
+  sizes = SLIPWAY_FLASH_BYTE(&body_sizes[head & 0x0F]);
+  least = sizes & (uint8_t)~OR_MORE;
+  if (!sizes || left < least || (sizes < OR_MORE && left != sizes)) return false;
+#endif
+  if (head == HEAD_WELCOME) return welcome(s, p, left, acting);
+#if SLIPWAY_WITH_RELIABLE
+  if (head == HEAD_DECLARE) {
+    uint8_t size = slipway_read_varint(p + 2, (slipway_size_t)(left - 2)).size;
+    if (!size || !p[2] || left <= 2u + size || left > 2u + size + 255u) return false;
+  }
+#endif
+  if (!SLIPWAY_TRUSTING && head == HEAD_ACK && left > 34) return false;
+  if (!acting) return true;
+  if (head == HEAD_REFUSE) {
+    refuse(s, p, left);
   } else if (head == HEAD_ACK) {
     acknowledge(s, p, left);
   } else if (head == HEAD_BYE) {
     slipway_lose(s, *p);
   } else if (head == HEAD_PING) {
     /* A PONG that finds no room is not sent: the gateway asks again. */
-    slipway_transmit_control(s, HEAD_PONG, *p);
+    slipway_transmit(s, HEAD_PONG, *p, NULL);
 #if SLIPWAY_WITH_RELIABLE
   } else if (head == HEAD_REJECT || head == HEAD_DECLARE) {
-    if (!is_next(s, read16(p))) return;
+    if (!slipway_is_next(s, slipway_read16(p))) return true;
     if (head == HEAD_REJECT) {
-      slipway_tell(s, SLIPWAY_REFUSED, p[4], slipway_refused(s, read16(p + 2)));
+      slipway_tell(s, SLIPWAY_REFUSED, p[4], slipway_refused(s, slipway_read16(p + 2)));
     } else {
       /* HELLO's `ids` was 0. But it has a number, and the numbering must not stop there. */
       COUNT(s, unexpected);
     }
-    taken(s);
+    slipway_taken(s);
 #endif
   } else if (head != HEAD_PONG) {
     COUNT(s, unexpected);
+#if SLIPWAY_WITH_UNSUPPORTED
+    if (head == HEAD_EXTENDED) refuse_unsupported(s, head);
+#endif
   }
+  return true;
 }
 
 /* A whole packet: every message is checked before any is acted on (§2). */
@@ -191,16 +195,17 @@ void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count) {
       head = *p++;
       length = --left;
       if (head & HEAD_LENGTH) {
-        uint8_t size = slipway_varint_size(p, left);
-        length = slipway_varint_value(p, size);
-        p += size;
-        left = (slipway_size_t)(left - size);
-        if (!size || length > left) goto malformed;
+        slipway_varint_t varint = slipway_read_varint(p, left);
+        p += varint.size;
+        left = (slipway_size_t)(left - varint.size);
+        length = varint.value;
+        if (!varint.size || length > left) goto malformed;
         head &= (uint8_t)~HEAD_LENGTH;
       }
-      if (acting) {
-        act_on(s, head, p, length);
-      } else if (!slipway_fits(head, p, length)) {
+      if (!message(s, head, p, length, acting)) {
+#if SLIPWAY_WITH_UNSUPPORTED
+        if (head >= HEAD_EMIT && !IS_CONTROL(head) && head & HEAD_FRAGMENT) refuse_unsupported(s, head);
+#endif
         goto malformed;
       }
       p += length;

@@ -3,50 +3,74 @@
 
 #include <string.h>
 
-/* Modulo 65.536 s: right as long as poll is called more often than every 32 s. */
-static bool passed(const slipway_t *s, uint16_t deadline) { return (int16_t)(s->now - deadline) >= 0; }
+/* Modulo: right as long as poll comes no later than this after it. No wait is longer than what is left of the period. */
+static bool passed(const slipway_t *s, slipway_time_t deadline) {
+  return (slipway_time_t)(s->now - deadline) < TIME(SLIPWAY_COARSE_TIME ? 4096 : 32768);
+}
 
-/* Three quarters of the promise: an answer, or a second question, must still come in time (§4.5). */
-SLIPWAY_APART static void restart_keep_alive(slipway_t *s) {
-  s->pings = 0;
-  s->alive = (uint16_t)(s->now + s->keep_alive * 768u);
+/* Nothing is asked of the gateway that would be asked again. */
+#define IS_IDLE(s) ((s)->state == READY && (!(s)->sent || IS_STREAM(s)))
+
+#if SLIPWAY_WITH_EVENTS
+void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
+  if (s->on_event) s->on_event(s, event, reason, id);
+}
+#endif
+
+/* The next time that `due` comes: the first wait, doubled for each try up to a limit (§9); with nothing unanswered after
+ * three quarters of the promised silence, so that a second question still comes in time (§4.5). */
+SLIPWAY_APART void slipway_restart_timer(slipway_t *s) {
+  uint8_t doublings = s->tries;
+  slipway_time_t last_to_double = IS_SERIAL(s) ? TIME(500) : TIME(4000);
+  slipway_time_t wait = TIME(FIRST_RESEND_MS + 6);
+  if (s->state == GREETING) {
+    wait = TIME(FIRST_RESEND_MS / 2 + 3);
+    last_to_double = TIME(5000);
+#if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
+    /* Up to a quarter more, so that boards that lost one gateway do not come back as one. */
+    wait = (slipway_time_t)(wait + ((s->nonce[0] + (uint8_t)s->now) & 31));
+#endif
+  } else if (IS_IDLE(s)) {
+    wait = TIME(1000);
+    if (!doublings) wait = (slipway_time_t)(KEEP_ALIVE(s) * TIME(768));
+    doublings = 0;
+  } else {
+#if SLIPWAY_WITH_RELIABLE
+    wait = (slipway_time_t)(2 * s->round_trip + 30);
+#endif
+  }
+  for (; doublings && wait <= last_to_double; doublings--) wait = (slipway_time_t)(wait << 1);
+  s->due = (slipway_time_t)(s->now + wait);
 }
 
 /* A valid packet came. */
 void slipway_heard(slipway_t *s) {
-  s->flags |= HEARD;
-  if (s->pings) restart_keep_alive(s);
-}
-
-void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
-  if (s->on_event) s->on_event(s, event, reason, id);
-}
-
-/* The next time that `due` comes: the first wait, doubled for each try up to a limit (§9). */
-void slipway_restart_timer(slipway_t *s) {
-  /* Up to a quarter more, so that boards that lost one gateway do not come back as one. */
-  uint16_t wait = (uint16_t)(FIRST_RESEND_MS + ((s->nonce[0] + s->now) & 63));
-  uint16_t last_to_double = 5104;
-  uint8_t doublings = s->tries;
-  if (s->state >= BEGINNING) {
-    last_to_double = IS_SERIAL(s) ? 500 : 4000;
 #if SLIPWAY_WITH_RELIABLE
-    wait = (uint16_t)(2 * s->round_trip + 30);
+  s->flags |= HEARD;
 #endif
+  if (s->tries && IS_IDLE(s)) {
+    s->tries = 0;
+    slipway_restart_timer(s);
   }
-  while (doublings-- && wait <= last_to_double) wait <<= 1;
-  s->due = (uint16_t)(s->now + wait);
 }
 
-SLIPWAY_APART void slipway_link(slipway_t *s, bool up) {
-  s->state = up ? GREETING : IDLE;
+/* At the next poll that state does what it does first. */
+SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
+  s->state = state;
+  s->tries = 0;
+  s->due = s->now;
+#if SLIPWAY_WITH_DATAGRAM
+  s->cookie_state &= COOKIE_HELD;
+#endif
+}
+
+void slipway_link(slipway_t *s, bool up) {
   s->flags &= (uint8_t)~(ESCAPED | SKIPPING);
   s->length = 0;
 #if SLIPWAY_WITH_STREAM
   s->wanted = 0;
 #endif
-  s->tries = 0;
-  s->due = s->now;
+  slipway_enter(s, up ? GREETING : IDLE);
 }
 
 SLIPWAY_APART void slipway_begin(slipway_t *s, uint32_t nonce) {
@@ -63,80 +87,126 @@ uint8_t slipway_pending(const slipway_t *s) { return s->count; }
 
 /* §4.2: HELLO at once, with the epoch, which the gateway may know still. */
 void slipway_lose(slipway_t *s, uint8_t reason) {
-  s->state = GREETING;
-  s->tries = 0;
-  s->due = s->now;
+  slipway_enter(s, GREETING);
   slipway_tell(s, SLIPWAY_LOST, reason, 0);
 }
 
 /* §4.3. `body` is WELCOME from its version on. */
-SLIPWAY_APART void slipway_welcomed(slipway_t *s, const uint8_t *body, uint8_t window, uint8_t ids) {
-  uint8_t i;
+void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_packet, uint8_t window,
+                      uint8_t ids) {
   bool continues = false;
 #if SLIPWAY_WITH_RELIABLE
   uint16_t arrived = (uint16_t)((uint16_t)(body[14] << 8 | body[15]) - s->oldest);
   continues = (body[1] & WELCOME_CONTINUES) != 0;
-  /* A late repetition of what was acted on already. */
-  if (!continues && memcmp(s->token, body + 6, 4) == 0) return;
+  /* An epoch that continues keeps its token, a new one has another: else it is late, and was acted on already. */
+  if (continues != (memcmp(s->token, body + 6, 4) == 0)) return;
   s->window = window;
   s->ignored = 0;
+  s->silent = 0;
   if (body[1] & WELCOME_KNOWN && arrived <= s->sent) slipway_settle(s, (uint8_t)arrived);
 #else
   (void)window;
 #endif
   memcpy(s->token, body + 6, 4);
+#if SLIPWAY_WITH_PATTERNS
   s->ids = ids;
+#else
+  (void)ids;
+#endif
+#if SLIPWAY_TRUSTING
+  (void)max_packet;
+#else
+  s->max_packet = max_packet;
   s->keep_alive = SLIPWAY_KEEP_ALIVE_S;
-  if (body[16] == 0 && body[17] != 0 && body[17] < SLIPWAY_KEEP_ALIVE_S) s->keep_alive = body[17];
+  if (body[16] == 0 && (uint8_t)(body[17] - 1) < SLIPWAY_KEEP_ALIVE_S - 1) s->keep_alive = body[17];
+#endif
   if (!continues) {
+    slipway_channel_t *channel = s->channels;
+    uint8_t left = s->channel_count;
     s->oldest = (uint16_t)(body[10] << 8 | body[11]);
 #if SLIPWAY_WITH_RELIABLE
     s->expected = (uint16_t)(body[12] << 8 | body[13]);
     s->ack_count = 0;
+    s->flags |= SWEEP;
 #else
     s->count = 0;
 #endif
-    s->flags |= SWEEP;
-    for (i = s->channel_count; i; i--) {
-      slipway_entry(s, i)->flags &= (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
-    }
+    for (; left; left--, channel++) channel->flags &= (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
   }
   s->sent = 0;
-  s->state = BEGINNING;
+#if SLIPWAY_WITH_RELIABLE
   s->flags &= (uint8_t)~(TIMING | HURRIED);
-  s->tries = 0;
-  s->due = s->now;
-  restart_keep_alive(s);
+#endif
+  slipway_enter(s, BEGINNING);
 }
 
-static void greet(slipway_t *s) {
-  if (!passed(s, s->due) || slipway_transmit_control(s, HEAD_HELLO, 0) != SLIPWAY_OK) return;
-  slipway_restart_timer(s);
-  if (s->tries < MOST_DOUBLINGS) s->tries++;
-}
-
-/* §4.5 */
-SLIPWAY_APART static void stay_alive(slipway_t *s) {
-  if (!passed(s, s->alive)) return;
-  if (s->pings == MOST_PINGS) {
-    slipway_lose(s, REASON_TIMEOUT);
-  } else if (slipway_transmit_control(s, HEAD_PING, s->pings) == SLIPWAY_OK) {
-    s->pings++;
-    s->alive = (uint16_t)(s->now + 1000);
+#if SLIPWAY_WITH_RELIABLE
+/* Whether BEGIN or the oldest message may be sent again; if not the session is lost. */
+static bool may_resend(slipway_t *s) {
+  uint8_t most = MOST_BEGINS;
+  if (s->state == READY) {
+    most = MOST_SILENT;
+    if (s->flags & HEARD) {
+      s->silent = 0;
+      if (s->ignored++ == MOST_RESENDS) {
+        /* The two disagree (§5.4). End the epoch, do not ask for its numbering again. */
+        slipway_transmit(s, HEAD_BYE, REASON_MALFORMED, NULL);
+        memset(s->token, 0, 4);
+        slipway_lose(s, REASON_MALFORMED);
+        return false;
+      }
+    }
   }
+  s->flags &= (uint8_t)~(HEARD | TIMING);
+  if (s->silent++ < most) return true;
+  slipway_lose(s, REASON_TIMEOUT);
+  return false;
+}
+#endif
+
+/* The timer has run out: HELLO, BEGIN, the oldest message or PING goes (§4.2, §4.5, §5.4). */
+SLIPWAY_APART static void overdue(slipway_t *s) {
+  uint8_t head = HEAD_NONE;
+  uint8_t limit = 255;
+  slipway_result_t result;
+  if (s->state == GREETING) {
+    head = HEAD_HELLO;
+  } else if (IS_IDLE(s)) {
+    head = HEAD_PING;
+    limit = MOST_PINGS;
+  } else {
+#if SLIPWAY_WITH_RELIABLE
+    if (!may_resend(s)) return;
+#else
+    limit = s->state == BEGINNING ? MOST_BEGINS : MOST_RESENDS;
+#endif
+  }
+  if (s->tries >= limit) {
+    slipway_lose(s, REASON_TIMEOUT);
+    return;
+  }
+  if (head == HEAD_NONE && s->sent) {
+    COUNT(s, resends);
+    result = slipway_send_slot(s, 0);
+  } else {
+    result = slipway_transmit(s, head, s->tries, NULL);
+  }
+  if (result != SLIPWAY_OK) return;
+  if (s->tries < 100) s->tries++;
+  slipway_restart_timer(s);
 }
 
 void slipway_poll(slipway_t *s, uint32_t now_ms) {
-  s->now = (uint16_t)now_ms;
-  if (s->state == GREETING) greet(s);
-  if (s->state < BEGINNING) return;
-  slipway_take_up_wishes(s);
-  slipway_flush(s);
-  if (passed(s, s->due) && (s->state == BEGINNING || (s->sent && !IS_STREAM(s)))) slipway_resend(s);
-  if (s->state == READY) stay_alive(s);
+  s->now = TIME((uint16_t)now_ms);
+  if (s->state == IDLE) return;
+  if (s->state != GREETING) {
+    slipway_take_up_wishes(s);
+    slipway_flush(s);
+  }
+  if (passed(s, s->due)) overdue(s);
 #if SLIPWAY_WITH_RELIABLE
-  if (s->state >= BEGINNING && s->ack_count && (s->flags & ACK_NOW || (uint8_t)(s->now - s->ack_since) >= 15)) {
-    slipway_transmit_control(s, HEAD_NONE, 0);
+  if (s->state >= BEGINNING && (s->ack_count > 1 || (s->ack_count && (uint8_t)(s->now - s->ack_since) >= 15))) {
+    slipway_transmit(s, HEAD_NONE, 0, NULL);
   }
 #endif
 }

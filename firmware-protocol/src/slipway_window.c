@@ -24,25 +24,29 @@ slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id) {
   slipway_slot_t *slot = slot_at(s, s->count++);
   slot->head = head;
   slot->id = id;
-#if SLIPWAY_WITH_RELIABLE
-  slot->length = 0;
-#endif
   return slot;
 }
 
 /* `count` messages at the window's front are acknowledged. */
-SLIPWAY_APART void slipway_settle(slipway_t *s, uint8_t count) {
+void slipway_settle(slipway_t *s, uint8_t count) {
+#if SLIPWAY_WITH_RELIABLE
   while (count--) {
+#else
+  if (count) {
+#endif
     const slipway_slot_t *slot = slot_at(s, 0);
-    if ((slot->head == HEAD_DECLARE || slot->head == HEAD_SUBSCRIBE) && slipway_usable_id(s, slot->id)) {
+    if (slot->head == HEAD_DECLARE || slot->head == HEAD_SUBSCRIBE) {
       slipway_entry(s, slot->id)->flags |= CHANNEL_DECLARED;
     }
+    s->oldest++;
 #if SLIPWAY_WITH_RELIABLE
     if (++s->first == s->slot_count) s->first = 0;
-#endif
-    s->oldest++;
     s->count--;
     s->sent--;
+#else
+    s->count = 0;
+    s->sent = 0;
+#endif
   }
 }
 
@@ -59,22 +63,21 @@ SLIPWAY_APART static void measure(slipway_t *s) {
 void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
   uint16_t count = (uint16_t)(next - s->oldest);
   if (count > s->sent) return;
-  if (s->state == BEGINNING) {
-    s->state = READY;
-    s->tries = 0;
-    slipway_tell(s, SLIPWAY_CONNECTED, REASON_NORMAL, 0);
-  }
 #if SLIPWAY_WITH_RELIABLE
   if (s->flags & TIMING && (uint8_t)(next - 1 - s->timed) < 128) measure(s);
 #endif
-  if (count) {
-    slipway_settle(s, (uint8_t)count);
+  if (count || s->state == BEGINNING) {
+    bool first = s->state == BEGINNING;
+    s->state = READY;
     s->tries = 0;
+    slipway_settle(s, (uint8_t)count);
 #if SLIPWAY_WITH_RELIABLE
     s->ignored = 0;
-#endif
+    s->silent = 0;
     s->flags &= (uint8_t)~HURRIED;
+#endif
     slipway_restart_timer(s);
+    if (first) slipway_tell(s, SLIPWAY_CONNECTED, REASON_NORMAL, 0);
   }
 #if SLIPWAY_WITH_RELIABLE
   if (gap && s->sent && !(s->flags & HURRIED) && !IS_STREAM(s)) {
@@ -95,100 +98,106 @@ SLIPWAY_APART uint8_t slipway_refused(slipway_t *s, uint16_t seq) {
   uint16_t place = (uint16_t)(seq - s->oldest);
   slipway_slot_t *slot;
   uint8_t id;
+#if SLIPWAY_WITH_RELIABLE
   if (place >= s->sent) return 0;
+#else
+  if (place) return 0;
+#endif
   slot = slot_at(s, (uint8_t)place);
   id = slot->id;
   slot->head = HEAD_UNSUBSCRIBE;
   slot->id = 0;
-#if SLIPWAY_WITH_RELIABLE
-  slot->length = 0;
-#endif
   return id;
 }
 
-static slipway_result_t send_slot(slipway_t *s, uint8_t place) {
+/* Sends the message at that place of the window. */
+SLIPWAY_APART slipway_result_t slipway_send_slot(slipway_t *s, uint8_t place) {
   const slipway_slot_t *slot = slot_at(s, place);
-  uint16_t seq = (uint16_t)(s->oldest + place);
 #if SLIPWAY_WITH_RELIABLE
-  return slipway_transmit(s, slot->head, slot->id, seq, slot->payload, slot->length, NULL, 0);
-#else
-  return slipway_transmit(s, slot->head, slot->id, seq, NULL, 0, NULL, 0);
+  s->sequence = (uint16_t)(s->oldest + place);
+  s->payload = slot->payload;
+  s->payload_length = slot->length;
 #endif
+  return slipway_transmit_entry(s, slot->head, slot->id);
 }
 
 /* What the table wants of the gateway and has not been put into the window in this epoch: the entry's id, 0 for the
  * sweep, NO_WISH. */
 uint8_t slipway_next_wish(const slipway_t *s) {
+  const slipway_channel_t *channel = s->channels;
   uint8_t id;
-  for (id = 1; id <= s->channel_count; id++) {
-    const slipway_channel_t *channel = slipway_entry(s, id);
+  for (id = 1; id <= s->channel_count; id++, channel++) {
     if (channel->name && !(channel->flags & CHANNEL_TAKEN_UP)) return id;
   }
-  return s->flags & SWEEP ? 0 : NO_WISH;
+#if SLIPWAY_WITH_RELIABLE
+  if (s->flags & SWEEP) return 0;
+#endif
+  return NO_WISH;
 }
 
-/* §3.2. One at a time where the window is one. */
-void slipway_take_up_wishes(slipway_t *s) {
+/* §3.2. Puts a wish into the window, if there is one and room for it. */
+static bool take_up_wish(slipway_t *s) {
+  uint8_t head = HEAD_UNSUBSCRIBE;
   uint8_t id;
-  while (s->count < SLOT_COUNT(s) && (id = slipway_next_wish(s)) != NO_WISH) {
-    uint8_t head = HEAD_UNSUBSCRIBE;
-    if (id == 0) {
-      s->flags &= (uint8_t)~SWEEP;
-    } else {
-      slipway_channel_t *channel = slipway_entry(s, id);
-      channel->flags |= CHANNEL_TAKEN_UP;
-      if (channel->flags & SLIPWAY_SUBSCRIBE) {
-        head = HEAD_SUBSCRIBE;
-      } else if (!(channel->flags & CHANNEL_DECLARED) && slipway_usable_id(s, id)) {
-        head = HEAD_DECLARE;
-      }
+  if (s->count >= SLOT_COUNT(s)) return false;
+  id = slipway_next_wish(s);
+  if (id == NO_WISH) return false;
+#if SLIPWAY_WITH_RELIABLE
+  if (id == 0) {
+    s->flags &= (uint8_t)~SWEEP;
+  } else
+#endif
+  {
+    slipway_channel_t *channel = slipway_entry(s, id);
+    channel->flags |= CHANNEL_TAKEN_UP;
+    if (channel->flags & SLIPWAY_SUBSCRIBE) {
+      head = HEAD_SUBSCRIBE;
+    } else if (!(channel->flags & (CHANNEL_DECLARED | CHANNEL_DROPPED)) &&
+               (!SLIPWAY_WITH_PATTERNS || slipway_usable_id(s, id))) {
+      head = HEAD_DECLARE;
     }
-    slipway_add_slot(s, head, id);
   }
+  slipway_add_slot(s, head, id);
+  return true;
 }
 
-/* Sends what has not been sent in this epoch, as far as the gateway's window goes. */
+/* Sends a message that has not been sent in this epoch, if there is one and the gateway's window has room for it. */
+static bool send_next(slipway_t *s) {
+  if (s->sent >= s->count) return false;
+#if SLIPWAY_WITH_RELIABLE
+  if (s->sent >= s->window) return false;
+#endif
+  if (slipway_send_slot(s, s->sent) != SLIPWAY_OK) return false;
+#if SLIPWAY_WITH_RELIABLE
+  if (!(s->flags & TIMING)) {
+    s->flags |= TIMING;
+    s->timed = (uint8_t)(s->oldest + s->sent);
+    s->timed_at = s->now;
+  }
+#endif
+  if (s->sent++ == 0) {
+    s->tries = 0;
+    slipway_restart_timer(s);
+  }
+  return true;
+}
+
+/* As many as the window takes; where it is one, one. */
+void slipway_take_up_wishes(slipway_t *s) {
+#if SLIPWAY_WITH_RELIABLE
+  while (take_up_wish(s)) {
+  }
+#else
+  take_up_wish(s);
+#endif
+}
+
+/* As many as wait; where the window is one, one. */
 void slipway_flush(slipway_t *s) {
 #if SLIPWAY_WITH_RELIABLE
-  uint8_t limit = s->count < s->window ? s->count : s->window;
+  while (send_next(s)) {
+  }
 #else
-  uint8_t limit = s->count;
+  send_next(s);
 #endif
-  while (s->sent < limit) {
-    slipway_result_t result = send_slot(s, s->sent);
-    if (result != SLIPWAY_OK) return;
-#if SLIPWAY_WITH_RELIABLE
-    if (!(s->flags & TIMING)) {
-      s->flags |= TIMING;
-      s->timed = (uint8_t)(s->oldest + s->sent);
-      s->timed_at = s->now;
-    }
-#endif
-    if (s->sent++ == 0) slipway_restart_timer(s);
-  }
-}
-
-/* The timer has run out: the oldest message, or BEGIN, goes again (§4.2, §5.4). */
-void slipway_resend(slipway_t *s) {
-#if SLIPWAY_WITH_RELIABLE
-  /* Only what the gateway ignored while it said other things counts: silence is for the keep-alive to judge. */
-  if (s->flags & HEARD && s->state == READY && s->ignored++ == MOST_RESENDS) {
-    /* The two disagree. End the epoch, do not ask for its numbering again. */
-    slipway_transmit_control(s, HEAD_BYE, REASON_MALFORMED);
-    memset(s->token, 0, 4);
-    slipway_lose(s, REASON_MALFORMED);
-    return;
-  }
-  s->flags &= (uint8_t)~(HEARD | TIMING);
-  if (s->state == BEGINNING && s->tries >= MOST_BEGINS) {
-#else
-  if (s->tries >= (s->state == READY ? MOST_RESENDS : MOST_BEGINS)) {
-#endif
-    slipway_lose(s, REASON_TIMEOUT);
-    return;
-  }
-  if ((s->sent ? send_slot(s, 0) : slipway_transmit_control(s, HEAD_NONE, 0)) != SLIPWAY_OK) return;
-  if (s->sent) COUNT(s, resends);
-  if (s->tries < 100) s->tries++;
-  slipway_restart_timer(s);
 }

@@ -18,7 +18,7 @@ describe('slipway demo', () => {
     const rows = program.lines.slice(program.lines.indexOf('') + 1).map((line) => line.split(/ {2,}/));
     expect(rows).toHaveLength(20);
     expect(new Set(rows.map(([link]) => link))).toEqual(new Set(['serial', 'udp', 'tcp']));
-    expect(rows).toContainEqual(['serial', '$slipway/devices/greenhouse-uno/state', 'online']);
+    expect(rows).toContainEqual(['serial', '$slipway/devices/virtual-uno/state', 'online']);
     expect(rows).toContainEqual(['serial', 'greenhouse/temperature', expect.stringMatching(/^\d\d\.\d\d$/)]);
     expect(rows).toContainEqual(['udp', 'garden/soil', expect.stringMatching(/^\d\d\.\d %$/)]);
     expect(rows).toContainEqual(['tcp', 'greenhouse/led', 'on']);

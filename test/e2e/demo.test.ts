@@ -13,6 +13,6 @@ test('the demo shows its readings and ends by itself, leaving nothing that keeps
     timeout: PATIENCE_MS,
   });
   expect(stdout).toMatch(/^serial +greenhouse\/temperature +\d\d\.\d\d$/m);
-  expect(stdout).toMatch(/^serial +\$slipway\/devices\/greenhouse-uno\/state +online$/m);
+  expect(stdout).toMatch(/^serial +\$slipway\/devices\/virtual-uno\/state +online$/m);
   expect(stderr).toBe('');
 });

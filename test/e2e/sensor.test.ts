@@ -15,7 +15,7 @@ import {
 } from './bench.js';
 import type { BenchUno } from './bench-uno.js';
 
-const STATE = '$slipway/devices/greenhouse-uno/state';
+const STATE = '$slipway/devices/virtual-uno/state';
 const LED = 'greenhouse/led';
 const LED_STATE = 'greenhouse/led/state';
 const TEMPERATURE = 'greenhouse/temperature';
@@ -82,7 +82,7 @@ describeWithTools(['socat'], 'the sensor sketch on a pty', () => {
 
     const again = await startGateway([{ name: 'bench', path }], { port: running.port });
     await until(() => expect(program.client.connected).toBe(true));
-    await until(() => expect(again.log.join('\n')).toMatch(/greenhouse-uno is online on serial:bench$/m));
+    await until(() => expect(again.log.join('\n')).toMatch(/virtual-uno is online on serial:bench$/m));
     await untilSubscriptions(again, 4);
     await switchLed({ uno, program }, false);
     await switchLed({ uno, program }, true);
@@ -97,7 +97,7 @@ describeWithTools(['socat'], 'the sensor sketch on a pty', () => {
     uno.reset();
     // The sketch starts with its LED off, and says so; it may then be sent again what it has not acknowledged.
     await until(() => expect(program.texts(LED_STATE).slice(before)).toContain('off'));
-    expect(running.log.at(-1)).toBe('greenhouse-uno is online on serial:bench, resumed');
+    expect(running.log.at(-1)).toBe('virtual-uno is online on serial:bench, resumed');
     await switchLed({ uno, program }, false);
     await switchLed({ uno, program }, true);
     expect(uno.boots).toBe(2);
@@ -129,7 +129,7 @@ describeWithTools(['socat'], 'a cable', () => {
     uno.cable = (bytes) => bytes;
     await plug(uno, join(place, 'tty-b'));
     await program.untilLast(STATE, 'online');
-    expect(running.log.at(-1)).toBe('greenhouse-uno is online on serial:bench, resumed');
+    expect(running.log.at(-1)).toBe('virtual-uno is online on serial:bench, resumed');
     await until(() => expect(uno.led.slice(ledBefore)).toEqual([true, false, true]));
     await until(() => expect(program.texts(LED_STATE).slice(-3)).toEqual(emitted));
     expect(uno.boots).toBe(1);

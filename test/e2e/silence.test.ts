@@ -44,7 +44,7 @@ describeWithTools(['socat'], 'a port is left in peace', () => {
       return write(bytes);
     };
     power(uno);
-    await program.untilLast('$slipway/devices/greenhouse-uno/state', 'online');
+    await program.untilLast('$slipway/devices/virtual-uno/state', 'online');
     const frames: string[] = [];
     const splitter = new Splitter(1024, {
       packet: (packet) => frames.push(decodePacket(packet, 'peer')[0]?.type ?? ''),

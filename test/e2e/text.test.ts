@@ -143,7 +143,7 @@ describeWithTools(['socat'], 'text on the line of a board with Slipway', () => {
     expect(spoiled).toBeGreaterThan(100);
 
     power(uno);
-    await program.untilLast('$slipway/devices/greenhouse-uno/state', 'online');
+    await program.untilLast('$slipway/devices/virtual-uno/state', 'online');
     await untilSubscriptions(running, 3);
     await program.client.emit('greenhouse/led', 'on');
     await until(() => expect(uno.led).toEqual([true]));

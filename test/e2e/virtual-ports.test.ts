@@ -5,7 +5,7 @@ import { Program, type RunningGateway, sensorUno, startGateway, until, untilSubs
 import type { BenchUno } from './bench-uno.js';
 
 const PATH = '/dev/virtual-uno';
-const STATE = '$slipway/devices/greenhouse-uno/state';
+const STATE = '$slipway/devices/virtual-uno/state';
 
 /** The sensor on a port that exists in this process only, as in the demo. */
 async function virtualBench() {
@@ -54,7 +54,7 @@ test('a board on a virtual port is a board like any other, unplugged and plugged
   await until(() => expect(since()).toContain('greenhouse/led/state off'));
   await switchLed(program, uno, false);
   await switchLed(program, uno, true);
-  expect(running.log).toContain('greenhouse-uno is online on serial:bench, resumed');
+  expect(running.log).toContain('virtual-uno is online on serial:bench, resumed');
   expect(uno.counters.snapshot()).toEqual({});
 });
 

@@ -56,20 +56,37 @@ size_t strlen(const char *text) {
 }
 
 static uint16_t room(slipway_t *s) { (void)s; return (uint16_t)board_room(); }
+
+#if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
 static void write(slipway_t *s, uint8_t byte) { (void)s; board_write(byte); }
 static void end(slipway_t *s) { (void)s; board_end(); }
+#else
+/* A frame has an END on either side. */
+static void write(slipway_t *s, uint8_t byte) {
+  static int ends;
+  (void)s;
+  board_write(byte);
+  if (byte == 0xC0 && ++ends % 2 == 0) board_end();
+}
+#endif
 
 static void report(const slipway_message_t *m, int claimed) {
+#if SLIPWAY_WITH_NAMES
   board_message(m->name, m->name_length, m->name ? -1 : m->id, m->payload, m->length, m->flags, claimed);
+#else
+  board_message(NULL, 0, m->id, m->payload, m->length, m->flags, claimed);
+#endif
 }
 
 static void on_message(slipway_t *s, const slipway_message_t *m) { (void)s; report(m, 1); }
 static void on_other(slipway_t *s, const slipway_message_t *m) { (void)s; report(m, 0); }
 
+#if SLIPWAY_WITH_EVENTS
 static void on_event(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
   (void)s;
   board_event((int)event, reason, id);
 }
+#endif
 
 EXPORT uint8_t *io(void) { return io_bytes; }
 
@@ -80,9 +97,13 @@ EXPORT void begin(int identity_length, int framing, int buffer_size, int slot_co
   client.identity = identity;
   client.room = room;
   client.write = write;
+#if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
   client.end = end;
+#endif
   client.on_other = on_other;
+#if SLIPWAY_WITH_EVENTS
   client.on_event = on_event;
+#endif
   client.buffer = buffer;
   client.buffer_size = (slipway_size_t)buffer_size;
   client.channels = channels;
@@ -93,7 +114,11 @@ EXPORT void begin(int identity_length, int framing, int buffer_size, int slot_co
 #else
   (void)slot_count;
 #endif
+#if SLIPWAY_SEVERAL_FRAMINGS
   client.framing = (uint8_t)framing;
+#else
+  (void)framing;
+#endif
   slipway_begin(&client, nonce);
 }
 

@@ -211,8 +211,8 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, { qos: 2 });
     bench.give('b3 03 80');
     bench.pass(1);
-    bench.welcome({ flags: 7, token: '22222222', nextIn: 0x1004, received: 0x1004 });
-    expect(bench.pass(1)).toEqual([`f20422222222a0100401${ascii('c')}`]);
+    bench.welcome({ flags: 7, nextIn: 0x1004, received: 0x1004 });
+    expect(bench.pass(1)).toEqual([`f204${TOKEN}a0100401${ascii('c')}`]);
   });
 
   it('does not act twice on one WELCOME', () => {
@@ -303,6 +303,20 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     expect(bench.client.emit(id, new Uint8Array(80))).toBe('busy');
     room = 64;
     expect(bench.client.emit(id, new Uint8Array(80))).toBe('ok');
+  });
+
+  it('unsubscribes what it subscribed, also before that was acknowledged', () => {
+    const bench = new Bench();
+    const id = bench.client.subscribe('led');
+    bench.pass(1);
+    bench.welcome();
+    bench.pass(1);
+    bench.client.unsubscribe(id);
+    expect(bench.pass(1)).toEqual([`f204${TOKEN}bb1002${ascii('led')}`]);
+    bench.give('b8 1003');
+    bench.client.emit(id, 'x');
+    expect(bench.sent()).toEqual([`8001${ascii('x')}`]);
+    expect(bench.pass(1000)).toEqual([]);
   });
 
   it('one-shots without a session', () => {

@@ -32,6 +32,16 @@ static void put(slipway_t *s, uint8_t byte) {
   (void)s;
   if (wire_length < sizeof wire) wire[wire_length++] = byte;
 }
+#if SLIPWAY_SEVERAL_FRAMINGS
+#define FRAMING(s) ((s)->framing)
+#else
+#define FRAMING(s) SLIPWAY_FRAMING_SERIAL
+#endif
+#if SLIPWAY_WITH_RELIABLE
+#define EXPECTED(s) ((s)->expected)
+#else
+#define EXPECTED(s) 0
+#endif
 static void end(slipway_t *s) {
   (void)s;
   memcpy(last_packet, wire, wire_length);
@@ -42,13 +52,17 @@ static void end(slipway_t *s) {
 static void on_message(slipway_t *s, const slipway_message_t *m) {
   unsigned sum = 0;
   for (size_t i = 0; i < m->length; i++) sum += m->payload[i];
+#if SLIPWAY_WITH_NAMES
   for (size_t i = 0; m->name && i < m->name_length; i++) sum += (uint8_t)m->name[i];
+#endif
   messages++;
   if (below(4) == 0) slipway_emit(s, (uint8_t)below(6), &sum, sizeof sum, (uint8_t)(below(4) << 4));
 }
+#if SLIPWAY_WITH_EVENTS
 static void on_event(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
   (void)s; (void)event; (void)reason; (void)id;
 }
+#endif
 
 static uint16_t crc16(const uint8_t *at, size_t count) {
   uint16_t crc = 0xFFFF;
@@ -63,7 +77,7 @@ static uint16_t crc16(const uint8_t *at, size_t count) {
 static void give(slipway_t *s, const uint8_t *packet, size_t count) {
   uint8_t framed[8192];
   size_t length = 0;
-  if (s->framing == SLIPWAY_FRAMING_SERIAL) {
+  if (FRAMING(s) == SLIPWAY_FRAMING_SERIAL) {
     uint16_t crc = crc16(packet, count);
     framed[length++] = 0xC0;
     for (size_t i = 0; i < count + 2; i++) {
@@ -75,18 +89,18 @@ static void give(slipway_t *s, const uint8_t *packet, size_t count) {
       framed[length++] = byte;
     }
     framed[length++] = 0xC0;
-  } else if (s->framing == SLIPWAY_FRAMING_STREAM) {
+  } else if (FRAMING(s) == SLIPWAY_FRAMING_STREAM) {
     size_t rest = count;
     for (; rest > 127; rest >>= 7) framed[length++] = (uint8_t)(rest | 0x80);
     framed[length++] = (uint8_t)rest;
   }
-  if (length == 0 || s->framing == SLIPWAY_FRAMING_STREAM) {
+  if (length == 0 || FRAMING(s) == SLIPWAY_FRAMING_STREAM) {
     memcpy(framed + length, packet, count);
     length += count;
   }
   if (below(20) == 0 && length) framed[below((uint32_t)length)] ^= (uint8_t)(1u << below(8));
   for (size_t at = 0; at < length || length == 0;) {
-    size_t step = s->framing == SLIPWAY_FRAMING_DATAGRAM ? length : 1 + below((uint32_t)(length - at));
+    size_t step = FRAMING(s) == SLIPWAY_FRAMING_DATAGRAM ? length : 1 + below((uint32_t)(length - at));
     uint8_t *piece = malloc(step ? step : 1);
     memcpy(piece, framed + at, step);
     bool fine = slipway_receive(s, piece, step);
@@ -124,7 +138,7 @@ static size_t welcome(uint8_t *p, const slipway_t *s, uint8_t flags) {
 /* A packet that a gateway might send just now. */
 static size_t plausible(uint8_t *p, const slipway_t *s) {
   size_t n = 0;
-  uint16_t seq = (uint16_t)(s->expected + (below(4) ? 0 : below(6)) - below(2));
+  uint16_t seq = (uint16_t)(EXPECTED(s) + (below(4) ? 0 : below(6)) - below(2));
   switch (below(12)) {
     case 0: return welcome(p, s, (uint8_t)below(8));
     case 1: p[n++] = 0xB3; p[n++] = (uint8_t)below(20); p[n++] = (uint8_t)(0x80 | below(64)); n += put16(p + n, (uint16_t)(s->oldest + below(3))); return n;
@@ -180,17 +194,29 @@ static bool round_of(uint8_t framing) {
   slipway_t *s = calloc(1, sizeof *s);
   uint8_t *buffer = malloc(buffer_size);
   slipway_channel_t *channels = calloc(5, sizeof *channels);
+#if SLIPWAY_WITH_RELIABLE
   slipway_slot_t *slots = malloc(slot_count * sizeof *slots);
+#endif
   uint32_t now = any();
   bool ok;
   s->identity = "fuzz";
-  s->room = room; s->write = put; s->end = end;
+  s->room = room; s->write = put;
+#if SLIPWAY_SEVERAL_FRAMINGS
+  s->end = end;
+  s->framing = framing;
+#else
+  (void)end;
+  (void)framing;
+#endif
   s->on_other = below(2) ? on_message : NULL;
+#if SLIPWAY_WITH_EVENTS
   s->on_event = on_event;
+#endif
   s->buffer = buffer; s->buffer_size = (slipway_size_t)buffer_size;
   s->channels = channels; s->channel_count = 5;
+#if SLIPWAY_WITH_RELIABLE
   s->slots = slots; s->slot_count = slot_count;
-  s->framing = framing;
+#endif
   slipway_channel(s, "a/b", on_message, SLIPWAY_SUBSCRIBE_QOS2);
   slipway_channel(s, "a/#", on_message, SLIPWAY_SUBSCRIBE);
   slipway_channel(s, "+/c", NULL, SLIPWAY_SUBSCRIBE_QOS1);
@@ -231,7 +257,10 @@ static bool round_of(uint8_t framing) {
   }
   ok = recovers(s, &now);
   if (!ok) fprintf(stderr, "framing %u: no session after the noise ended\n", framing);
-  free(slots); free(channels); free(buffer); free(s);
+#if SLIPWAY_WITH_RELIABLE
+  free(slots);
+#endif
+  free(channels); free(buffer); free(s);
   return ok;
 }
 

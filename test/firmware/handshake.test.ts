@@ -107,7 +107,7 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     const bench = new Bench({ reliable: false });
     bench.client.declare('t');
     bench.client.subscribe('led');
-    bench.pass(1);
+    expect(bench.pass(1)[0]).toMatch(/^b00101/);
     bench.welcome();
     const begin = `f204${TOKEN}`;
     expect(bench.pass(1)).toEqual([`${begin}b9100001${ascii('t')}`]);
@@ -117,8 +117,7 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     expect(sent).toEqual([`ba10010002${ascii('led')}`]);
     expect(ms).toBeGreaterThanOrEqual(250);
     bench.give('b8 1002');
-    expect(bench.pass(1)).toEqual(['bb1002']);
-    bench.give('b8 1003');
+    // Its HELLO was *clean*: there is nothing to sweep.
     expect(bench.pass(1000)).toEqual([]);
   });
 
@@ -151,8 +150,11 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     const [hello] = bench.pass(1);
     // The epoch that it holds, and the number that it expects.
     expect(hello?.slice(14, 26)).toBe(`${TOKEN}2000`);
+    // The same epoch under its token, whatever became of earlier offers; another one is not what was asked for.
     bench.welcome({ flags: 7, token: '22222222', nextIn: 0x1002, received: 0x1002 });
-    expect(bench.pass(1)).toEqual(['b222222222']);
+    expect(bench.pass(1)).toEqual([]);
+    bench.welcome({ flags: 7, nextIn: 0x1002, received: 0x1002 });
+    expect(bench.pass(1)).toEqual([`f204${TOKEN}`]);
     bench.give('b8 1002');
     // Ids stand, nothing is declared again.
     expect(bench.pass(1000)).toEqual([]);
@@ -176,7 +178,7 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
       expect(again[0]).toBe(`f20422222222b9300001${ascii('t')}`);
       bench.next = 0x3000;
       bench.ackAll(again);
-      expect(bench.next).toBe(0x3003);
+      expect(bench.next).toBe(reliable ? 0x3003 : 0x3002);
       bench.client.emit(id, 'x');
       expect(bench.sent()).toEqual([`8001${ascii('x')}`]);
     }
@@ -219,6 +221,35 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     expect(bench.pass(60_000)).toEqual([]);
     bench.client.link(true);
     expect(bench.pass(1)[0]?.slice(14, 26)).toBe(`${TOKEN}2000`);
+  });
+
+  it('proves its address with the cookie, at once and from then on (§4.2)', () => {
+    const bench = new Bench();
+    const [hello] = bench.pass(1);
+    bench.give('b3 13 b0 c0c1c2c3');
+    expect(bench.until(2)).toEqual({ ms: 1, sent: [`${hello}0104c0c1c2c3`] });
+    // Another one waits for the timer: a gateway, or whoever speaks in its name, sets no pace.
+    bench.give('b3 13 b0 d0d1d2d3');
+    const { ms, sent } = bench.until(600);
+    expect(sent).toEqual([`${hello}0104d0d1d2d3`]);
+    expect(ms).toBeGreaterThanOrEqual(190);
+    bench.welcome();
+    bench.next = 0x1000;
+    bench.ackAll(bench.pass(1));
+    expect(bench.client.events).toEqual([{ event: 'connected', reason: 0, id: 0 }]);
+    bench.give('b4 02');
+    expect(bench.pass(1)[0]).toMatch(/0104d0d1d2d3$/);
+    // That one has expired.
+    bench.give('b3 13 b0 e0e1e2e3');
+    expect(bench.pass(1)[0]).toMatch(/0104e0e1e2e3$/);
+  });
+
+  it('takes prove_address without a cookie for a refusal like another', () => {
+    const bench = new Bench();
+    bench.pass(1);
+    bench.give('b3 13 b0 c0c1c2');
+    expect(bench.client.events).toEqual([{ event: 'refused', reason: 19, id: 0 }]);
+    expect(bench.until(3000).sent).toEqual([]);
   });
 
   it('says BYE when it leaves', () => {

@@ -43,15 +43,19 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client receives', () => {
     }
   });
 
-  it('by id, and by name for whoever takes the rest, when built without patterns', () => {
+  it('by id, and by its very name, when built without patterns', () => {
     const bench = new Bench({ defines: { SLIPWAY_WITH_PATTERNS: 0 } });
     const led = bench.client.subscribe('led', 1);
     bench.connect();
     bench.give(`800${led} ${ascii('on')}`);
     bench.give(`84 03 ${ascii('led')} ${ascii('off')}`);
+    bench.give(`84 03 ${ascii('lee')} ${ascii('?')}`);
+    bench.give(`84 02 ${ascii('le')} ${ascii('?')}`);
     expect(bench.client.received.map(({ text, claimed }) => [text, claimed])).toEqual([
       ['on', true],
-      ['off', false],
+      ['off', true],
+      ['?', false],
+      ['?', false],
     ]);
   });
 
@@ -138,6 +142,15 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client receives', () => {
     bench.give(`c0 03 0${led} ${ascii('on')} f5 02 07 80 0${led} ${ascii('off')}`);
     expect(texts()).toEqual([]);
     expect(bench.client.counter('malformed')).toBe(1);
+  });
+
+  it('refuses what only a later version could send, and drops it with its packet (§10)', () => {
+    const { bench, texts } = board();
+    bench.give('bf 07 01');
+    bench.give('f5 01 09 81 01 31');
+    expect(bench.sent()).toEqual(['b30fbf', 'b30f81']);
+    expect(texts()).toEqual([]);
+    expect(bench.client.counters).toMatchObject({ unexpected: 1, malformed: 1 });
   });
 
   it('lets a handler emit', () => {

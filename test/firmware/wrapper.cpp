@@ -23,8 +23,8 @@ public:
 
 static NoUdp udp;
 static SlipwaySerial one(Serial, "one");
-static SlipwayUdp two(udp, IPAddress(192, 0, 2, 1), 7070, "two");
-static SlipwayUdpWith<const char *, 2, 128, 2> three(udp, "gateway.local", 7070, "three");
+static SlipwayUdp two(udp, IPAddress(192, 0, 2, 1), 7770, "two");
+static SlipwayUdpWith<const char *, 2, 128, 2> three(udp, "gateway.local", 7770, "three");
 
 static void onMessage(slipway_t *, const slipway_message_t *message) {
   if (slipwayIs(message, "on")) one.broadcast("hello");

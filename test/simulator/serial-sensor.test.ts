@@ -35,7 +35,7 @@ test('the firmware of the sensor example prints, then introduces itself ever mor
   }
   const nonce = hellos[0]?.hello.nonce;
   expect(new Set(hellos.map(({ hello }) => hello.nonce))).toEqual(new Set([nonce]));
-  expect(hellos[0]?.hello.identity).toBe('greenhouse-uno');
+  expect(hellos[0]?.hello.identity).toBe('virtual-uno');
 
   uno.reset();
   uno.runFor(100);

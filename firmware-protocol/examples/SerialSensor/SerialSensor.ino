@@ -8,11 +8,25 @@
 
 #include <SlipwayArduino.h>
 
-SlipwaySerial slipway(Serial, "greenhouse-uno");
+// The name of this board to the gateway: no two boards may share one.
+#ifndef IDENTITY
+#define IDENTITY "greenhouse-uno"
+#endif
+
+SlipwaySerial slipway(Serial, IDENTITY);
+
+bool ledOn;
+bool ledTold;
+
+// The window may be full just now: loop() tries again.
+void tellLed() {
+  ledTold = slipway.emit(F("greenhouse/led/state"), ledOn ? "on" : "off", SLIPWAY_QOS1 | SLIPWAY_RETAIN) == SLIPWAY_OK;
+}
 
 void showLed(bool on) {
+  ledOn = on;
   digitalWrite(LED_BUILTIN, on ? HIGH : LOW);
-  slipway.emit(F("greenhouse/led/state"), on ? "on" : "off", SLIPWAY_QOS1 | SLIPWAY_RETAIN);
+  tellLed();
 }
 
 void onLed(slipway_t *, const slipway_message_t *message) {
@@ -32,6 +46,7 @@ void setup() {
 void loop() {
   static unsigned long last;
   slipway.poll();
+  if (!ledTold) tellLed();
   if (millis() - last < 500) return;
   last = millis();
   // 10 bits over 5 V, 10 mV per degree, 0.5 V at 0 degrees.

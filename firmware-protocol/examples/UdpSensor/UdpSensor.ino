@@ -21,14 +21,23 @@
 const char *const network = "your network";
 const char *const password = "its password";
 const IPAddress gateway(192, 0, 2, 1);
-const uint16_t port = 7070;
+const uint16_t port = 7770;
 
 WiFiUDP udp;
 SlipwayUdp slipway(udp, gateway, port, "cellar-esp");
 
+bool ledOn;
+bool ledTold;
+
+// The window may be full just now: loop() tries again.
+void tellLed() {
+  ledTold = slipway.emit(F("cellar/led/state"), ledOn ? "on" : "off", SLIPWAY_QOS1 | SLIPWAY_RETAIN) == SLIPWAY_OK;
+}
+
 void showLed(bool on) {
+  ledOn = on;
   digitalWrite(LED_BUILTIN, on ? HIGH : LOW);
-  slipway.emit(F("cellar/led/state"), on ? "on" : "off", SLIPWAY_QOS1 | SLIPWAY_RETAIN);
+  tellLed();
 }
 
 void onLed(slipway_t *, const slipway_message_t *message) {
@@ -48,6 +57,7 @@ void setup() {
 void loop() {
   static unsigned long last;
   slipway.poll();
+  if (!ledTold) tellLed();
   if (millis() - last < 500) return;
   last = millis();
   slipway.emit(F("cellar/temperature"), analogRead(A0) * 0.1f);
