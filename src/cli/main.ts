@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SlipwayError } from '../errors.js';
 import { checkCommand } from './check.js';
@@ -9,13 +8,11 @@ import { portsCommand } from './ports.js';
 import { runCommand } from './run.js';
 import { simulateCommand } from './simulate.js';
 import { subCommand } from './sub.js';
+import { version } from './version.js';
 
 /** What the process exits with. */
 const FAILED = 1;
 const WRONG_USAGE = 2;
-
-const packageFile = new URL('../../package.json', import.meta.url);
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
 
 const program = new Command('slipway')
   .description('A gateway: microcontrollers over serial and UDP, programs over TCP, one set of channels.')

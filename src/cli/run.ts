@@ -3,6 +3,7 @@ import { CONFIG_FILES, resolveConfig } from '../config/find.js';
 import { Gateway } from '../gateway/gateway.js';
 import { createLogger } from './logger.js';
 import { stopRequest } from './process.js';
+import { version } from './version.js';
 
 const EXAMPLES = `
 Examples:
@@ -25,7 +26,10 @@ export function runCommand(): Command {
       const stop = stopRequest();
       const { config, file } = await resolveConfig(options.config, process.env);
       const logger = createLogger(config.log);
-      logger.info({ config: file }, file ? `config: ${file}` : 'there is no config file, the defaults apply');
+      logger.info(
+        { version, config: file },
+        `slipway ${version}, ${file ? `config: ${file}` : 'no config file: the defaults apply'}`,
+      );
       const gateway = await Gateway.start({ config, logger });
       await stop;
       logger.info('stopping');
