@@ -35,7 +35,7 @@ describe('slipway run', () => {
     await program.prints(/"udp":.*\n/);
     const lines = program.lines.map((line) => JSON.parse(line));
     expect(lines.map(({ msg }) => msg)).toEqual([
-      'config: ./slipway.yaml',
+      expect.stringMatching(/^slipway \d+\.\d+\.\d+, config: \.\/slipway\.yaml$/),
       expect.stringMatching(/^listening on TCP 127\.0\.0\.1 port \d+$/),
       expect.stringMatching(/^listening on UDP 127\.0\.0\.1 port \d+$/),
     ]);

@@ -54,11 +54,18 @@ describe('statistics', () => {
       'tcp.closed.too_slow',
       'tcp.unsent.bytes',
       'serial.unsent.bytes',
-      'router.refused.queue_full',
+      'session.refused.queue_full',
     ];
     bad.push('session.drop.link_lost', 'session.peer_refused.queue_full', 'udp.socket_error.EACCES');
     const { counters, clock, router, hub } = new Simulation(1);
-    for (const name of [...bad, 'router.delivered', 'serial.opened', 'session.resends']) counters.add(name);
+    for (const name of [
+      ...bad,
+      'router.refused.queue_full',
+      'router.delivered',
+      'serial.opened',
+      'session.resends',
+    ])
+      counters.add(name);
     const lines: string[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
     new Statistics(router, hub, counters, clock, logger).stop();
