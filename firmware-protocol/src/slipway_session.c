@@ -24,11 +24,12 @@ SLIPWAY_APART void slipway_restart_timer(slipway_t *s) {
   slipway_time_t last_to_double = IS_SERIAL(s) ? TIME(500) : TIME(4000);
   slipway_time_t wait = TIME(FIRST_RESEND_MS + 6);
   if (s->state == GREETING) {
-    wait = TIME(FIRST_RESEND_MS / 2 + 3);
     last_to_double = TIME(5000);
 #if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
     /* Up to a quarter more, so that boards that lost one gateway do not come back as one. */
-    wait = (slipway_time_t)(wait + ((s->nonce[0] + (uint8_t)s->now) & 31));
+    wait = (slipway_time_t)(FIRST_RESEND_MS / 2 + ((s->nonce[0] + (uint8_t)s->now) & 31));
+#else
+    wait = TIME(FIRST_RESEND_MS / 2 + 3);
 #endif
   } else if (IS_IDLE(s)) {
     wait = TIME(1000);
