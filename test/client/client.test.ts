@@ -266,8 +266,8 @@ describe('a program that starts again under its identity', () => {
     const emitter = await connectTo(tcp);
     for (const channel of emits) await emitter.emit(channel, 'held');
     const after = await connectTo(tcp, { identity: 'logger' });
-    // Its messages come at once, before anything could subscribe to them.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Its messages come at once, before anything could subscribe to them, and before this acknowledgement.
+    await after.emit('barrier', '');
     return [after, emitter];
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { CDevice } from '../support/c-device.js';
 import type { Faults } from '../support/faulty-wire.js';
+import { forSeeds } from '../support/seeds.js';
 import { EngineDevice, Simulation } from '../support/simulation.js';
 import { describeWithTools } from '../support/tools.js';
 
@@ -56,17 +57,5 @@ function run(seed: number): void {
 }
 
 describeWithTools(['clang', 'wasm-ld'], 'the C client and the gateway', () => {
-  const first = Number(process.env['SEED'] ?? 1);
-  const count = Number(process.env['SEEDS'] ?? 1000);
-  test(`agree on lossy links, both ways (seeds ${first} to ${first + count - 1})`, () => {
-    for (let seed = first; seed < first + count; seed++) {
-      try {
-        run(seed);
-      } catch (error) {
-        throw new Error(`seed ${seed} (replay: SEED=${seed} SEEDS=1): ${(error as Error).message}`, {
-          cause: error,
-        });
-      }
-    }
-  }, 300_000);
+  test('agree on lossy links, both ways', () => forSeeds(1000, run), 300_000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Faults } from '../support/faulty-wire.js';
+import { forSeeds } from '../support/seeds.js';
 import { EngineDevice, Simulation } from '../support/simulation.js';
 
 const MESSAGES = 40;
@@ -65,17 +66,5 @@ function run(seed: number): void {
 }
 
 describe('a system on lossy links', () => {
-  const first = Number(process.env.SEED ?? 1);
-  const count = Number(process.env.SEEDS ?? 300);
-  test(`delivers what it acknowledged, once and in order (seeds ${first} to ${first + count - 1})`, () => {
-    for (let seed = first; seed < first + count; seed++) {
-      try {
-        run(seed);
-      } catch (error) {
-        throw new Error(`seed ${seed} (replay: SEED=${seed} SEEDS=1): ${(error as Error).message}`, {
-          cause: error,
-        });
-      }
-    }
-  }, 300_000);
+  test('delivers what it acknowledged, once and in order', () => forSeeds(1000, run), 300_000);
 });
