@@ -1,6 +1,7 @@
 import type { Emit, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { Channel } from './outgoing.js';
+import type { Channel, Outgoing } from './outgoing.js';
+import type { QueueTotal } from './queue-total.js';
 import type { LinkOrder } from './reliable-sender.js';
 
 /** What the engine needs to know of its link. */
@@ -55,7 +56,45 @@ export interface SessionOwner<C extends Channel> {
   wallTime(): number;
 }
 
+/** What may wait in one session's queue; `total`, if any, is shared by all sessions. */
 export interface QueueLimits {
   readonly messages: number;
   readonly bytes: number;
+  readonly total?: QueueTotal;
+}
+
+/** A channel id in use: which, for what, and, if it is this side's own, whether the other side knows it. */
+export interface IdEntry<C extends Channel> {
+  readonly own: boolean;
+  readonly id: number;
+  readonly channel: C;
+  readonly usable: boolean;
+}
+
+/**
+ * Told of every change that must outlive the process, before any packet that reflects it is built (§5.1). Without one,
+ * a session lives and dies with its process.
+ */
+export interface Recorder<C extends Channel> {
+  /** `item` waits to be sent, or has got its number. */
+  outgoing(item: Outgoing<C>): void;
+  /** `item` is done with. */
+  settled(item: Outgoing<C>): void;
+  /** An id was declared, or came to be usable. */
+  declared(entry: IdEntry<C>): void;
+  /** All ids are forgotten. */
+  idsCleared(): void;
+  /** The next expected number, or what is withheld, changed. */
+  received(): void;
+}
+
+/** What a recorder has to keep of the numbering, and gives back after a restart of the process. */
+export interface EngineState<C extends Channel> {
+  readonly nextIn: number;
+  /** Numbers whose refusal is not acknowledged yet, in order. */
+  readonly withheld: readonly number[];
+  readonly nextOut: number;
+  /** In order: those with a number first, up to `nextOut` without a gap. */
+  readonly outgoing: readonly Outgoing<C>[];
+  readonly ids: readonly IdEntry<C>[];
 }

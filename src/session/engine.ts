@@ -5,7 +5,15 @@ import { MAX_RESENDS } from '../wire/limits.js';
 import type { Emit, Message, Refuse, Reliable } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { varintSize, writeVarint } from '../wire/varint.js';
-import type { Epoch, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
+import type {
+  EngineState,
+  Epoch,
+  LinkTraits,
+  QueueLimits,
+  Recorder,
+  SessionOwner,
+  SideLimits,
+} from './contract.js';
 import { IdTable } from './id-table.js';
 import { KeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
@@ -18,6 +26,10 @@ export type { Epoch, LinkTraits, QueueLimits, SessionOwner, SideLimits } from '.
 
 /** What precedes every message of a peer that is not confirmed yet: BEGIN with its length. */
 const BEGIN_PREFIX_BYTES = 6;
+/** What a reliable control message counts as in the queue's bytes. */
+const CONTROL_BYTES = 16;
+/** What is sent again under a new numbering. */
+const OUTLIVES: ReadonlySet<string> = new Set(['unsubscribe', 'emit', 'will', 'sleep']);
 
 /**
  * One session's protocol, without I/O, clock or timer (§4.5, §5, §6.3, §7): packets and messages go in, with the time;
@@ -29,6 +41,7 @@ export class SessionEngine<C extends Channel> {
   readonly #owner: SessionOwner<C>;
   readonly #counters: Counters;
   readonly #queueLimits: QueueLimits;
+  readonly #recorder: Recorder<C> | undefined;
 
   readonly #roundTrip = new RoundTrip();
   readonly #sender = new ReliableSender<Outgoing<C>>(this.#roundTrip);
@@ -47,11 +60,13 @@ export class SessionEngine<C extends Channel> {
     owner: SessionOwner<C>,
     counters: Counters,
     queueLimits: QueueLimits,
+    recorder?: Recorder<C>,
   ) {
     this.#role = role;
     this.#owner = owner;
     this.#counters = counters;
     this.#queueLimits = queueLimits;
+    this.#recorder = recorder;
     this.#ids = new IdTable<C>(owner);
     this.#keepAlive = new KeepAlive(role);
     this.#outbox = new Outbox<C>(role, {
@@ -59,9 +74,11 @@ export class SessionEngine<C extends Channel> {
       receiver: this.#receiver,
       ids: this.#ids,
       counters,
+      numbered: (item) => recorder?.outgoing(item),
       tooLarge: (item) => {
         this.#drop('too_large_for_receiver');
         this.#settle(item, 'too_large_for_receiver');
+        recorder?.settled(item);
       },
     });
   }
@@ -74,34 +91,45 @@ export class SessionEngine<C extends Channel> {
    */
   begin(link: LinkTraits, epoch: Epoch, now: number, fresh?: () => void): void {
     this.#attach(link, epoch, now);
-    if (epoch.received !== undefined) {
-      for (const item of this.#sender.settleBefore(epoch.received)) this.#settle(item, undefined);
-    }
-    if (!epoch.continues) {
-      const unacknowledged = this.#sender.restart(epoch.nextOut);
-      this.#receiver.restart(epoch.nextIn);
-      this.#ids.clear();
-      this.#reliableBytes = 0;
-      this.#requeue(unacknowledged, ['unsubscribe']);
-      fresh?.();
-      // What spoke of the old numbering and the old ids means nothing now.
-      this.#requeue(unacknowledged, ['emit', 'will', 'sleep']);
-    }
+    if (epoch.received !== undefined) this.#finish(this.#sender.settleBefore(epoch.received));
+    if (!epoch.continues) this.#renumber(epoch, fresh);
     this.#sender.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
     this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
   }
 
-  #requeue(items: readonly Outgoing<C>[], types: readonly Outgoing<C>['content']['type'][]): void {
-    for (const item of items) {
-      const { content } = item;
-      if (!types.includes(content.type)) continue;
-      if (content.type !== 'emit' || this.takesReliable) this.#enqueue(item);
-      else {
-        // The board was given a firmware that takes nothing reliable: it gets what was held for it as it can (§3.2).
-        this.#outbox.push({ ...content, qos: 0 }, item.size);
-        item.settle?.(undefined);
-      }
-    }
+  #renumber(epoch: Epoch, fresh?: () => void): void {
+    const unacknowledged = this.#sender.restart(epoch.nextOut);
+    this.#receiver.restart(epoch.nextIn);
+    this.#recorder?.received();
+    this.#clearIds();
+    // What was refused, or spoke of the old numbering and the old ids, means nothing now.
+    const [stands, gone] = partition(
+      unacknowledged,
+      (item) => !item.refused && OUTLIVES.has(item.content.type),
+    );
+    for (const item of unacknowledged) if (!item.refused) this.#uncount(item);
+    for (const item of gone) this.#recorder?.settled(item);
+    const [early, late] = partition(stands, (item) => item.content.type === 'unsubscribe');
+    for (const item of early) this.#enqueue(item);
+    fresh?.();
+    for (const item of late) this.#requeue(item);
+  }
+
+  #requeue(item: Outgoing<C>): void {
+    const { content } = item;
+    if (content.type !== 'emit' || this.takesReliable) return this.#enqueue(item);
+    // The board was given a firmware that takes nothing reliable: it gets what was held for it as it can (§3.2).
+    this.#outbox.push({ ...content, qos: 0 }, item.size);
+    item.settle?.(undefined);
+    this.#recorder?.settled(item);
+  }
+
+  /** Takes up what a recorder kept of a session, which has no link yet. */
+  restore({ nextIn, withheld, nextOut, outgoing, ids }: EngineState<C>): void {
+    this.#receiver.restore(nextIn, withheld);
+    this.#sender.restore(nextOut, outgoing);
+    for (const item of outgoing) this.#count(item);
+    this.#ids.restore(ids);
   }
 
   #attach(link: LinkTraits, epoch: Epoch, now: number): void {
@@ -121,11 +149,21 @@ export class SessionEngine<C extends Channel> {
     this.#drop('link_lost', this.#outbox.close());
   }
 
-  /** Ends the session: every message still waiting is settled with `reason`. */
+  /** Ends the session: every message still waiting is settled with `reason`. What was recorded is the owner's to remove. */
   end(reason: Reason): void {
     this.detach();
     this.#ids.clear();
-    for (const item of this.#sender.restart(0)) this.#settle(item, reason);
+    for (const item of this.#sender.restart(0)) if (!item.refused) this.#settle(item, reason);
+  }
+
+  /** Drops what has waited, without a number, since before `time` (as in `Outgoing.at`). Returns how many messages. */
+  dropWaitingSince(time: number): number {
+    const dropped = this.#sender.dropWaiting((item) => item.content.type === 'emit' && item.at < time);
+    for (const item of dropped) {
+      this.#settle(item, 'timeout');
+      this.#recorder?.settled(item);
+    }
+    return dropped.length;
   }
 
   /** The sequence number expected next, all before it acknowledged. */
@@ -135,6 +173,16 @@ export class SessionEngine<C extends Channel> {
 
   get nextOut(): number {
     return this.#sender.nextSeq;
+  }
+
+  /** The number expected next, whether or not what came before may be acknowledged yet. */
+  get expected(): number {
+    return this.#receiver.expected;
+  }
+
+  /** Numbers whose refusal is not acknowledged yet. */
+  get withheld(): readonly number[] {
+    return this.#receiver.withheld;
   }
 
   /** Reliable messages accepted and not yet acknowledged. */
@@ -172,8 +220,9 @@ export class SessionEngine<C extends Channel> {
     const size = this.#emitSize(channel, payloadBytes, reliable);
     if (this.#other && size > this.#outbox.maxPacket) return 'too_large_for_receiver';
     if (!reliable) return undefined;
-    const { messages, bytes } = this.#queueLimits;
-    return this.#sender.pending >= messages || this.#reliableBytes + size > bytes ? 'queue_full' : undefined;
+    const { messages, bytes, total } = this.#queueLimits;
+    const full = this.#sender.pending >= messages || this.#reliableBytes + size > bytes;
+    return full || total?.hasRoom(size) === false ? 'queue_full' : undefined;
   }
 
   /** Whether the other side takes reliable messages at all (its window is not 0). */
@@ -184,7 +233,8 @@ export class SessionEngine<C extends Channel> {
   /** Queues an emit of QoS 1 or 2. Ask `refusal` first. `settle` is called once. */
   emitReliable(emit: OutgoingEmit<C>, settle?: (refusal: Reason | undefined) => void): void {
     this.#declare(emit.channel);
-    this.#enqueue(new Outgoing<C>(emit, this.#emitSize(emit.channel, emit.payload.length, true), settle));
+    const size = this.#emitSize(emit.channel, emit.payload.length, true);
+    this.#enqueue(new Outgoing<C>(emit, size, this.#owner.wallTime(), settle));
   }
 
   /** Queues an emit of QoS 0, which `backlog` bytes may precede. Returns why not, if it was dropped (and counted). */
@@ -211,7 +261,7 @@ export class SessionEngine<C extends Channel> {
 
   /** Queues a reliable control message. */
   control(content: OutgoingControl<C>, settle?: (refusal: Reason | undefined) => void): void {
-    this.#enqueue(new Outgoing<C>(content, 16, settle));
+    this.#enqueue(new Outgoing<C>(content, CONTROL_BYTES, this.#owner.wallTime(), settle));
   }
 
   /** Sends `reply` with the next packet. */
@@ -230,23 +280,60 @@ export class SessionEngine<C extends Channel> {
   }
 
   #enqueue(item: Outgoing<C>): void {
-    this.#reliableBytes += item.size;
+    this.#count(item);
     // Until a REJECT is through, nothing that the other side sends is acknowledged: it must not wait in line.
     this.#sender.push(item, item.content.type === 'reject');
+    this.#recorder?.outgoing(item);
   }
 
-  #settle(item: Outgoing<C>, refusal: Reason | undefined): void {
+  #count(item: Outgoing<C>): void {
+    this.#reliableBytes += item.size;
+    this.#queueLimits.total?.take(item.size);
+  }
+
+  #uncount(item: Outgoing<C>): void {
     this.#reliableBytes -= item.size;
+    this.#queueLimits.total?.give(item.size);
+  }
+
+  /** The other side answered `item`, or never will. */
+  #settle(item: Outgoing<C>, refusal: Reason | undefined): void {
+    this.#uncount(item);
+    const { content } = item;
+    if (content.type === 'reject') this.#released(content.of);
+    else if (content.type === 'declare' && refusal === undefined) this.#usable(content.id, content.channel);
     item.settle?.(refusal);
+  }
+
+  /** The numbers of these are done with; those that were refused are settled already. */
+  #finish(items: readonly Outgoing<C>[]): void {
+    for (const item of items) {
+      if (!item.refused) this.#settle(item, undefined);
+      this.#recorder?.settled(item);
+    }
+  }
+
+  #released(seq: number): void {
+    this.#receiver.release(seq, this.#keepAlive.heardAt);
+    this.#recorder?.received();
+  }
+
+  #usable(id: number, channel: C): void {
+    this.#ids.usable(channel);
+    this.#recorder?.declared({ own: true, id, channel, usable: true });
+  }
+
+  #clearIds(): void {
+    this.#ids.clear();
+    this.#recorder?.idsCleared();
   }
 
   /** Gives the channel an id of this side's if the other side allows any more. */
   #declare(channel: C): void {
     const id = this.takesReliable ? this.#ids.assign(channel) : undefined;
     if (id === undefined) return;
-    this.control({ type: 'declare', id, channel }, (refusal) => {
-      if (refusal === undefined) this.#ids.usable(channel);
-    });
+    this.#recorder?.declared({ own: true, id, channel, usable: false });
+    this.control({ type: 'declare', id, channel });
   }
 
   #drop(reason: string, amount = 1): void {
@@ -316,7 +403,7 @@ export class SessionEngine<C extends Channel> {
       this.#owner.confirmed();
     }
     for (const item of acknowledged.arrived) this.#outbox.read(item);
-    for (const item of acknowledged.settled) this.#settle(item, undefined);
+    this.#finish(acknowledged.settled);
   }
 
   #receiveReliable(message: Reliable, now: number): void {
@@ -328,7 +415,7 @@ export class SessionEngine<C extends Channel> {
         this.#takeInTurn(numbered, now);
         for (let held = this.#receiver.nextHeld(); held; held = this.#receiver.nextHeld())
           this.#takeInTurn(held, now);
-        return;
+        return this.#recorder?.received();
       case 'duplicate':
         return this.#counters.add('session.duplicates');
       case 'beyond':
@@ -351,9 +438,7 @@ export class SessionEngine<C extends Channel> {
       return;
     }
     this.#receiver.withhold(message.seq);
-    this.control({ type: 'reject', of: message.seq, reason: refusal }, () =>
-      this.#receiver.release(message.seq, this.#keepAlive.heardAt),
-    );
+    this.control({ type: 'reject', of: message.seq, reason: refusal });
   }
 
   #takeReliable(message: Reliable): Reason | undefined {
@@ -382,7 +467,10 @@ export class SessionEngine<C extends Channel> {
 
   #takeDeclaration(id: number, name: string): Reason | undefined {
     if (id > (this.#own?.ids ?? 0)) return 'limit_reached';
-    return this.#ids.declare(id, name);
+    const channel = this.#ids.declare(id, name);
+    if (typeof channel === 'string') return channel;
+    this.#recorder?.declared({ own: false, id, channel, usable: true });
+    return undefined;
   }
 
   /** `payload` is the owner's to keep. */
@@ -445,6 +533,10 @@ export class SessionEngine<C extends Channel> {
     if (item.ignored >= MAX_RESENDS && this.#keepAlive.heardAt > item.sentAt) return true;
     return messageSize(this.#outbox.numbered(item, item.seq)) > this.#outbox.maxPacket;
   }
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 function refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): Refuse {

@@ -1,5 +1,6 @@
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import type { Reason } from '../wire/reasons.js';
+import type { IdEntry } from './contract.js';
 import type { Channel } from './outgoing.js';
 
 /** How a channel is named in a message: by the id that one side declared for it (PROTOCOL.md §6.3). */
@@ -32,8 +33,8 @@ export class IdTable<C extends Channel> {
     this.#source = source;
   }
 
-  /** The other side declared `id`, anew perhaps. Returns why it cannot be. */
-  declare(id: number, name: string): Reason | undefined {
+  /** The other side declared `id`, anew perhaps. Returns the channel, or why there can be none. */
+  declare(id: number, name: string): C | Reason {
     const channel = this.#source.hold(name);
     if (typeof channel === 'string') return channel;
     const before = this.#theirs.get(id);
@@ -43,7 +44,20 @@ export class IdTable<C extends Channel> {
     }
     this.#theirs.set(id, channel);
     this.#theirIds.set(channel, id);
-    return undefined;
+    return channel;
+  }
+
+  /** Takes up what was kept of both sides' ids; the channels are held already, once an id. */
+  restore(entries: Iterable<IdEntry<C>>): void {
+    for (const { own, id, channel, usable } of entries) {
+      if (own) {
+        this.#ownChannels[id - 1] = channel;
+        this.#own.set(channel, { id, usable });
+      } else {
+        this.#theirs.set(id, channel);
+        this.#theirIds.set(channel, id);
+      }
+    }
   }
 
   /** The channel that a received id means. */

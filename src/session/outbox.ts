@@ -36,6 +36,8 @@ export interface OutboxSources<C extends Channel> {
   readonly receiver: ReliableReceiver;
   readonly ids: IdTable<C>;
   readonly counters: Counters;
+  /** `item` has got its number, and leaves with the packet that is being built. */
+  numbered(item: Outgoing<C>): void;
   /** `item`, never sent, is larger than the other side takes. */
   tooLarge(item: Outgoing<C>): void;
 }
@@ -227,7 +229,9 @@ export class Outbox<C extends Channel> {
         counters.add('session.resends');
         if (item.sends > 0 && heardAt > item.sentAt) item.ignored++;
       }
+      const first = !item.lost;
       sender.sent(item, this.#packetNumber + 1, now);
+      if (first) this.#from.numbered(item);
       items.push(item);
     }
     return items;

@@ -36,17 +36,23 @@ export class Outgoing<C extends Channel> extends Transmission {
   readonly settle: ((refusal: Reason | undefined) => void) | undefined;
   /** The sender's own cost estimate, bytes. */
   readonly size: number;
+  /** When it came, in ms since 1970-01-01 UTC. */
+  readonly at: number;
+  /** Its recorder's own number for it, in the order in which messages came; 0 until it has one. */
+  record = 0;
   /** Where in the paced stream of bytes its first packet ended. */
   position = 0;
 
   constructor(
     content: OutgoingEmit<C> | OutgoingControl<C>,
     size: number,
+    at: number,
     settle?: (refusal: Reason | undefined) => void,
   ) {
     super();
     this.content = content;
     this.size = size;
+    this.at = at;
     this.settle = settle;
   }
 }

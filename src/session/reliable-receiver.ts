@@ -42,6 +42,17 @@ export class ReliableReceiver {
     this.#ackDueAt = undefined;
   }
 
+  /** Takes up what was kept of a numbering. */
+  restore(expected: number, withheld: readonly number[]): void {
+    this.restart(expected);
+    for (const seq of withheld) this.#withheld.add(seq);
+  }
+
+  /** Refused messages whose REJECT is not acknowledged yet, in order. */
+  get withheld(): readonly number[] {
+    return [...this.#withheld];
+  }
+
   /** The number expected next. */
   get expected(): number {
     return this.#expected;

@@ -4,6 +4,7 @@ import { after, distance } from './sequence.js';
 
 /** What the sender remembers of one reliable message, whatever that says. */
 export class Transmission {
+  /** Its number, once it was sent. */
   seq = -1;
   /** The number of the packet that carried it last; packets of one sender count up. */
   packet = 0;
@@ -23,7 +24,7 @@ export class Transmission {
 export interface Acknowledged<T> {
   /** Messages that arrived, in turn or behind a gap. */
   readonly arrived: readonly T[];
-  /** Messages for which the other side took responsibility (§5.1). */
+  /** Messages for which the other side took responsibility (§5.1), or which it refused. */
   readonly settled: readonly T[];
 }
 
@@ -86,7 +87,26 @@ export class ReliableSender<T extends Transmission> {
     return undefined;
   }
 
-  /** Goes on over a new link with the numbering as it stands: what was in flight is sent again. */
+  /** Takes up what was kept of a numbering; `items` that have a number come first, in order. */
+  restore(next: number, items: readonly T[]): void {
+    this.#next = next;
+    for (const item of items) (item.seq >= 0 ? this.#inFlight : this.#waiting).push(item);
+  }
+
+  /** The messages that wait and have no number yet, oldest first: takes out those that `isOver` names, up to the first other. */
+  dropWaiting(isOver: (item: T) => boolean): T[] {
+    const dropped: T[] = [];
+    for (let item = this.#waiting.at(0); item && isOver(item); item = this.#waiting.at(0)) {
+      this.#waiting.shift();
+      dropped.push(item);
+    }
+    return dropped;
+  }
+
+  /**
+   * Goes on over a new link with the numbering as it stands: what was in flight is sent again, also what an ACK showed to
+   * have arrived behind a gap (§5.3): who held it may have lost it with its process.
+   */
   resume(window: number, order: LinkOrder, now: number): void {
     this.#window = window;
     this.#order = order;
@@ -95,13 +115,15 @@ export class ReliableSender<T extends Transmission> {
     for (const item of this.#inFlight) {
       item.sends = 0;
       item.ignored = 0;
+      if (item.refused) continue;
+      item.arrived = false;
       this.#lose(item);
     }
   }
 
   /**
    * Drops all before `received`, of which the peer said that it arrived under the old numbering (§4.3). Returns those that
-   * are settled by that.
+   * are done with by that.
    */
   settleBefore(received: number): T[] {
     const steps = distance(this.#next - this.#inFlight.length, received);
@@ -109,20 +131,19 @@ export class ReliableSender<T extends Transmission> {
     const settled: T[] = [];
     for (let i = 0; i < steps; i++) {
       const item = this.#shift();
-      if (item && !item.refused) settled.push(item);
+      if (item) settled.push(item);
     }
     return settled;
   }
 
-  /** Starts a new numbering at `next`; returns what was unacknowledged, in order, to be pushed anew as the caller decides. */
+  /**
+   * Starts a new numbering at `next`; returns what was unacknowledged, in order, to be pushed anew as the caller decides:
+   * not what was refused, which only waited behind a gap.
+   */
   restart(next: number): T[] {
-    const unacknowledged = [
-      // What only waited behind a gap is gone with the numbering.
-      ...this.#inFlight.drain().filter((item) => !item.refused),
-      ...this.#urgent.drain(),
-      ...this.#waiting.drain(),
-    ];
+    const unacknowledged = [...this.#inFlight.drain(), ...this.#urgent.drain(), ...this.#waiting.drain()];
     for (const item of unacknowledged) {
+      item.seq = -1;
       item.lost = false;
       item.arrived = false;
       item.sends = 0;
@@ -187,7 +208,7 @@ export class ReliableSender<T extends Transmission> {
       const item = this.#shift();
       if (!item) break;
       if (!item.arrived) this.#arrive(item, arrived);
-      if (!item.refused) settled.push(item);
+      settled.push(item);
     }
     for (let i = 0; i < bitmap.length * 8; i++) {
       if (!((bitmap[i >> 3] as number) & (1 << (i & 7)))) continue;

@@ -43,7 +43,7 @@ class Bench {
 
   acknowledge(next: number, bitmap: Uint8Array, now: number): string[] | undefined {
     const news = this.sender.acknowledge(next, bitmap, now);
-    this.settled.push(...(news?.settled ?? []).map(({ name }) => name));
+    this.settled.push(...delivered(news?.settled ?? []));
     return news?.arrived.map(({ name }) => name);
   }
 
@@ -54,6 +54,9 @@ class Bench {
     this.acknowledge(this.sender.nextSeq, NO_GAP, now + ms);
   }
 }
+
+/** By name, those that were not refused. */
+const delivered = (items: readonly Item[]) => items.filter(({ refused }) => !refused).map(({ name }) => name);
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `m${i}`);
 
@@ -293,7 +296,7 @@ describe('over another link, or under a new numbering (§4.3)', () => {
     bench.send(0);
     expect(bench.acknowledge(100, Uint8Array.of(0b1), 10)).toEqual(['m1']);
     expect(bench.sender.refused(102)?.name).toBe('m2');
-    expect(bench.sender.settleBefore(103).map(({ name }) => name)).toEqual(['m0', 'm1']);
+    expect(delivered(bench.sender.settleBefore(103))).toEqual(['m0', 'm1']);
     expect(bench.settled).toEqual([]);
     expect(bench.sender.pending).toBe(1);
   });
@@ -310,15 +313,46 @@ describe('over another link, or under a new numbering (§4.3)', () => {
     expect(bench.sender.pending).toBe(4);
   });
 
-  test('a new numbering gives back all but what was refused, in order, as if never sent', () => {
+  test('what only a bitmap showed is sent again: who held it may have been restarted (§5.3)', () => {
+    const bench = new Bench(UDP, 4);
+    bench.push(...names(4));
+    bench.send(0);
+    bench.acknowledge(101, Uint8Array.of(0b1), 10);
+    bench.sender.refused(103);
+    bench.sender.resume(4, UDP, 1000);
+    expect(bench.send(1000)).toEqual(['m1', 'm2']);
+  });
+
+  test('what was kept goes on: first what has a number, then what waited', () => {
+    const bench = new Bench(UDP, 8);
+    const kept = names(3).map((name) => new Item(name));
+    for (const [i, item] of kept.slice(0, 2).entries()) item.seq = 500 + i;
+    bench.sender.restore(502, kept);
+    bench.sender.resume(8, UDP, 1000);
+    expect(bench.send(1000)).toEqual(['m0', 'm1', 'm2']);
+    expect(kept.map(({ seq }) => seq)).toEqual([500, 501, 502]);
+    bench.acknowledge(503, NO_GAP, 1010);
+    expect(bench.settled).toEqual(['m0', 'm1', 'm2']);
+  });
+
+  test('what waits too long is taken out, but nothing that has a number', () => {
+    const bench = new Bench(UDP, 2);
+    bench.push(...names(5));
+    bench.send(0);
+    expect(delivered(bench.sender.dropWaiting(({ name }) => name < 'm4'))).toEqual(['m2', 'm3']);
+    bench.acknowledge(102, NO_GAP, 10);
+    expect(bench.send(10)).toEqual(['m4']);
+  });
+
+  test('a new numbering gives back all, in order, as if never sent', () => {
     const bench = new Bench(UDP, 3);
     bench.push(...names(5));
     bench.send(0);
     bench.acknowledge(100, Uint8Array.of(0b1), 10);
     bench.sender.refused(102);
     // m1 waited behind a gap at the other side, which forgets it: it was never delivered.
-    const open = bench.sender.restart(40_000);
-    expect(open.map((item) => item.name)).toEqual(['m0', 'm1', 'm3', 'm4']);
+    const open = bench.sender.restart(40_000).filter(({ refused }) => !refused);
+    expect(delivered(open)).toEqual(['m0', 'm1', 'm3', 'm4']);
     for (const item of open) bench.sender.push(item);
     bench.sender.resume(8, UDP, 1000);
     expect(bench.send(1000)).toEqual(['m0', 'm1', 'm3', 'm4']);
