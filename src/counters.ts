@@ -4,9 +4,16 @@
  */
 export class Counters {
   readonly #counts = new Map<string, number>();
+  readonly #total: Counters | undefined;
+
+  /** `total`: is told the same, so that one part's counts are there by themselves and in the whole. */
+  constructor(total?: Counters) {
+    this.#total = total;
+  }
 
   add(name: string, amount = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + amount);
+    this.#total?.add(name, amount);
   }
 
   get(name: string): number {

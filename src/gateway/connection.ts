@@ -27,6 +27,13 @@ export class Connection implements LinkEvents {
   readonly link: Link;
   offer: Offer | undefined;
   session: Session | undefined;
+  /** How often a session began, or went on, over this link. */
+  begins = 0;
+  /** How often it was another boot of the same peer that did. */
+  resets = 0;
+  /** Who began a session here last, and in which boot. */
+  #identity: string | undefined;
+  #nonce = 0;
   readonly #keeper: ConnectionKeeper;
   readonly #counters: Counters;
   #refusals = 0;
@@ -67,6 +74,15 @@ export class Connection implements LinkEvents {
   welcome(welcome: Welcome): void {
     if (this.link.backlog() > MAX_UNSENT_BYTES) this.#counters.add('session.drop.welcome');
     else this.link.send(encodePacket([welcome]));
+  }
+
+  /** A session stands on this link now, of the boot that `nonce` names. */
+  opened(session: Session, nonce: number): void {
+    this.session = session;
+    this.begins++;
+    if (this.#identity === session.identity && this.#nonce !== nonce) this.resets++;
+    this.#identity = session.identity;
+    this.#nonce = nonce;
   }
 
   /** Refuses what has no session to refuse it, a bounded number of times a second. Returns whether it was said. */

@@ -18,6 +18,7 @@ import type { Reason } from '../wire/reasons.js';
 import { AddressProof, isHello } from './address-proof.js';
 import { Hub } from './hub.js';
 import { LineWriter } from './line-writer.js';
+import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
 import type { Session } from './session.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
@@ -48,6 +49,7 @@ export class Gateway {
   readonly #router: Router;
   readonly #hub: Hub;
   readonly #statistics: Statistics;
+  readonly #linkReports: LinkReports;
   readonly #tcp: TcpListener[] = [];
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
@@ -99,6 +101,9 @@ export class Gateway {
     });
     this.#addresses = new AddressProof(this.#counters);
     this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
+    this.#linkReports = new LinkReports(this.#router, this.#hub, clock, () =>
+      this.#ports.map(({ link, report }) => [link, report] as const),
+    );
   }
 
   /** Where it listens, with the ports that the system picked. */
@@ -134,11 +139,13 @@ export class Gateway {
     const claims = new PortClaims();
     for (const entry of config.serial) this.#watchPort(entry, claims);
     this.#statistics.start(config.stats.interval);
+    this.#linkReports.start();
     if (config.serial.length === 0) logger.debug('no serial ports are configured');
   }
 
   async #stop(): Promise<void> {
     this.#statistics.stop();
+    this.#linkReports.stop();
     this.#hub.stop();
     const closing = [...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close());
     let giveUp: (() => void) | undefined;

@@ -98,6 +98,10 @@ export class Hub {
     this.#unused.set(connection, judge);
   }
 
+  get connections(): ReadonlyMap<Link, Connection> {
+    return this.#connections;
+  }
+
   get sessions(): ReadonlyMap<string, Session> {
     return this.#sessions;
   }
@@ -229,14 +233,15 @@ export class Hub {
     this.#sessions.set(identity, session);
     this.#expiries.get(session)?.();
     this.#expiries.delete(session);
-    connection.session = session;
     const { nonce, program, expiry } = offer.hello;
+    connection.opened(session, nonce);
+    const moved = movedFrom(session.port, connection.link);
     const expiryMs = Math.min(expiry * 1000, this.#context.limits.expiryMs);
     const who = { identity, nonce, token: offer.welcome.token, program };
     session.begin(connection.link, who, offer.epoch, expiryMs, offer.welcome.resumed);
     this.#context.logger.info(
       { identity, link: connection.link.name, resumed: offer.welcome.resumed },
-      `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}`,
+      `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}${moved}`,
     );
     this.#context.events.presence(session, 'online');
     session.receive(messages, true);
@@ -354,6 +359,11 @@ export class Hub {
     // The peer lost its mind or its memory: it will introduce itself again.
     if (message.reason === 'no_session') this.#letGo(session, 'the peer knows no session');
   }
+}
+
+/** For the log: a board that was on another serial port before. Addresses of networks come and go, and say nothing. */
+function movedFrom(before: string | undefined, { kind, name }: Link): string {
+  return kind === 'serial' && before !== undefined && before !== name ? `, moved here from ${before}` : '';
 }
 
 /** `text` with every character that is not shown as `\u{…}`. */

@@ -59,6 +59,8 @@ export class Session implements Subscriber {
   /** Whether its numbering may go on at the next resume (§5.4). */
   numberingStands = true;
   link: Link | undefined;
+  /** The serial link that it stood on last. */
+  port: string | undefined;
   readonly #context: SessionContext;
   #driver: Driver | undefined;
   #saidFull = false;
@@ -95,6 +97,7 @@ export class Session implements Subscriber {
     this.numberingStands = true;
     this.#driver?.stop();
     this.link = link;
+    if (link.kind === 'serial') this.port = link.name;
     this.#saidFull = false;
     this.#driver = new Driver(this.engine, clock, (packet) => link.send(packet));
     this.engine.begin(link, epoch, clock.now());

@@ -92,6 +92,24 @@ export class LevelTree<T extends object> {
     return found;
   }
 
+  /** Whether a stored pattern could match `prefix` itself or a channel below it. */
+  hasPatternsAt(prefix: string): boolean {
+    const levels = prefix.split('/');
+    const walk = (node: Node<T>, depth: number): boolean => {
+      const level = levels[depth];
+      const { children } = node;
+      if (level === undefined) return node.value !== undefined || children !== undefined;
+      if (children === undefined) return false;
+      const wildcards = depth > 0 || !prefix.startsWith('$');
+      if (wildcards && children.has('#')) return true;
+      return [level, ...(wildcards ? ['+'] : [])].some((name) => {
+        const child = children.get(name);
+        return child !== undefined && walk(child, depth + 1);
+      });
+    };
+    return walk(this.#root, 0);
+  }
+
   #deleteBelow(node: Node<T>, levels: readonly string[], depth: number): void {
     const level = levels[depth];
     if (level === undefined) {

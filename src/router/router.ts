@@ -157,6 +157,16 @@ export class Router {
     return this.#send(this.broadcastChannel, payload, options, from);
   }
 
+  /** Whether anybody's subscription could match the channel `prefix` or one below it. Costs a few steps a level. */
+  isWatched(prefix: string): boolean {
+    return this.#subscriptions.reaches(prefix);
+  }
+
+  /** Whether anybody is subscribed to the channel `name`. The channel itself is not kept for that. */
+  hasAudience(name: string): boolean {
+    return this.#subscriptions.routeOf(name).length > 0;
+  }
+
   /** A point in the history of last values, for `replayLastValues`. */
   lastValueMark(): number {
     return this.#lastValues.mark;

@@ -95,6 +95,11 @@ export class Subscriptions {
     return first.route;
   }
 
+  /** Whether anybody's pattern could match the channel `prefix` or one below it. */
+  reaches(prefix: string): boolean {
+    return this.#byPattern.hasPatternsAt(prefix);
+  }
+
   #audienceOf(pattern: string): Audience {
     const known = this.#byPattern.get(pattern);
     if (known !== undefined) return known;

@@ -24,6 +24,17 @@ import { RoundTrip } from './round-trip.js';
 
 export type { Epoch, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
 
+/** What a session knows of its link, since it stands on it. */
+export interface LinkHealth {
+  /** Of reliable messages, smoothed, or else of the last PING; undefined until one was answered. */
+  readonly roundTripMs: number | undefined;
+  /** Reliable messages sent, repeated ones included, and how many of those sendings repeated one. */
+  readonly sent: number;
+  readonly resent: number;
+  /** Reliable messages that wait or are not acknowledged. */
+  readonly pending: number;
+}
+
 /** What precedes every message of a peer that is not confirmed yet: BEGIN with its length. */
 const BEGIN_PREFIX_BYTES = 6;
 /** What a reliable control message counts as in the queue's bytes. */
@@ -188,6 +199,17 @@ export class SessionEngine<C extends Channel> {
   /** Reliable messages accepted and not yet acknowledged. */
   get pending(): number {
     return this.#sender.pending;
+  }
+
+  /** How the link that stands does, for whoever watches it. */
+  get health(): LinkHealth {
+    const { all, repeated } = this.#sender.sendings;
+    return {
+      roundTripMs: this.#roundTrip.smoothed ?? this.#outbox.pingRoundTrip,
+      sent: all,
+      resent: repeated,
+      pending: this.pending,
+    };
   }
 
   /** The last message that still waits on each channel, in flight or not. */
@@ -375,7 +397,7 @@ export class SessionEngine<C extends Channel> {
       case 'ping':
         return this.reply({ type: 'pong', token: message.token });
       case 'pong':
-        return this.#outbox.answered(message.token);
+        return this.#outbox.answered(message.token, now);
       case 'time':
         if (this.#role === 'gateway')
           this.reply({ type: 'time', token: message.token, time: this.#owner.wallTime() });

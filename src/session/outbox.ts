@@ -61,8 +61,12 @@ export class Outbox<C extends Channel> {
   /** The PING that was sent last to learn what was read, until it is answered. */
   #fence: { token: number; position: number } | undefined;
   #pingToken = 0;
+  /** When the PING of that token was made, ms; undefined once it is answered. */
+  #pingMadeAt: number | undefined;
   #pingWanted = false;
   #packetNumber = 0;
+  /** How long the last PING took to be answered, ms; undefined until one was, over the link that stands. */
+  pingRoundTrip: number | undefined;
   /** Repeated at the beginning of each packet until the gateway confirms the epoch. */
   beginToken: number | undefined;
 
@@ -85,6 +89,8 @@ export class Outbox<C extends Channel> {
     this.#delayed = undefined;
     this.#fence = undefined;
     this.#pingWanted = false;
+    this.#pingMadeAt = undefined;
+    this.pingRoundTrip = undefined;
     this.#replies.length = 0;
     this.beginToken = beginToken;
   }
@@ -136,8 +142,12 @@ export class Outbox<C extends Channel> {
     if (item.sends > 0) this.#pacer.confirm(item.position);
   }
 
-  /** The other side answered the PING `token`. */
-  answered(token: number): void {
+  /** The other side answered the PING `token` at `now`. */
+  answered(token: number, now: number): void {
+    if (token === this.#pingToken && this.#pingMadeAt !== undefined) {
+      this.pingRoundTrip = now - this.#pingMadeAt;
+      this.#pingMadeAt = undefined;
+    }
     if (this.#fence?.token !== token) return;
     this.#pacer.confirm(this.#fence.position);
     this.#fence = undefined;
@@ -181,7 +191,7 @@ export class Outbox<C extends Channel> {
     if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
     const prefix = builder.length;
     while (this.#replies.length > 0 && builder.add(this.#replies[0] as Message)) this.#replies.shift();
-    if (this.#pingWanted && builder.add(this.#ping())) this.#pingWanted = false;
+    if (this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
     this.#addAck(prefix, now);
     const items = this.#addReliable(prefix, now, heardAt);
     const unreliable = this.#addUnreliable(prefix);
@@ -189,7 +199,7 @@ export class Outbox<C extends Channel> {
       if (prefix > 0) builder.finish();
       return undefined;
     }
-    const fence = items.some(isFirstSending) ? undefined : this.#addFence();
+    const fence = items.some(isFirstSending) ? undefined : this.#addFence(now);
     const bytes = builder.finish();
     this.#packetNumber++;
     return { bytes, size: this.#wireSize(bytes), items, unreliable, fence };
@@ -255,11 +265,11 @@ export class Outbox<C extends Channel> {
   }
 
   /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken. */
-  #addFence(): number | undefined {
+  #addFence(now: number): number | undefined {
     const builder = this.#builder;
     if (!this.#pacer.active || this.#fence) return undefined;
     if (this.#pacer.outstanding + builder.length <= this.#buffer / 2) return undefined;
-    const ping = this.#ping();
+    const ping = this.#ping(now);
     return builder.lengthWith(messageSize(ping)) <= this.#buffer && builder.add(ping)
       ? ping.token
       : undefined;
@@ -268,7 +278,7 @@ export class Outbox<C extends Channel> {
   /** A PING of its own, when a packet waits for room and nothing under way would make any. */
   #bareFence(now: number): Uint8Array | undefined {
     if (this.#fence || !this.#pacer.unasked) return undefined;
-    const ping = this.#ping();
+    const ping = this.#ping(now);
     const bytes = encodePacket([ping]);
     const size = this.#wireSize(bytes);
     if (!this.#pacer.allows(size)) return undefined;
@@ -276,7 +286,8 @@ export class Outbox<C extends Channel> {
     return bytes;
   }
 
-  #ping() {
+  #ping(now: number) {
+    this.#pingMadeAt = now;
     this.#pingToken = (this.#pingToken + 1) & 0xff;
     return { type: 'ping', token: this.#pingToken } as const;
   }

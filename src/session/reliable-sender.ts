@@ -55,6 +55,8 @@ export class ReliableSender<T extends Transmission> {
   #progressAt = 0;
   /** The highest packet number of which something arrived. */
   #arrivedPacket = 0;
+  #sendings = 0;
+  #resendings = 0;
 
   constructor(roundTrip: RoundTrip) {
     this.#roundTrip = roundTrip;
@@ -70,6 +72,11 @@ export class ReliableSender<T extends Transmission> {
     yield* this.#inFlight;
     yield* this.#urgent;
     yield* this.#waiting;
+  }
+
+  /** How many messages went out over the link that stands, repeated ones included, and how many of those were. */
+  get sendings(): { readonly all: number; readonly repeated: number } {
+    return { all: this.#sendings, repeated: this.#resendings };
   }
 
   get inFlight(): number {
@@ -112,6 +119,8 @@ export class ReliableSender<T extends Transmission> {
     this.#order = order;
     this.#roundTrip.restart(order.ordered);
     this.#progressAt = now;
+    this.#sendings = 0;
+    this.#resendings = 0;
     for (const item of this.#inFlight) {
       item.sends = 0;
       item.ignored = 0;
@@ -187,6 +196,8 @@ export class ReliableSender<T extends Transmission> {
       if (this.#inFlight.length === 0) this.#progressAt = now;
       this.#inFlight.push(item);
     }
+    this.#sendings++;
+    if (item.sends > 0) this.#resendings++;
     item.sends++;
     item.packet = packet;
     item.sentAt = now;

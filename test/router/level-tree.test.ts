@@ -165,3 +165,34 @@ describe('any set of paths', () => {
     );
   });
 });
+
+describe('patterns below a prefix', () => {
+  it.each([
+    ['$slipway/links/+', true],
+    ['$slipway/links/serial:bench', true],
+    ['$slipway/links', true],
+    ['$slipway/+/serial:bench', true],
+    ['$slipway/+', true],
+    ['$slipway/#', true],
+    ['$slipway/stats', false],
+    ['$slipway', false],
+    ['#', false],
+    ['+/links/+', false],
+    ['slipway/links/+', false],
+  ])('%s could match at or below $slipway/links: %s', (pattern, found) => {
+    const tree = new LevelTree<object>();
+    tree.set('other', {});
+    tree.set(pattern, {});
+    expect(tree.hasPatternsAt('$slipway/links')).toBe(found);
+    tree.delete(pattern);
+    expect(tree.hasPatternsAt('$slipway/links')).toBe(false);
+  });
+
+  it('may begin with a wildcard where the prefix does not begin with $', () => {
+    const tree = new LevelTree<object>();
+    tree.set('+/b', {});
+    expect(tree.hasPatternsAt('a')).toBe(true);
+    expect(tree.hasPatternsAt('a/b')).toBe(true);
+    expect(tree.hasPatternsAt('a/c')).toBe(false);
+  });
+});

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
-import type { Counters } from '../../counters.js';
+import { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
 import type { LinkEvents } from '../link.js';
 import type { PortClaims } from './claims.js';
@@ -9,7 +9,7 @@ import { type ListPorts, listPorts } from './list-ports.js';
 import { explainOpenError, isSettling } from './open-error.js';
 import { type OpenPort, openSerialPort, type PortStream, shut } from './port.js';
 import { type DtrPolicy, preparePort } from './prepare-port.js';
-import { SerialLink } from './serial-link.js';
+import { SerialLink, serialLinkName } from './serial-link.js';
 
 /** How often a missing port is looked for, and an open one is checked: a broken port may say nothing. */
 const POLL_MS = 1000;
@@ -55,6 +55,15 @@ export interface PortStatus {
   readonly problem?: string;
 }
 
+/** A port as it is, for whoever watches it. */
+export interface PortReport extends PortStatus {
+  readonly path: string;
+  /** Bits a second, while it is open. */
+  readonly baud?: number;
+  /** Everything counted of this port since the gateway started, `serial.` first. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
 /**
  * Keeps one configured port open: waits for it, opens it, opens it again when it was lost, for as long as the gateway
  * runs. Never throws; says once what is wrong and once when it is right again.
@@ -65,6 +74,8 @@ export class PortSupervisor {
   readonly #log: Logger;
   readonly #openPort: OpenPort;
   readonly #listPorts: ListPorts;
+  /** What is counted of this port, and of all ports with it. */
+  readonly #counters: Counters;
   #status: PortStatus = { state: 'waiting' };
   /** The kind of problem that was said last, until the port opens. */
   #complaint: string | undefined;
@@ -80,10 +91,26 @@ export class PortSupervisor {
     this.#log = options.log.child({ port: options.config.name });
     this.#openPort = options.openPort ?? openSerialPort;
     this.#listPorts = options.listPorts ?? listPorts;
+    this.#counters = new Counters(options.counters);
   }
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** The name that its links have. */
+  get link(): string {
+    return serialLinkName(this.#config.name);
+  }
+
+  get report(): PortReport {
+    const open = this.#status.state === 'open' && { baud: this.#config.baud };
+    return {
+      ...this.#status,
+      path: describeWanted(this.#config),
+      ...open,
+      counters: this.#counters.snapshot(),
+    };
   }
 
   get status(): PortStatus {
@@ -136,14 +163,18 @@ export class PortSupervisor {
   }
 
   async #serve(found: FoundPort): Promise<void> {
-    const { clock, counters } = this.#options;
+    const { clock } = this.#options;
     const port = await this.#open(found);
     if (port === undefined) return;
     if (this.#stopped) return shut(port);
     const opened = clock.now();
-    const link = new SerialLink(port, { ...this.#options, name: this.#config.name });
+    const link = new SerialLink(port, {
+      ...this.#options,
+      name: this.#config.name,
+      counters: this.#counters,
+    });
     this.#link = link;
-    counters.add('serial.opened');
+    this.#counters.add('serial.opened');
     this.#complaint = undefined;
     this.#status = { state: 'open', device: found.device };
     const { path, device } = found;
@@ -154,13 +185,13 @@ export class PortSupervisor {
     stopWatching();
     this.#link = undefined;
     if (this.#stopped) return;
-    counters.add('serial.lost');
+    this.#counters.add('serial.lost');
     if (clock.now() - opened >= STEADY_MS) this.#backoff = FIRST_BACKOFF_MS;
     this.#complain(`${path} was lost (${reason}); waiting for it to come back`, MISSING);
   }
 
   async #open({ path, device }: FoundPort): Promise<PortStream | undefined> {
-    const { counters, clock } = this.#options;
+    const { clock } = this.#options;
     const { baud, dtr, low_latency } = this.#config;
     try {
       const hupcl = dtr === 'always';
@@ -174,7 +205,7 @@ export class PortSupervisor {
       if (failures.length > 0) this.#log.debug({ failures }, `port ${this.#config.name} lacks some lines`);
       return port;
     } catch (error) {
-      counters.add('serial.open_failed');
+      this.#counters.add('serial.open_failed');
       const problem = await explainOpenError(error, path, baud);
       const early = problem.code === 'serial_permission' && (await isSettling(device, clock.wallTime()));
       if (!early) this.#complain(problem.message);

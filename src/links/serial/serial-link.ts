@@ -9,6 +9,11 @@ import { Splitter } from './splitter.js';
 /** How long `close()` waits for what is queued: a board that is stuck must not hold up the gateway. */
 const FLUSH_MS = 1000;
 
+/** The name of the link on the port that the config calls `port`. */
+export function serialLinkName(port: string): string {
+  return `serial:${port}`;
+}
+
 export interface SerialLinkOptions {
   /** The port's name in the config. */
   readonly name: string;
@@ -47,7 +52,7 @@ export class SerialLink implements Link {
   #end: (reason: string) => void = () => {};
 
   constructor(port: PortStream, options: SerialLinkOptions) {
-    this.name = `serial:${options.name}`;
+    this.name = serialLinkName(options.name);
     this.maxPacket = options.maxPacket;
     this.#port = port;
     this.#options = options;

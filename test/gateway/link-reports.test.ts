@@ -1,0 +1,119 @@
+import { expect, it } from 'vitest';
+import type { Client } from '../../src/client/client.js';
+import { LINK_REPORTS, type LinkReport } from '../../src/gateway/link-reports.js';
+import { connectTo, startGateway, until } from '../support/gateways.js';
+import { RawUdp } from '../support/raw-peers.js';
+import { SkippingClock } from '../support/skipping-clock.js';
+
+const INTERVAL_MS = 1000;
+
+/** What is reported of the links that match, by link, each as it stood last; `all` counts the reports. */
+async function watch(client: Client, pattern: string) {
+  const last = new Map<string, LinkReport>();
+  const watched = { last, all: 0 };
+  await client.subscribe(pattern, ({ text, retained, channel }) => {
+    const report = JSON.parse(text) as LinkReport;
+    expect(channel).toBe(`${LINK_REPORTS}/${report.link}`);
+    expect(retained).toBe(false);
+    last.set(report.link, report);
+    watched.all++;
+  });
+  return watched;
+}
+
+async function bench(config: object = {}) {
+  const clock = new SkippingClock();
+  const running = await startGateway({ stats: { interval: 0 }, ...config }, { clock });
+  const watcher = await connectTo(running.tcp, { identity: 'watcher', keepAlive: 65_535 });
+  return { ...running, clock, watcher };
+}
+
+it('are emitted once a second while somebody watches, and not otherwise', async () => {
+  const { gateway, clock, watcher } = await bench();
+  clock.skip(INTERVAL_MS);
+  clock.skip(INTERVAL_MS);
+  expect(gateway.statistics().router.channels).toBe(0);
+  const watched = await watch(watcher, `${LINK_REPORTS}/+`);
+  for (const count of [1, 2]) {
+    clock.skip(INTERVAL_MS);
+    await until(() => expect(watched.all).toBe(count));
+  }
+  const [report] = watched.last.values();
+  expect(report).toMatchObject({ identity: 'watcher', pending: 0, backlog: 0, begins: 1, resets: 0 });
+  expect(report?.link).toMatch(/^tcp:127\.0\.0\.1:\d+$/);
+  watcher.unsubscribe(`${LINK_REPORTS}/+`);
+  await watcher.emit('x', ''); // Acknowledged in its turn, so the other has arrived.
+  clock.skip(INTERVAL_MS);
+  await watcher.emit('x', '');
+  expect(watched.all).toBe(2);
+});
+
+it('tell round trip, what was sent again, and resets', async () => {
+  const { udp, clock, watcher } = await bench();
+  const board = await RawUdp.open(udp);
+  const { nextIn: seq } = await board.introduce('board', { nonce: 1 });
+  const link = `udp:127.0.0.1:${board.socket.address().port}`;
+  const watched = await watch(watcher, `${LINK_REPORTS}/${link}`);
+  clock.skip(INTERVAL_MS);
+  await until(() => expect(watched.last.get(link)).toMatchObject({ identity: 'board', sent: 0, resent: 0 }));
+  expect([...watched.last.keys()]).toEqual([link]);
+  expect(watched.last.get(link)).not.toHaveProperty('round_trip_ms');
+
+  // Nothing reliable ever went there: it is asked.
+  await until(() => expect(board.all('ping').length).toBeGreaterThan(0));
+  board.send({ type: 'pong', token: board.all('ping').at(-1)?.token as number });
+  clock.skip(INTERVAL_MS);
+  await until(() => {
+    clock.skip(INTERVAL_MS);
+    expect(watched.last.get(link)?.round_trip_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  // A message that the board leaves unacknowledged is sent again, and then counts.
+  const options = { qos: 1, noLocal: false, noLastValue: false, id: 0 } as const;
+  board.send({ type: 'subscribe', seq, ...options, pattern: 'x' });
+  await until(() => expect(board.all('ack').at(-1)?.next).toBe((seq + 1) & 0xffff));
+  await watcher.emit('x', 'again');
+  await until(() => {
+    clock.skip(INTERVAL_MS);
+    expect(watched.last.get(link)).toMatchObject({ pending: 1 });
+    expect(watched.last.get(link)?.resent).toBeGreaterThan(0);
+  });
+  expect(watched.last.get(link)?.sent).toBeGreaterThan(watched.last.get(link)?.resent as number);
+
+  await board.introduce('board', { nonce: 2 });
+  clock.skip(INTERVAL_MS);
+  await until(() => expect(watched.last.get(link)).toMatchObject({ begins: 2, resets: 1 }));
+});
+
+it('tell why a port is not open', async () => {
+  const serial = [{ name: 'bench', path: '/dev/none-such' }];
+  const { clock, watcher } = await bench({ serial });
+  const watched = await watch(watcher, `${LINK_REPORTS}/serial:bench`);
+  clock.skip(INTERVAL_MS);
+  await until(() =>
+    expect(watched.last.get('serial:bench')).toEqual({
+      link: 'serial:bench',
+      port: {
+        state: 'waiting',
+        path: '/dev/none-such',
+        problem: 'waiting for /dev/none-such: it is not plugged in',
+        counters: {},
+      },
+    }),
+  );
+});
+
+it('come in turn when there are more links than a second may have', async () => {
+  const { udp, clock, watcher } = await bench();
+  await Promise.all(
+    Array.from({ length: 1005 }, async (_, i) => {
+      const board = await RawUdp.open(udp);
+      await board.introduce(`board-${i}`);
+    }),
+  );
+  const watched = await watch(watcher, `${LINK_REPORTS}/+`);
+  clock.skip(INTERVAL_MS);
+  await until(() => expect(watched.all).toBe(1000));
+  clock.skip(INTERVAL_MS);
+  await until(() => expect(watched.last.size).toBe(1006));
+});
