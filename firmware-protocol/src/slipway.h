@@ -62,13 +62,16 @@ typedef uint16_t slipway_size_t;
 typedef uint8_t slipway_size_t;
 #endif
 
-/* A time: milliseconds modulo 65.536 s; in the smallest build 64 ms modulo 16 s, which are enough for it. */
+/* A time: milliseconds modulo 65.536 s, or modulo 49 days where the keep-alive is long; in the smallest build 64 ms
+ * modulo 16 s, which are enough for it. */
 #define SLIPWAY_COARSE_TIME (!SLIPWAY_WITH_RELIABLE && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM)
 #if SLIPWAY_COARSE_TIME
 typedef uint8_t slipway_time_t;
 #if SLIPWAY_KEEP_ALIVE_S > 16
 #error "slipway: with QoS 0 on a serial line only, SLIPWAY_KEEP_ALIVE_S must be 1 to 16"
 #endif
+#elif SLIPWAY_KEEP_ALIVE_S > 40
+typedef uint32_t slipway_time_t;
 #else
 typedef uint16_t slipway_time_t;
 #endif
@@ -278,7 +281,7 @@ void slipway_begin(slipway_t *slipway, uint32_t nonce);
 bool slipway_receive(slipway_t *slipway, const uint8_t *bytes, size_t count);
 
 /* Does what is due; call it often, at least every 10 ms for full speed and every 4 s at all. `now_ms` is any clock
- * of milliseconds that wraps at 2^16 or later, such as millis(). */
+ * of milliseconds that wraps at 2^16 or later, such as millis(); with a keep-alive of more than 40 s at 2^32. */
 void slipway_poll(slipway_t *slipway, uint32_t now_ms);
 
 /* For links that know when they are down, as TCP does. While it is down nothing is sent; when it is up again the

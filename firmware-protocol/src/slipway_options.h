@@ -84,7 +84,8 @@
 #endif
 #endif
 
-/* The longest silence in seconds (HELLO's `keep_alive`, §4.5), 1 to 40; with QoS 0 on a serial line only 1 to 16. */
+/* The longest silence in seconds (HELLO's `keep_alive`, §4.5), 1 to 255; with QoS 0 on a serial line only 1 to 16. More
+ * than 40 makes times 32 bits wide: 4 bytes of RAM. A long one is for a gateway with very many boards on UDP. */
 #ifndef SLIPWAY_KEEP_ALIVE_S
 #define SLIPWAY_KEEP_ALIVE_S 15
 #endif
@@ -111,8 +112,8 @@
 #if !SLIPWAY_WITH_NAMES && (SLIPWAY_WITH_RELIABLE || SLIPWAY_WITH_PATTERNS)
 #error "slipway: SLIPWAY_WITH_NAMES=0 needs QoS 0 only and no patterns"
 #endif
-#if SLIPWAY_KEEP_ALIVE_S < 1 || SLIPWAY_KEEP_ALIVE_S > 40
-#error "slipway: SLIPWAY_KEEP_ALIVE_S must be 1 to 40"
+#if SLIPWAY_KEEP_ALIVE_S < 1 || SLIPWAY_KEEP_ALIVE_S > 255
+#error "slipway: SLIPWAY_KEEP_ALIVE_S must be 1 to 255"
 #endif
 #if SLIPWAY_MAX_PACKET < 16 || SLIPWAY_MAX_PACKET > 65000
 #error "slipway: SLIPWAY_MAX_PACKET must be 16 to 65000"

@@ -5,7 +5,7 @@
 
 /* Modulo: right as long as poll comes no later than this after it. No wait is longer than what is left of the period. */
 static bool passed(const slipway_t *s, slipway_time_t deadline) {
-  return (slipway_time_t)(s->now - deadline) < TIME(SLIPWAY_COARSE_TIME ? 4096 : 32768);
+  return (slipway_time_t)(s->now - deadline) < (SLIPWAY_COARSE_TIME ? 64 : (slipway_time_t)-1 / 2 + 1);
 }
 
 /* Nothing is asked of the gateway that would be asked again. */
@@ -198,7 +198,7 @@ SLIPWAY_APART static void overdue(slipway_t *s) {
 }
 
 void slipway_poll(slipway_t *s, uint32_t now_ms) {
-  s->now = TIME((uint16_t)now_ms);
+  s->now = (slipway_time_t)(SLIPWAY_COARSE_TIME ? (uint16_t)now_ms >> 6 : now_ms);
   if (s->state == IDLE) return;
   if (s->state != GREETING) {
     slipway_take_up_wishes(s);

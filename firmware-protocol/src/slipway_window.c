@@ -84,7 +84,7 @@ void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
     s->flags |= HURRIED;
     s->due = s->now;
     /* Datagrams may have overtaken each other: an eighth of a round trip decides. */
-    if (IS_DATAGRAM(s) && held < 3) s->due = (uint16_t)(s->now + s->round_trip / 8 + 1);
+    if (IS_DATAGRAM(s) && held < 3) s->due = (slipway_time_t)(s->now + s->round_trip / 8 + 1);
   }
 #else
   (void)gap;
@@ -172,7 +172,7 @@ static bool send_next(slipway_t *s) {
   if (!(s->flags & TIMING)) {
     s->flags |= TIMING;
     s->timed = (uint8_t)(s->oldest + s->sent);
-    s->timed_at = s->now;
+    s->timed_at = (uint16_t)s->now;
   }
 #endif
   if (s->sent++ == 0) {

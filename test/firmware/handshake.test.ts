@@ -201,6 +201,16 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     }
   });
 
+  it('keeps a keep-alive of minutes, and a clock that wraps meanwhile', () => {
+    const bench = new Bench({ defines: { SLIPWAY_KEEP_ALIVE_S: 240 } });
+    bench.now = 2 ** 32 - 100_000;
+    bench.connect({ keepAlive: 240 });
+    expect(bench.until(240_000).sent).toEqual(['b500']);
+    bench.give('b6 00');
+    expect(bench.until(240_000)).toEqual({ ms: 240 * 768, sent: ['b500'] });
+    expect(bench.until(2000)).toEqual({ ms: 1000, sent: ['b501'] });
+  });
+
   it('keeps to a shorter keep-alive that the gateway names', () => {
     const bench = new Bench();
     bench.connect({ keepAlive: 4 });
