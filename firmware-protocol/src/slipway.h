@@ -131,15 +131,41 @@ typedef struct slipway_channel {
   uint8_t flags;             /* the lower bits as above; bits 5 and 6 are the library's */
 } slipway_channel_t;
 
+/* Why something was refused or ended (§7, which says when each is said). A newer gateway may know more. */
+typedef uint8_t slipway_reason_t;
+enum {
+  SLIPWAY_REASON_NORMAL = 0,
+  SLIPWAY_REASON_END_SESSION,
+  SLIPWAY_REASON_SHUTDOWN,
+  SLIPWAY_REASON_NO_SESSION,
+  SLIPWAY_REASON_VERSION,
+  SLIPWAY_REASON_IDENTITY_IN_USE,
+  SLIPWAY_REASON_IDENTITY_INVALID,
+  SLIPWAY_REASON_NOT_ALLOWED,
+  SLIPWAY_REASON_TOO_LARGE,
+  SLIPWAY_REASON_TOO_LARGE_FOR_RECEIVER,
+  SLIPWAY_REASON_NO_SUCH_ID,
+  SLIPWAY_REASON_BAD_CHANNEL,
+  SLIPWAY_REASON_LIMIT_REACHED,
+  SLIPWAY_REASON_QUEUE_FULL,
+  SLIPWAY_REASON_MALFORMED,
+  SLIPWAY_REASON_UNSUPPORTED,
+  SLIPWAY_REASON_TIMEOUT,
+  SLIPWAY_REASON_TAKEN_OVER,
+  SLIPWAY_REASON_TOO_SLOW,
+  SLIPWAY_REASON_PROVE_ADDRESS,
+  SLIPWAY_REASON_NOT_STORED
+};
+
 /* What happened, for `on_event` (with SLIPWAY_WITH_EVENTS). */
 typedef uint8_t slipway_event_t;
 enum {
   /* A session stands. `reason` is 0. */
   SLIPWAY_CONNECTED,
-  /* It is gone, and the library is introducing itself again. `reason`: §7, 16 when the gateway fell silent. */
+  /* It is gone, and the library is introducing itself again. `reason`: TIMEOUT when the gateway fell silent. */
   SLIPWAY_LOST,
-  /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` 4, 5 or 6 and no
-   * session it is this board itself. */
+  /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` VERSION, IDENTITY_IN_USE
+   * or IDENTITY_INVALID and no session it is this board itself. */
   SLIPWAY_REFUSED
 };
 
@@ -190,7 +216,7 @@ struct slipway {
   slipway_handler_t on_other;
 #if SLIPWAY_WITH_EVENTS
   /* May be NULL. */
-  void (*on_event)(slipway_t *slipway, slipway_event_t event, uint8_t reason, uint8_t id);
+  void (*on_event)(slipway_t *slipway, slipway_event_t event, slipway_reason_t reason, uint8_t id);
 #endif
 #ifndef SLIPWAY_NO_USER
   /* For you: the library does not touch it. */
@@ -269,6 +295,8 @@ struct slipway {
   uint8_t state;
   uint8_t flags;
   uint8_t tries;
+  slipway_result_t pong; /* BUSY while a PING is to be answered */
+  uint8_t pong_token;
   bool writing; /* the packet on its way out, not only measuring it */
 };
 

@@ -12,10 +12,9 @@ static void serial_byte(slipway_t *s, uint8_t byte) {
     bool spoiled = (s->flags & (SKIPPING | ESCAPED)) != 0;
     s->length = 0;
     s->flags &= (uint8_t)~(SKIPPING | ESCAPED);
-    if (!spoiled && count == 0) return;
     for (; left; left--) crc = slipway_crc(crc, *p++);
     if (spoiled || count < 3 || crc) {
-      COUNT(s, crc);
+      if (spoiled || count) COUNT(s, crc);
     } else {
       slipway_packet(s, s->buffer, (slipway_size_t)(count - 2));
     }

@@ -20,6 +20,12 @@
 #else
 #define SLIPWAY_APART
 #endif
+/* The same for the builds that are larger than the smallest. */
+#if SLIPWAY_TRUSTING
+#define SLIPWAY_APART_IF_LARGE
+#else
+#define SLIPWAY_APART_IF_LARGE SLIPWAY_APART
+#endif
 
 /* Heads (§3). Emits are 0x80 plus their flags. */
 enum {
@@ -53,16 +59,6 @@ enum {
 
 /* Of a head without its L. */
 #define IS_CONTROL(head) ((head) >= HEAD_HELLO)
-
-/* Reasons (§7) that the library itself gives or acts on. */
-enum {
-  REASON_NORMAL = 0,
-  REASON_NO_SESSION = 3,
-  REASON_MALFORMED = 14,
-  REASON_UNSUPPORTED = 15,
-  REASON_TIMEOUT = 16,
-  REASON_PROVE_ADDRESS = 19
-};
 
 /* HELLO's and WELCOME's flags. */
 enum { HELLO_CLEAN = 1, HELLO_PROGRAM = 2 };

@@ -17,7 +17,7 @@ static bool same(const uint8_t *a, const uint8_t *b) {
 }
 
 /* §4.2, §4.3 */
-static bool welcome(slipway_t *s, const uint8_t *body, slipway_size_t left, bool acting) {
+SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, slipway_size_t left, bool acting) {
   slipway_size_t max_packet = 0, window = 0, ids = 0;
 #if !SLIPWAY_TRUSTING
   const uint8_t *p = body + WELCOME_FIXED;
@@ -64,7 +64,7 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   if (head == HEAD_HELLO) {
     if (s->state != GREETING) return;
 #if SLIPWAY_WITH_DATAGRAM
-    if (reason == REASON_PROVE_ADDRESS && left >= 6) {
+    if (reason == SLIPWAY_REASON_PROVE_ADDRESS && left >= 6) {
       memcpy(s->cookie, p + 2, 4);
       /* At once, but only once: what comes next waits for its time. */
       if (!(s->cookie_state & COOKIE_TOLD)) s->due = s->now;
@@ -76,7 +76,7 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
     slipway_restart_timer(s);
   } else if (s->state < BEGINNING) {
     return;
-  } else if (reason == REASON_NO_SESSION) {
+  } else if (reason == SLIPWAY_REASON_NO_SESSION) {
     slipway_lose(s, reason);
     return;
   } else if (head >= HEAD_DECLARE) {
@@ -93,7 +93,7 @@ static void refuse_unsupported(slipway_t *s, uint8_t head) {
   if (s->state < BEGINNING) return;
   s->payload = &head;
   s->payload_length = 1;
-  slipway_transmit(s, HEAD_REFUSE, REASON_UNSUPPORTED, NULL);
+  slipway_transmit(s, HEAD_REFUSE, SLIPWAY_REASON_UNSUPPORTED, NULL);
 }
 #endif
 
@@ -160,8 +160,9 @@ static bool message(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t
   } else if (head == HEAD_BYE) {
     slipway_lose(s, *p);
   } else if (head == HEAD_PING) {
-    /* A PONG that finds no room is not sent: the gateway asks again. */
-    slipway_transmit(s, HEAD_PONG, *p, NULL);
+    /* At the next poll, or as soon as the line has room: the gateway may be waiting for it to send more (§5.6). */
+    s->pong_token = *p;
+    s->pong = SLIPWAY_BUSY;
 #if SLIPWAY_WITH_RELIABLE
   } else if (head == HEAD_REJECT || head == HEAD_DECLARE) {
     if (!slipway_is_next(s, slipway_read16(p))) return true;

@@ -60,6 +60,7 @@ SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
   s->state = state;
   s->tries = 0;
   s->due = s->now;
+  s->pong = SLIPWAY_OK;
 #if SLIPWAY_WITH_DATAGRAM
   s->cookie_state &= COOKIE_HELD;
 #endif
@@ -104,7 +105,7 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
   s->window = window;
   s->ignored = 0;
   s->silent = 0;
-  if (body[1] & WELCOME_KNOWN && arrived <= s->sent) slipway_settle(s, (uint8_t)arrived);
+  if (body[1] & WELCOME_KNOWN && arrived <= s->count) slipway_settle(s, (uint8_t)arrived);
 #else
   (void)window;
 #endif
@@ -151,16 +152,16 @@ static bool may_resend(slipway_t *s) {
       s->silent = 0;
       if (s->ignored++ == MOST_RESENDS) {
         /* The two disagree (§5.4). End the epoch, do not ask for its numbering again. */
-        slipway_transmit(s, HEAD_BYE, REASON_MALFORMED, NULL);
+        slipway_transmit(s, HEAD_BYE, SLIPWAY_REASON_MALFORMED, NULL);
         memset(s->token, 0, 4);
-        slipway_lose(s, REASON_MALFORMED);
+        slipway_lose(s, SLIPWAY_REASON_MALFORMED);
         return false;
       }
     }
   }
   s->flags &= (uint8_t)~(HEARD | TIMING);
   if (s->silent++ < most) return true;
-  slipway_lose(s, REASON_TIMEOUT);
+  slipway_lose(s, SLIPWAY_REASON_TIMEOUT);
   return false;
 }
 #endif
@@ -183,7 +184,7 @@ SLIPWAY_APART static void overdue(slipway_t *s) {
 #endif
   }
   if (s->tries >= limit) {
-    slipway_lose(s, REASON_TIMEOUT);
+    slipway_lose(s, SLIPWAY_REASON_TIMEOUT);
     return;
   }
   if (head == HEAD_NONE && s->sent) {
@@ -203,6 +204,7 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
   if (s->state != GREETING) {
     slipway_take_up_wishes(s);
     slipway_flush(s);
+    if (s->pong != SLIPWAY_OK) s->pong = slipway_transmit(s, HEAD_PONG, s->pong_token, NULL);
   }
   if (passed(s, s->due)) overdue(s);
 #if SLIPWAY_WITH_RELIABLE

@@ -21,7 +21,12 @@ static slipway_slot_t *slot_at(slipway_t *s, uint8_t place) {
 #endif
 
 slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id) {
+#if SLIPWAY_WITH_RELIABLE
   slipway_slot_t *slot = slot_at(s, s->count++);
+#else
+  slipway_slot_t *slot = &s->slot;
+  s->count = 1;
+#endif
   slot->head = head;
   slot->id = id;
   return slot;
@@ -35,7 +40,7 @@ void slipway_settle(slipway_t *s, uint8_t count) {
   if (count) {
 #endif
     const slipway_slot_t *slot = slot_at(s, 0);
-    if (slot->head == HEAD_DECLARE || slot->head == HEAD_SUBSCRIBE) {
+    if (IS_CONTROL(slot->head) && slot->head < HEAD_UNSUBSCRIBE) {
       slipway_entry(s, slot->id)->flags |= CHANNEL_DECLARED;
     }
     s->oldest++;
@@ -51,7 +56,7 @@ void slipway_settle(slipway_t *s, uint8_t count) {
 }
 
 #if SLIPWAY_WITH_RELIABLE
-SLIPWAY_APART static void measure(slipway_t *s) {
+static void measure(slipway_t *s) {
   uint16_t sample = (uint16_t)(s->now - s->timed_at);
   s->flags &= (uint8_t)~TIMING;
   if (sample > 4000) sample = 4000;
@@ -77,7 +82,7 @@ void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
     s->flags &= (uint8_t)~HURRIED;
 #endif
     slipway_restart_timer(s);
-    if (first) slipway_tell(s, SLIPWAY_CONNECTED, REASON_NORMAL, 0);
+    if (first) slipway_tell(s, SLIPWAY_CONNECTED, SLIPWAY_REASON_NORMAL, 0);
   }
 #if SLIPWAY_WITH_RELIABLE
   if (gap && s->sent && !(s->flags & HURRIED) && !IS_STREAM(s)) {
@@ -94,7 +99,7 @@ void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
 
 /* The gateway will not have the message numbered `seq` (§7): it is done, and its acknowledgement will come. Should it
  * have to be sent again, in a new epoch, an idle sweep goes in its stead. Returns the table entry concerned, or 0. */
-SLIPWAY_APART uint8_t slipway_refused(slipway_t *s, uint16_t seq) {
+SLIPWAY_APART_IF_LARGE uint8_t slipway_refused(slipway_t *s, uint16_t seq) {
   uint16_t place = (uint16_t)(seq - s->oldest);
   slipway_slot_t *slot;
   uint8_t id;
@@ -175,10 +180,13 @@ static bool send_next(slipway_t *s) {
     s->timed_at = (uint16_t)s->now;
   }
 #endif
-  if (s->sent++ == 0) {
-    s->tries = 0;
-    slipway_restart_timer(s);
-  }
+#if SLIPWAY_WITH_RELIABLE
+  if (s->sent++) return true;
+#else
+  s->sent = 1;
+#endif
+  s->tries = 0;
+  slipway_restart_timer(s);
   return true;
 }
 
@@ -193,7 +201,7 @@ void slipway_take_up_wishes(slipway_t *s) {
 }
 
 /* As many as wait; where the window is one, one. */
-void slipway_flush(slipway_t *s) {
+SLIPWAY_APART_IF_LARGE void slipway_flush(slipway_t *s) {
 #if SLIPWAY_WITH_RELIABLE
   while (send_next(s)) {
   }

@@ -221,7 +221,29 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     const bench = new Bench();
     bench.connect();
     bench.give('b5 2a');
-    expect(bench.sent()).toEqual(['b62a']);
+    expect(bench.pass(1)).toEqual(['b62a']);
+    expect(bench.pass(1000)).toEqual([]);
+  });
+
+  it('answers PING once its line has room, with the latest token, and none of a session that is gone (§5.6)', () => {
+    for (const reliable of [true, false]) {
+      let room = 64;
+      const bench = new Bench({ framing: 'serial', reliable, room: () => room });
+      bench.connect();
+      room = 3;
+      bench.give('b5 2a');
+      bench.give('b5 2b');
+      expect(bench.pass(100)).toEqual([]);
+      room = 64;
+      expect(bench.pass(100)).toEqual(['b62b']);
+      room = 3;
+      bench.give('b5 2c');
+      bench.give('b4 02');
+      room = 64;
+      expect(bench.pass(1)[0]).toMatch(/^b0/);
+      bench.welcome({ token: '22222222' });
+      expect(bench.pass(100).filter((packet) => packet.includes('b62c'))).toEqual([]);
+    }
   });
 
   it('is silent while its link is down, and goes on where it was', () => {
