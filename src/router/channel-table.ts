@@ -1,27 +1,20 @@
-import { channelProblem } from '../wire/channels.js';
-import { Channel } from './channel.js';
-import { LevelTree } from './level-tree.js';
-
-/** Levels that the names in a tree may have on average, shared ones counted once. */
-export const LEVELS_PER_NAME = 8;
-/** The most levels that one name can have: 255 bytes, all of them `/`. */
-export const MAX_LEVELS = 256;
+import { channelProblem, hasWildcard } from '../wire/channels.js';
+import { Channel, type Route } from './channel.js';
 
 /**
- * The channels that the router knows, by name and by pattern. When it is full, it forgets a channel that holds nothing
- * which could not be had again, one not used lately first.
+ * The channels that the router knows, and their routes. When it is full, it forgets a channel that holds nothing which
+ * could not be had again, one not used lately first.
  */
 export class ChannelTable {
   readonly #maxChannels: number;
-  readonly #maxLevels: number;
   readonly #byName = new Map<string, Channel>();
-  readonly #tree = new LevelTree<Channel>();
   /** Channels with neither holder nor last value, in the order in which they are considered for forgetting. */
   readonly #forgettable = new Set<Channel>();
+  /** Channels whose route is known. */
+  readonly #routed = new Set<Channel>();
 
   constructor(maxChannels: number) {
     this.#maxChannels = maxChannels;
-    this.#maxLevels = maxChannels * LEVELS_PER_NAME + MAX_LEVELS;
   }
 
   get size(): number {
@@ -41,21 +34,31 @@ export class ChannelTable {
       return known;
     }
     if (channelProblem(name) !== undefined) return 'bad_channel';
-    if (!this.#makeRoom(name.split('/').length)) return 'limit_reached';
+    if (this.#byName.size >= this.#maxChannels && !this.#forgetOne()) return 'limit_reached';
     const channel = new Channel(name);
     this.#byName.set(name, channel);
-    this.#tree.set(name, channel);
     this.#forgettable.add(channel);
     return channel;
   }
 
-  matching(pattern: string): Channel[] {
-    return this.#tree.matchingNames(pattern);
+  setRoute(channel: Channel, route: Route): void {
+    channel.route = route;
+    this.#routed.add(channel);
   }
 
-  /** Every channel's route is to be found anew. */
-  forgetRoutes(): void {
-    for (const channel of this.#byName.values()) channel.route = undefined;
+  /**
+   * The subscriptions to that pattern changed: routes that it may be part of are found anew when they are next needed.
+   * A wildcard forgets all of them rather than look for those that it matches. So a change costs no more than the
+   * emits before it, which found the routes, and one change after another costs nothing.
+   */
+  forgetRoutes(pattern: string): void {
+    if (hasWildcard(pattern)) {
+      for (const channel of this.#routed) channel.route = undefined;
+      this.#routed.clear();
+    } else {
+      const channel = this.#byName.get(pattern);
+      if (channel !== undefined) this.#forgetRoute(channel);
+    }
   }
 
   /** To be called when a channel gained or lost its holders or its last value. */
@@ -64,11 +67,9 @@ export class ChannelTable {
     else this.#forgettable.delete(channel);
   }
 
-  #makeRoom(levels: number): boolean {
-    while (this.#byName.size >= this.#maxChannels || this.#tree.nodes + levels > this.#maxLevels) {
-      if (!this.#forgetOne()) return false;
-    }
-    return true;
+  #forgetRoute(channel: Channel): void {
+    channel.route = undefined;
+    this.#routed.delete(channel);
   }
 
   /** Second chance: a channel used since it was last considered goes to the end of the line instead. */
@@ -81,8 +82,8 @@ export class ChannelTable {
         continue;
       }
       channel.forgotten = true;
+      this.#forgetRoute(channel);
       this.#byName.delete(channel.name);
-      this.#tree.delete(channel.name);
       return true;
     }
     return false;

@@ -29,7 +29,7 @@ export class Channel {
   readonly name: string;
   /** The gateway's own (§6.1). */
   readonly reserved: boolean;
-  /** Who gets an emit; undefined until the first one after a subscription that matches was changed. */
+  /** Who gets an emit; undefined until the first one after a subscription that may match was changed. */
   route: Route | undefined;
   lastValue: LastValue | undefined;
   /** How many `hold`s are not yet released. */

@@ -1,8 +1,9 @@
 import type { Qos } from '../wire/messages.js';
 import type { Channel } from './channel.js';
+import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
 
 export interface LastValueLimits {
-  /** How many channels may have a last value. */
+  /** How many channels may have a last value. Names that have more than 8 levels on average reach it sooner. */
   readonly maxLastValues: number;
   /** What all last values together may take, in bytes of payload. */
   readonly maxLastValueBytes: number;
@@ -11,6 +12,8 @@ export interface LastValueLimits {
 /** Sets and clears the last values of channels within limits (PROTOCOL.md §6.5). */
 export class LastValues {
   readonly #limits: LastValueLimits;
+  /** The channels that have one: a new subscription must not cost a walk over all the others. */
+  readonly #channels = new LevelTree<Channel>();
   #count = 0;
   #bytes = 0;
   #mark = 0;
@@ -35,11 +38,19 @@ export class LastValues {
 
   hasRoom(channel: Channel, payloadLength: number): boolean {
     if (payloadLength === 0) return true;
+    const { maxLastValues, maxLastValueBytes } = this.#limits;
     const old = channel.lastValue;
+    if (this.#bytes + payloadLength - (old?.payload.length ?? 0) > maxLastValueBytes) return false;
+    if (old !== undefined) return true;
     return (
-      this.#count + (old === undefined ? 1 : 0) <= this.#limits.maxLastValues &&
-      this.#bytes + payloadLength - (old?.payload.length ?? 0) <= this.#limits.maxLastValueBytes
+      this.#count < maxLastValues &&
+      this.#channels.nodes + levelsOf(channel.name) <= levelsAllowed(maxLastValues)
     );
+  }
+
+  /** The channels with a last value that the pattern matches. */
+  matching(pattern: string): Channel[] {
+    return this.#channels.matchingNames(pattern);
   }
 
   /** Keeps a copy of the payload; an empty one clears the value. */
@@ -50,7 +61,11 @@ export class LastValues {
       this.#bytes -= old.payload.length;
       channel.lastValue = undefined;
     }
-    if (payload.length === 0) return;
+    if (payload.length === 0) {
+      if (old !== undefined) this.#channels.delete(channel.name);
+      return;
+    }
+    if (old === undefined) this.#channels.set(channel.name, channel);
     this.#count += 1;
     this.#bytes += payload.length;
     this.#mark += 1;

@@ -1,3 +1,17 @@
+/** Levels that the paths in a tree may have on average, shared ones counted once. */
+const LEVELS_PER_PATH = 8;
+/** The most levels that one path can have: 255 bytes, all of them `/`. */
+const MAX_LEVELS = 256;
+
+/** How many levels a tree of so many paths may have: what bounds the memory that deep paths can take. */
+export function levelsAllowed(paths: number): number {
+  return paths * LEVELS_PER_PATH + MAX_LEVELS;
+}
+
+export function levelsOf(path: string): number {
+  return path.split('/').length;
+}
+
 interface Node<T> {
   children: Map<string, Node<T>> | undefined;
   value: T | undefined;
@@ -11,7 +25,7 @@ export class LevelTree<T extends object> {
   readonly #root: Node<T> = { children: undefined, value: undefined };
   #nodes = 0;
 
-  /** How many levels are stored, shared ones once: what bounds the memory that deep paths can take. */
+  /** How many levels are stored, shared ones once. */
   get nodes(): number {
     return this.#nodes;
   }

@@ -1,5 +1,5 @@
 import type { Counters } from '../counters.js';
-import { BROADCAST_CHANNEL, hasWildcard, patternProblem } from '../wire/channels.js';
+import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
 import type { Channel, Recipient, Route } from './channel.js';
@@ -11,7 +11,7 @@ import { type Subscription, type SubscriptionLimits, Subscriptions } from './sub
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
   /**
    * Channels known at a time, the broadcast channel aside. Those with neither holder nor last value make room for new
-   * ones. Names that have more than 8 levels on average fill it sooner.
+   * ones.
    */
   readonly maxChannels: number;
 }
@@ -21,8 +21,6 @@ export interface EmitOptions {
   /** Keep the payload as the channel's last value; an empty one clears it (PROTOCOL.md §6.5). */
   readonly retain: boolean;
 }
-
-const MANY_WALKS = 8;
 
 /**
  * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O and knows no time.
@@ -82,21 +80,17 @@ export class Router {
   /** From now on the subscriber gets broadcasts (§6.4). */
   connect(subscriber: Subscriber): void {
     this.#connected.add(subscriber);
-    this.broadcastChannel.route = undefined;
+    this.#channels.forgetRoutes(BROADCAST_CHANNEL);
   }
 
   disconnect(subscriber: Subscriber): void {
-    if (this.#connected.delete(subscriber)) this.broadcastChannel.route = undefined;
+    if (this.#connected.delete(subscriber)) this.#channels.forgetRoutes(BROADCAST_CHANNEL);
   }
 
   /** Disconnects the subscriber and drops its subscriptions. */
   remove(subscriber: Subscriber): void {
     this.disconnect(subscriber);
-    const patterns = [...this.#subscriptions.of(subscriber).keys()];
-    for (const pattern of patterns) this.#subscriptions.delete(subscriber, pattern);
-    // Each wildcard is a walk over channels, perhaps over all of them: many cost more than forgetting every route.
-    if (patterns.filter(hasWildcard).length > MANY_WALKS) this.#channels.forgetRoutes();
-    else for (const pattern of patterns) this.#forgetRoutes(pattern);
+    for (const pattern of this.#subscriptions.of(subscriber).keys()) this.unsubscribe(subscriber, pattern);
   }
 
   /**
@@ -109,7 +103,7 @@ export class Router {
     const subscription: Subscription = { subscriber, pattern, qos, noLocal, noLastValue };
     const outcome = this.#subscriptions.put(subscription);
     if (outcome === 'limit_reached') return this.#refuse(outcome);
-    if (outcome === 'changed') this.#forgetRoutes(pattern);
+    if (outcome === 'changed') this.#channels.forgetRoutes(pattern);
     this.#deliverLastValues(subscriber, [subscription], 0);
     return undefined;
   }
@@ -117,7 +111,7 @@ export class Router {
   /** Returns whether there was such a subscription. */
   unsubscribe(subscriber: Subscriber, pattern: string): boolean {
     const had = this.#subscriptions.delete(subscriber, pattern);
-    if (had) this.#forgetRoutes(pattern);
+    if (had) this.#channels.forgetRoutes(pattern);
     return had;
   }
 
@@ -190,8 +184,7 @@ export class Router {
     if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
     if (retain && !this.#lastValues.hasRoom(channel, payload.length)) return this.#refuse('limit_reached');
 
-    channel.route ??= this.#routeOf(channel);
-    const route = channel.route;
+    const route = channel.route ?? this.#findRoute(channel);
     // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.
     let unable: Map<Recipient, DeliveryRefusal> | undefined;
     for (const recipient of route) {
@@ -230,13 +223,13 @@ export class Router {
     return reason;
   }
 
-  #routeOf(channel: Channel): Route {
-    if (channel !== this.broadcastChannel) return this.#subscriptions.routeOf(channel.name);
-    return Array.from(this.#connected, (subscriber) => ({ subscriber, qos: 2 as const, noLocal: true }));
-  }
-
-  #forgetRoutes(pattern: string): void {
-    for (const channel of this.#channels.matching(pattern)) channel.route = undefined;
+  #findRoute(channel: Channel): Route {
+    const route =
+      channel === this.broadcastChannel
+        ? Array.from(this.#connected, (subscriber) => ({ subscriber, qos: 2 as const, noLocal: true }))
+        : this.#subscriptions.routeOf(channel.name);
+    this.#channels.setRoute(channel, route);
+    return route;
   }
 
   #deliverLastValues(
@@ -248,7 +241,7 @@ export class Router {
     const highest = new Map<Channel, Qos>();
     for (const { pattern, qos, noLastValue } of subscriptions) {
       if (noLastValue) continue;
-      for (const channel of this.#channels.matching(pattern)) {
+      for (const channel of this.#lastValues.matching(pattern)) {
         if (channel.lastValue === undefined || channel.lastValue.mark <= sinceMark) continue;
         if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
       }

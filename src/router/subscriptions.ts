@@ -1,6 +1,5 @@
 import type { Recipient, Route } from './channel.js';
-import { LEVELS_PER_NAME, MAX_LEVELS } from './channel-table.js';
-import { LevelTree } from './level-tree.js';
+import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
 import { higherQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
 
 /** One subscriber's subscription to one pattern. */
@@ -121,14 +120,6 @@ export class Subscriptions {
   #levelsOf(subscriber: Subscriber): number {
     return this.#levels.get(subscriber) ?? 0;
   }
-}
-
-function levelsOf(pattern: string): number {
-  return pattern.split('/').length;
-}
-
-function levelsAllowed(patterns: number): number {
-  return patterns * LEVELS_PER_NAME + MAX_LEVELS;
 }
 
 function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {

@@ -264,7 +264,7 @@ describe('subscriptions', () => {
 });
 
 describe('compiled routes', () => {
-  it('are kept until a subscription that matches changes', () => {
+  it('are kept until a subscription that may match changes', () => {
     const x = held('x/1');
     const y = held('y/1');
     router.subscribe(a, 'x/1', asking(0));
@@ -272,7 +272,7 @@ describe('compiled routes', () => {
     const before = [x.route, y.route];
     expect(before).not.toContain(undefined);
 
-    router.subscribe(b, 'z/#', asking(0));
+    router.subscribe(b, 'z/1', asking(0));
     router.subscribe(a, 'x/1', asking(0)); // Nothing new.
     router.unsubscribe(b, '+/1');
     expect([x.route, y.route]).toEqual(before);
@@ -280,9 +280,24 @@ describe('compiled routes', () => {
     router.subscribe(b, '+/1/#', asking(0));
     expect([x.route, y.route]).toEqual([undefined, undefined]);
     for (const channel of [x, y]) emit(channel, '');
-    router.subscribe(a, 'x/+', asking(1));
+    router.subscribe(b, 'x/1', asking(1));
     expect(x.route).toBeUndefined();
     expect(y.route).toHaveLength(1);
+  });
+
+  it('hold on to nobody who was removed', () => {
+    const x = held('x');
+    router.subscribe(a, '#', asking(0));
+    router.connect(a);
+    emit(x, '');
+    emit('passing', '');
+    router.broadcast(bytes('all'), { qos: 0, retain: false });
+    router.remove(a);
+    expect([x.route, held('passing').route, router.broadcastChannel.route]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('follow every change at once', () => {
@@ -355,13 +370,6 @@ describe('the channel table', () => {
     router.subscribe(a, 'x', asking(0));
     expect(emit(x, 'hi')).toBeUndefined();
     expect(a.read()).toEqual(['x=hi@0']);
-  });
-
-  it('has no room for more very deep names than it says', () => {
-    start({ maxChannels: 50 });
-    const outcomes = Array.from({ length: 5 }, (_, n) => router.hold(`${n}${'/'.repeat(200)}`));
-    expect(typeof outcomes[0]).toBe('object');
-    expect(outcomes[4]).toBe('limit_reached');
   });
 
   it('holds no channel of a bad name', () => {
@@ -439,6 +447,17 @@ describe('last values (§6.5)', () => {
     expect(a.read()).toEqual(['x=1@0', 'y=2@0', 'x=4@0', 'z=@0']);
     keep('y', '');
     expect(keep('z', '5')).toBeUndefined();
+  });
+
+  it('of names with very many levels are limited sooner', () => {
+    start({ maxLastValues: 50 });
+    const deep = (n: number) => `${n}${'/'.repeat(200)}`;
+    const outcomes = Array.from({ length: 5 }, (_, n) => keep(deep(n), 'x'));
+    expect(outcomes[0]).toBeUndefined();
+    expect(outcomes[4]).toBe('limit_reached');
+    expect(keep(deep(0), 'y')).toBeUndefined();
+    for (let n = 0; n < 5; n++) keep(deep(n), '');
+    expect(keep(deep(4), 'x')).toBeUndefined();
   });
 
   it('are limited in bytes', () => {
