@@ -186,6 +186,7 @@ bool slipway_emit_arrived(slipway_t *s, uint8_t head, const uint8_t *p, slipway_
 
 /* slipway_receive.c */
 enum { WELCOME_FIXED = 18, TIME_BYTES = 6 }; /* bytes of WELCOME from its version to its keep_alive, and of a time */
+enum { MIN_MAX_PACKET = 48 };                /* the least that WELCOME may say (§3.2) */
 void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count);
 
 /* slipway_window.c */

@@ -33,7 +33,8 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
     p += varint.size;
     left = (slipway_size_t)(left - varint.size);
   } while (--i);
-  if (left < TIME_BYTES) return false;
+  /* In less than that nothing could be asked of it, not even whether it is there. */
+  if (max_packet < MIN_MAX_PACKET || left < TIME_BYTES) return false;
   p += TIME_BYTES;
   left = (slipway_size_t)(left - TIME_BYTES);
   while (left) {
@@ -82,7 +83,8 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   } else if (head >= HEAD_DECLARE) {
     if (left >= 4) id = slipway_refused(s, slipway_read16(p + 2));
   } else if (!IS_CONTROL(head) && !(head & (HEAD_QOS | HEAD_NAME)) && left > 2) {
-    id = p[2];
+    /* The program looks it up in its table. */
+    if (p[2] <= s->channel_count) id = p[2];
   }
   slipway_tell(s, SLIPWAY_REFUSED, reason, id);
 }

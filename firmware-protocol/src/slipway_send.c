@@ -183,6 +183,15 @@ static void put_message(slipway_t *s, uint8_t head, uint8_t id, const slipway_ch
   if (!control) put_bytes(s, s->payload, s->payload_length, SLIPWAY_NAME_IN_RAM);
 }
 
+#if SLIPWAY_WITH_STREAM
+/* §2.3 */
+static void put_length(slipway_t *s) {
+  slipway_size_t packet = s->packet;
+  for (; packet > 127; packet >>= 7) raw(s, (uint8_t)(packet | 0x80u));
+  raw(s, (uint8_t)packet);
+}
+#endif
+
 /* Sends a message, and before it those that are due. `channel`: what it is about, if anything; `id`: its id, 0 if it has
  * none, or the value of BYE, PING and PONG; the payload of an emit is in the context. A frame is not begun unless all of it
  * fits: text printed between two polls must never stand inside one. A frame larger than the ring can ever take waits until
@@ -214,17 +223,13 @@ SLIPWAY_APART slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint
     }
 #endif
     if (s->writing) break;
+#if SLIPWAY_WITH_STREAM
+    if (IS_STREAM(s)) put_length(s);
+#endif
     if (s->wire > room && room < s->capacity) return SLIPWAY_BUSY;
     s->writing = true;
 #if SLIPWAY_WITH_STREAM
-    if (IS_STREAM(s)) {
-      slipway_size_t packet = s->packet;
-      while (packet > 127) {
-        s->write(s, (uint8_t)(packet | 0x80u));
-        packet >>= 7;
-      }
-      s->write(s, (uint8_t)packet);
-    }
+    if (IS_STREAM(s)) put_length(s);
 #endif
   }
 #if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
@@ -245,6 +250,13 @@ slipway_result_t slipway_transmit_entry(slipway_t *s, uint8_t head, uint8_t id) 
   if (id) {
     channel = slipway_entry(s, id);
     id = slipway_usable_id(s, id);
+#if SLIPWAY_WITH_PATTERNS
+    /* It was to be declared to a gateway that took more ids. The number must go, with an idle sweep. */
+    if (head == HEAD_DECLARE && !id) {
+      head = HEAD_UNSUBSCRIBE;
+      channel = NULL;
+    }
+#endif
   }
   return slipway_transmit(s, head, id, channel);
 }

@@ -118,6 +118,8 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
 #if SLIPWAY_TRUSTING
   (void)max_packet;
 #else
+  /* The greatest count stands for all that are greater: such a packet is too large for anyone. */
+  if ((slipway_size_t)(max_packet + 1) == 0) max_packet--;
   s->max_packet = max_packet;
   s->keep_alive = SLIPWAY_KEEP_ALIVE_S;
   if (body[16] == 0 && (uint8_t)(body[17] - 1) < SLIPWAY_KEEP_ALIVE_S - 1) s->keep_alive = body[17];

@@ -30,9 +30,9 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     expect(bench.client.emit(9, 'x')).toBe('invalid');
     expect(bench.client.emit(id, 'x', { qos: 3 })).toBe('invalid');
     expect(bench.client.emit('t', 'x', RELIABLE)).toBe('invalid');
-    bench.connect({ maxPacket: '20' });
-    expect(bench.client.emit(id, new Uint8Array(30))).toBe('ok');
-    expect(bench.client.emit(id, new Uint8Array(31))).toBe('too_large');
+    bench.connect({ maxPacket: '30' });
+    expect(bench.client.emit(id, new Uint8Array(46))).toBe('ok');
+    expect(bench.client.emit(id, new Uint8Array(47))).toBe('too_large');
     expect(bench.client.emit(id, new Uint8Array(33), RELIABLE)).toBe('too_large');
     expect(bench.client.emit(id, new Uint8Array(60_000))).toBe('too_large');
     const small = new Bench({ reliable: false });
