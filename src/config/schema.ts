@@ -56,6 +56,9 @@ const limits = section(
     channels: count(1, MANY).prefault(100_000).describe('Channels whose routes are kept.'),
     last_values: count(0, MANY).prefault(100_000).describe('Channels that have a last value; 0 keeps none.'),
     last_value_bytes: size(0, MUCH).prefault('64 MiB').describe('Bytes of all last values together.'),
+    will_bytes: size(0, MUCH)
+      .prefault('16 MiB')
+      .describe('Bytes of all wills together: what peers want emitted when they are lost.'),
     queue,
     backlog: size(1024, MUCH)
       .prefault('4 MiB')
@@ -68,7 +71,9 @@ const limits = section(
 const sessions = section('What the gateway remembers of a peer that is gone.', {
   expiry: duration(1000, MAX_VARINT * 1000)
     .prefault('1d')
-    .describe('The longest that a session outlives its link, whatever the peer asks for; 0 for not at all.'),
+    .describe(
+      'The longest that a session outlives its link, and that its peer may sleep, whatever the peer asks for; 0 for not at all.',
+    ),
 });
 
 const stats = section('Counters on the channel $slipway/stats.', {

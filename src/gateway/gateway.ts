@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import { type Clock, systemClock } from '../clock.js';
+import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
@@ -20,6 +20,7 @@ import { Hub } from './hub.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
+import { Presence } from './presence.js';
 import type { Session } from './session.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
 
@@ -48,6 +49,7 @@ export class Gateway {
   readonly #counters = new Counters();
   readonly #router: Router;
   readonly #hub: Hub;
+  readonly #presence: Presence;
   readonly #statistics: Statistics;
   readonly #linkReports: LinkReports;
   readonly #tcp: TcpListener[] = [];
@@ -55,6 +57,7 @@ export class Gateway {
   readonly #ports: PortSupervisor[] = [];
   readonly #addresses: AddressProof;
   readonly #portOfLink = new Map<Link, SerialConfig>();
+  #stopCorrecting: Cancel | undefined;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -87,14 +90,15 @@ export class Gateway {
       },
       this.#counters,
     );
+    this.#presence = new Presence(this.#router, clock, logger);
     this.#hub = new Hub({
       router: this.#router,
       clock,
       counters: this.#counters,
       logger,
-      limits: { ...limits, expiryMs: sessions.expiry },
+      limits: { ...limits, willBytes: limits.will_bytes, expiryMs: sessions.expiry },
       events: {
-        presence: (session, state) => this.#presence(session, state),
+        presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         text: (link, session, line) => this.#text(link, session, line),
       },
       random32: () => randomInt(2 ** 32),
@@ -134,6 +138,7 @@ export class Gateway {
 
   async #start(): Promise<void> {
     const { config, logger } = this.#options;
+    this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
     for (const entry of config.listen.tcp) await this.#listenTcp(entry);
     for (const entry of config.listen.udp) await this.#listenUdp(entry);
     const claims = new PortClaims();
@@ -146,6 +151,7 @@ export class Gateway {
   async #stop(): Promise<void> {
     this.#statistics.stop();
     this.#linkReports.stop();
+    this.#stopCorrecting?.();
     this.#hub.stop();
     const closing = [...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close());
     let giveUp: (() => void) | undefined;
@@ -241,19 +247,6 @@ export class Gateway {
         events.closed(reason);
       },
     };
-  }
-
-  #presence(session: Session, state: 'online' | 'offline'): void {
-    if (session.program) return;
-    const channel = `$slipway/devices/${session.identity}/state`;
-    let refusal = this.emit(channel, state, { qos: 1, retain: true });
-    // One watcher that takes nothing must not keep the state from everyone else.
-    if (refusal === 'queue_full') refusal = this.emit(channel, state, { qos: 0, retain: true });
-    if (refusal)
-      this.#options.logger.warn(
-        { refusal },
-        `the state of ${session.identity} could not be kept: ${refusal}`,
-      );
   }
 
   #text(link: Link, session: Session | undefined, line: string): void {

@@ -11,13 +11,15 @@ import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
+import type { PresenceState } from './presence.js';
 import { Session, type SessionKeeper, type SessionLimits } from './session.js';
+import { Wills } from './wills.js';
 
 export interface HubLimits extends SessionLimits {
   /** Sessions, connected or not. */
   readonly sessions: number;
-  /** The longest that a session outlives its link, ms. */
-  readonly expiryMs: number;
+  /** Bytes of all wills together. */
+  readonly willBytes: number;
   /** By kind of link: the largest packet that is taken (bytes) and the window offered. */
   readonly packet: Readonly<Record<Link['kind'], number>>;
   readonly window: Readonly<Record<Link['kind'], number>>;
@@ -27,8 +29,8 @@ export interface HubLimits extends SessionLimits {
 
 /** What the hub tells the rest of the gateway. */
 export interface HubEvents {
-  /** A session came to stand on a link, or lost it, or ended. */
-  presence(session: Session, state: 'online' | 'offline'): void;
+  /** A session came to stand on a link, or its peer sleeps, or woke, or is gone. */
+  presence(session: Session, state: PresenceState): void;
   /** A line of text on a serial link, and the session that stands there. */
   text(link: Link, session: Session | undefined, line: string): void;
 }
@@ -50,7 +52,9 @@ export class Hub {
   readonly #sessions = new Map<string, Session>();
   readonly #connections = new Map<Link, Connection>();
   readonly #numberings: RememberedNumberings;
-  readonly #expiries = new Map<Session, Cancel>();
+  readonly #wills: Wills;
+  /** Sessions without a link, longest first, each with what ends its waiting. */
+  readonly #absences = new Map<Session, Cancel>();
   readonly #offers = new Map<Connection, Cancel>();
   readonly #probes = new Map<Connection, Cancel>();
   readonly #unused = new Map<Connection, Cancel>();
@@ -60,6 +64,7 @@ export class Hub {
   constructor(context: HubContext) {
     this.#context = context;
     this.#numberings = new RememberedNumberings(context.limits.sessions);
+    this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
     this.#keeper = {
       hello: (connection, hello) => this.#hello(connection, hello),
       begin: (connection, offer, messages) => this.#begin(connection, offer, messages),
@@ -68,6 +73,8 @@ export class Hub {
       now: () => context.clock.now(),
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
+      slept: (session, state) => context.events.presence(session, state),
+      will: (session, will) => this.#wills.set(session, will),
       refused: (session, message) => this.#refused(session, message),
       full: (session) => {
         context.logger.warn(
@@ -106,14 +113,22 @@ export class Hub {
     return this.#sessions;
   }
 
+  /** Whether the peer of that identity is there. */
+  stateOf(identity: string): PresenceState {
+    const session = this.#sessions.get(identity);
+    if (session?.engine.asleep) return 'asleep';
+    return session?.open ? 'online' : 'offline';
+  }
+
   /** Says goodbye to everyone, after sending what waits. */
   stop(): void {
+    this.#wills.stop();
     for (const session of this.#sessions.values()) {
       session.flush();
       session.detach('shutdown');
     }
     this.#stopped = true;
-    for (const waiting of [this.#expiries, this.#offers, this.#probes, this.#unused]) {
+    for (const waiting of [this.#absences, this.#offers, this.#probes, this.#unused]) {
       for (const cancel of waiting.values()) cancel();
     }
     this.#connections.clear();
@@ -138,7 +153,9 @@ export class Hub {
     const session = this.#sessions.get(hello.identity);
     if (!session && !this.#hasRoom()) return this.#refuseHello(connection, hello, 'limit_reached');
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
-    if (elsewhere && session.nonce !== hello.nonce) this.#probe(connection, hello, session);
+    // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
+    const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;
+    if (doubtful) this.#probe(connection, hello, session);
     else this.#offer(connection, hello, session);
   }
 
@@ -225,14 +242,15 @@ export class Hub {
 
     if (connection.session && connection.session !== standing)
       this.#release(connection.session, `${identity} is on its link now`);
-    if (standing) this.#leaveOldLink(standing, connection);
     const kept = offer.welcome.resumed ? standing : undefined;
+    if (kept) this.#wills.resumed(kept);
+    else if (standing?.open && !standing.engine.asleep) this.#wills.lost(standing);
+    if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
     if (!standing) this.#makeRoom();
     const session = kept ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
     this.#sessions.set(identity, session);
-    this.#expiries.get(session)?.();
-    this.#expiries.delete(session);
+    this.#endAbsence(session);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
     const moved = movedFrom(session.port, connection.link);
@@ -253,7 +271,7 @@ export class Hub {
 
   /** The session that has been absent longest of those for which nothing is held. */
   #dispensable(): Session | undefined {
-    for (const session of this.#expiries.keys()) if (session.engine.pending === 0) return session;
+    for (const session of this.#absences.keys()) if (session.engine.pending === 0) return session;
     return undefined;
   }
 
@@ -284,7 +302,13 @@ export class Hub {
   #leaves(session: Session, reason: Reason): void {
     // The peer gave up on its numbering (§5.4).
     if (reason === 'malformed') session.numberingStands = false;
-    this.#letGo(session, `left (${reason})`);
+    const link = this.#release(
+      session,
+      `left (${reason})`,
+      undefined,
+      reason !== 'normal' && reason !== 'end_session',
+    );
+    if (link) this.#hangUp(link);
     if (reason === 'end_session') this.#end(session, reason);
   }
 
@@ -306,30 +330,46 @@ export class Hub {
     if (connection.session) this.#letGo(connection.session, reason);
   }
 
-  /** The session loses its link, and from now on has its expiry to come back. */
-  #release(session: Session, why: string, bye?: Reason): Link | undefined {
+  /** The session loses its link. `lost`: its peer did not say that it leaves. */
+  #release(session: Session, why: string, bye?: Reason, lost = true): Link | undefined {
     const link = session.detach(bye);
     if (!link) return undefined;
     const connection = this.#connections.get(link);
     if (connection) connection.session = undefined;
-    this.#context.logger.info(
-      { identity: session.identity, link: link.name },
-      `${session.identity} is offline: ${why}`,
-    );
-    this.#context.events.presence(session, 'offline');
-    if (session.expiryMs === 0) {
-      this.#end(session, 'end_session');
-      return link;
-    }
-    const expire = this.#context.clock.schedule(session.expiryMs, () => {
-      this.#context.logger.info(
-        { identity: session.identity },
-        `the session of ${session.identity} has expired`,
-      );
-      this.#end(session, 'timeout');
-    });
-    this.#expiries.set(session, expire);
+    if (session.engine.asleep) this.#awaitWaking(session);
+    else this.#offline(session, `${link.name}: ${why}`, lost);
     return link;
+  }
+
+  /** A sleeper needs no link: it is not missed before the time that it named (§4.7). */
+  #awaitWaking(session: Session): void {
+    const { clock } = this.#context;
+    const overslept = () => {
+      session.oversleep();
+      this.#offline(session, 'it did not wake', true);
+    };
+    const wait = Math.max(0, session.engine.awaitedUntil - clock.now());
+    this.#absences.set(session, clock.schedule(wait, overslept));
+  }
+
+  /** From now on the session has its expiry to come back. */
+  #offline(session: Session, why: string, lost: boolean): void {
+    const { logger, events, clock } = this.#context;
+    const { identity } = session;
+    logger.info({ identity }, `${identity} is offline: ${why}`);
+    events.presence(session, 'offline');
+    if (lost) this.#wills.lost(session);
+    if (session.expiryMs === 0) return this.#end(session, 'end_session');
+    const expire = () => {
+      logger.info({ identity }, `the session of ${identity} has expired`);
+      this.#end(session, 'timeout');
+    };
+    this.#absences.set(session, clock.schedule(session.expiryMs, expire));
+  }
+
+  #endAbsence(session: Session): void {
+    this.#absences.get(session)?.();
+    this.#absences.delete(session);
   }
 
   /** Closes what was there for one session only. */
@@ -338,8 +378,8 @@ export class Hub {
   }
 
   #end(session: Session, reason: Reason): void {
-    this.#expiries.get(session)?.();
-    this.#expiries.delete(session);
+    this.#endAbsence(session);
+    this.#wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
     const { nonce, token, engine } = session;
     this.#numberings.remember(session.identity, {
@@ -356,8 +396,10 @@ export class Hub {
 
   #refused(session: Session, message: Refuse): void {
     this.#context.counters.add(`session.peer_refused.${message.reason}`);
+    if (message.reason !== 'no_session') return;
     // The peer lost its mind or its memory: it will introduce itself again.
-    if (message.reason === 'no_session') this.#letGo(session, 'the peer knows no session');
+    session.engine.giveUpSleep();
+    this.#letGo(session, 'the peer knows no session');
   }
 }
 

@@ -23,6 +23,8 @@ export interface SessionLimits {
   readonly queue: QueueLimits;
   /** Unsent bytes a link, beyond which QoS 0 is dropped. */
   readonly backlog: number;
+  /** The longest that a session outlives its link, and that its peer may sleep (PROTOCOL.md §4.7), ms. */
+  readonly expiryMs: number;
 }
 
 /** What a session tells whoever keeps it. */
@@ -33,6 +35,10 @@ export interface SessionKeeper {
   fails(session: Session, reason: Reason): void;
   /** There is no more room in its queue. Told once per link, or absence. */
   full(session: Session): void;
+  /** The peer sleeps, or is awake again. */
+  slept(session: Session, state: 'asleep' | 'online'): void;
+  /** The peer leaves a will, or takes it back. Returns why not, if that is refused. */
+  will(session: Session, will: Will): Reason | undefined;
   /** The peer refused something that it was sent. */
   refused(session: Session, message: Refuse): void;
 }
@@ -44,6 +50,9 @@ export interface SessionContext {
   readonly limits: SessionLimits;
   readonly keeper: SessionKeeper;
 }
+
+/** What takes a will back. */
+const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
 
 /** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
 export class Session implements Subscriber {
@@ -66,6 +75,7 @@ export class Session implements Subscriber {
   #saidFull = false;
   /** What was subscribed to since the peer's last boot: the rest is of an older one. */
   readonly #sinceBoot = new Set<string>();
+  #willSinceBoot = false;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
 
@@ -88,7 +98,10 @@ export class Session implements Subscriber {
   begin(link: Link, who: Identity, epoch: Epoch, expiryMs: number, resumed: boolean): void {
     const { clock, router } = this.#context;
     const rebooted = who.nonce !== this.nonce;
-    if (rebooted) this.#sinceBoot.clear();
+    if (rebooted) {
+      this.#sinceBoot.clear();
+      this.#willSinceBoot = false;
+    }
     this.nonce = who.nonce;
     this.token = who.token;
     this.epochs++;
@@ -136,14 +149,21 @@ export class Session implements Subscriber {
   detach(bye?: Reason): Link | undefined {
     const { link } = this;
     if (!link) return undefined;
-    if (bye) link.send(encodePacket([{ type: 'bye', reason: bye }]));
+    if (bye && !this.engine.asleep) link.send(encodePacket([{ type: 'bye', reason: bye }]));
     this.#driver?.stop();
     this.#driver = undefined;
     this.link = undefined;
     this.#saidFull = false;
     this.engine.detach();
-    this.#context.router.disconnect(this);
+    // Whether the link stands while its peer sleeps makes no difference to anyone.
+    if (!this.engine.asleep) this.#context.router.disconnect(this);
     return link;
+  }
+
+  /** The peer does not wake as it had said. */
+  oversleep(): void {
+    this.engine.giveUpSleep();
+    this.#context.router.disconnect(this);
   }
 
   /** Ends it for good. */
@@ -182,10 +202,11 @@ export class Session implements Subscriber {
     return {
       hold: (name) => router.hold(name),
       release: (channel) => router.release(channel),
-      emit: (target, payload, message) => this.#emit(target, payload, message),
+      emit: (target, payload, message) => this.emit(target, payload, message),
       control: (message) => this.#control(message),
       refused: (message) => keeper.refused(this, message),
       bye: (reason) => keeper.leaves(this, reason),
+      woke: () => keeper.slept(this, 'online'),
       confirmed: () => undefined,
       failed: (reason) => {
         if (reason === 'malformed') this.numberingStands = false;
@@ -195,7 +216,12 @@ export class Session implements Subscriber {
     };
   }
 
-  #emit(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): Reason | undefined {
+  /** Emits on the peer's behalf. Returns why not, if it was refused (§7). `payload` must not change afterwards. */
+  emit(
+    target: Channel | string,
+    payload: Uint8Array,
+    { qos, retain }: Pick<Emit, 'qos' | 'retain'>,
+  ): Reason | undefined {
     const { router } = this.#context;
     const name = typeof target === 'string' ? target : target.name;
     if (name === BROADCAST_CHANNEL) return router.broadcast(payload, { qos, retain }, this);
@@ -216,16 +242,32 @@ export class Session implements Subscriber {
         else router.unsubscribe(this, message.pattern);
         this.#sinceBoot.delete(message.pattern);
         return undefined;
-      case 'will':
+      case 'will': {
+        const refusal = this.#context.keeper.will(this, message);
+        if (refusal === undefined) this.#willSinceBoot = true;
+        return refusal;
+      }
       case 'sleep':
-        return 'unsupported';
+        this.#sleep(message.seconds * 1000);
+        return undefined;
     }
   }
 
+  #sleep(ms: number): void {
+    const { clock, keeper, limits, counters } = this.#context;
+    if (ms > limits.expiryMs) counters.add('session.refused.sleep_too_long');
+    const shortened = Math.min(ms, limits.expiryMs);
+    const { asleep } = this.engine;
+    if (shortened === 0) this.engine.rouse();
+    else this.engine.sleep(shortened, clock.now());
+    if (!asleep && shortened > 0) keeper.slept(this, 'asleep');
+  }
+
   #dropOlderThanBoot(): void {
-    const { router } = this.#context;
+    const { router, keeper } = this.#context;
     for (const pattern of Array.from(router.subscriptionsOf(this).keys())) {
       if (!this.#sinceBoot.has(pattern)) router.unsubscribe(this, pattern);
     }
+    if (!this.#willSinceBoot) keeper.will(this, NO_WILL);
   }
 }

@@ -48,6 +48,8 @@ export interface SessionOwner<C extends Channel> {
   refused(message: Refuse): void;
   /** The other side leaves. */
   bye(reason: Reason): void;
+  /** The peer, which slept, is awake (§4.7). */
+  woke(): void;
   /** The other side confirmed the epoch. */
   confirmed(): void;
   /** The other side is silent, or disagrees about the numbering: nothing more can be done on this link. */

@@ -21,6 +21,7 @@ import { type Channel, Outgoing, type OutgoingControl, type OutgoingEmit } from 
 import { ReliableReceiver } from './reliable-receiver.js';
 import { ReliableSender } from './reliable-sender.js';
 import { RoundTrip } from './round-trip.js';
+import { Sleep } from './sleep.js';
 
 export type { Epoch, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
 
@@ -61,6 +62,8 @@ export class SessionEngine<C extends Channel> {
   readonly #outbox: Outbox<C>;
   readonly #keepAlive: KeepAlive;
   #reliableBytes = 0;
+  /** There while the other side, a peer, sleeps. */
+  #sleep: Sleep<C> | undefined;
 
   #link: LinkTraits | undefined;
   #own: SideLimits | undefined;
@@ -106,6 +109,7 @@ export class SessionEngine<C extends Channel> {
     if (!epoch.continues) this.#renumber(epoch, fresh);
     this.#sender.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
     this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
+    this.#releaseKept();
   }
 
   #renumber(epoch: Epoch, fresh?: () => void): void {
@@ -154,7 +158,7 @@ export class SessionEngine<C extends Channel> {
     this.#keepAlive.restart(epoch.keepAlive * 1000, now);
   }
 
-  /** The link is gone. What is reliable stays; the rest is dropped and counted. */
+  /** The link is gone. What is reliable stays, and what is kept for a sleeper; the rest is dropped and counted. */
   detach(): void {
     this.#link = undefined;
     this.#drop('link_lost', this.#outbox.close());
@@ -163,6 +167,7 @@ export class SessionEngine<C extends Channel> {
   /** Ends the session: every message still waiting is settled with `reason`. What was recorded is the owner's to remove. */
   end(reason: Reason): void {
     this.detach();
+    this.giveUpSleep();
     this.#ids.clear();
     for (const item of this.#sender.restart(0)) if (!item.refused) this.#settle(item, reason);
   }
@@ -218,6 +223,7 @@ export class SessionEngine<C extends Channel> {
     for (const { content } of this.#sender) {
       if (content.type === 'emit') last.set(content.channel, content.payload);
     }
+    for (const { channel, payload } of this.#outbox.unreliable) last.set(channel, payload);
     return last;
   }
 
@@ -265,6 +271,7 @@ export class SessionEngine<C extends Channel> {
     backlogLimit: number,
   ): 'link_lost' | 'backlog_full' | 'too_large_for_receiver' | undefined {
     const size = this.#emitSize(emit.channel, emit.payload.length, false);
+    if (this.#sleep) return this.#keep(emit, size, backlogLimit);
     const refusal = !this.#link
       ? 'link_lost'
       : size > this.#outbox.maxPacket
@@ -276,6 +283,7 @@ export class SessionEngine<C extends Channel> {
       this.#drop(refusal);
       return refusal;
     }
+    if (this.#role === 'peer') this.#keepAlive.wake();
     this.#declare(emit.channel);
     this.#outbox.push(emit, size);
     return undefined;
@@ -301,7 +309,81 @@ export class SessionEngine<C extends Channel> {
     this.#receiver.acknowledgeNow(now);
   }
 
+  // ------------------------------------------------------------------------------------------------ sleep (§4.7)
+
+  /** Whether the other side, a peer, sleeps. Nothing is sent to it meanwhile but answers and acknowledgements. */
+  get asleep(): boolean {
+    return this.#sleep !== undefined;
+  }
+
+  /** When the other side, if it sleeps, is to be let go of unless it says something, on the caller's clock in ms. */
+  get awaitedUntil(): number {
+    return this.#keepAlive.deadline();
+  }
+
+  /** The other side, a peer, sleeps for `ms` from `now` on. */
+  sleep(ms: number, now: number): void {
+    if (!this.#sleep) {
+      this.#sleep = new Sleep<C>();
+      for (const emit of this.#outbox.takeUnreliable())
+        this.#keep(emit, this.#emitSize(emit.channel, emit.payload.length, false), Number.POSITIVE_INFINITY);
+    }
+    this.#sleep.begin(now + ms, now);
+    this.#keepAlive.sleep(now + ms);
+    // It waits for this before it turns its receiver off.
+    this.#receiver.acknowledgeNow(now);
+  }
+
+  /** The other side says that it is awake; it is, when all of its packet is read. */
+  rouse(): void {
+    if (this.#sleep) this.#sleep.roused = true;
+  }
+
+  /** The other side does not wake on this link any more: what was kept for that is dropped and counted. */
+  giveUpSleep(): void {
+    this.#drop('link_lost', this.#sleep?.size ?? 0);
+    this.#sleep = undefined;
+  }
+
+  /** Announces that this side, a peer, will be silent for so many seconds; 0 that it is awake. */
+  announceSleep(seconds: number, settle: (refusal: Reason | undefined) => void): void {
+    this.control({ type: 'sleep', seconds }, (refusal) => {
+      if (refusal === undefined && seconds > 0)
+        this.#keepAlive.sleep(this.#keepAlive.heardAt + seconds * 1000);
+      settle(refusal);
+    });
+  }
+
+  #keep(emit: OutgoingEmit<C>, size: number, limit: number): 'backlog_full' | undefined {
+    const { superseded, kept } = (this.#sleep as Sleep<C>).keep(emit, size, limit);
+    if (superseded) this.#counters.add('session.superseded');
+    if (kept) return undefined;
+    this.#drop('backlog_full');
+    return 'backlog_full';
+  }
+
+  #wake(now: number): void {
+    this.#releaseKept();
+    this.#keepAlive.wake();
+    this.#sender.repeat(now);
+    this.#owner.woke();
+  }
+
+  #releaseKept(): void {
+    for (const { emit, size } of this.#sleep ?? []) this.#outbox.push(emit, size);
+    this.#sleep = undefined;
+  }
+
+  /** Whether the other side sleeps, and knows that this side knows: until then it listens. */
+  get #hushed(): boolean {
+    const { acknowledged, expected } = this.#receiver;
+    return this.#sleep !== undefined && acknowledged === expected && !this.#outbox.delayed;
+  }
+
+  // ------------------------------------------------------------------------------------------------ queues
+
   #enqueue(item: Outgoing<C>): void {
+    if (this.#role === 'peer') this.#keepAlive.wake();
     this.#count(item);
     // Until a REJECT is through, nothing that the other side sends is acknowledged: it must not wait in line.
     this.#sender.push(item, item.content.type === 'reject');
@@ -377,9 +459,11 @@ export class SessionEngine<C extends Channel> {
       if (!this.#link) return;
       this.#receiveOne(message, now);
     }
+    if (this.#sleep?.roused) this.#wake(now);
   }
 
   #receiveOne(message: Message, now: number): void {
+    if (!('seq' in message)) this.#sleep?.heard(message, this.#link?.ordered === true, now);
     switch (message.type) {
       case 'emit':
         if (message.qos > 0) this.#receiveReliable(message, now);
@@ -405,6 +489,7 @@ export class SessionEngine<C extends Channel> {
       case 'refuse':
         return this.#owner.refused(message);
       case 'bye':
+        this.giveUpSleep();
         return this.#owner.bye(message.reason);
       case 'extended':
         this.#counters.add('session.refused.unsupported');
@@ -448,6 +533,7 @@ export class SessionEngine<C extends Channel> {
   }
 
   #takeInTurn(message: Reliable & { seq: number }, now: number): void {
+    this.#sleep?.heard(message, this.#link?.ordered === true, now);
     const refusal = this.#takeReliable(message);
     if (!refusal) return;
     this.#counters.add(`session.refused.${refusal}`);
@@ -520,7 +606,7 @@ export class SessionEngine<C extends Channel> {
   poll(now: number): Uint8Array | undefined {
     this.#tick(now);
     if (!this.#link) return undefined;
-    const packet = this.#outbox.next(now, this.#keepAlive.heardAt);
+    const packet = this.#outbox.next(now, this.#keepAlive.heardAt, this.#hushed);
     if (packet) this.#keepAlive.sent(now);
     return packet;
   }
@@ -530,7 +616,7 @@ export class SessionEngine<C extends Channel> {
     if (!this.#link) return undefined;
     const deadlines = this.#outbox.delayed
       ? [this.#outbox.deadline(this.#roundTrip.timeout())]
-      : [this.#sender.deadline(), this.#receiver.ackDueAt];
+      : [this.#hushed ? undefined : this.#sender.deadline(), this.#receiver.ackDueAt];
     let at = this.#keepAlive.deadline();
     for (const deadline of deadlines) if (deadline !== undefined && deadline < at) at = deadline;
     return at === Number.POSITIVE_INFINITY ? undefined : at;
@@ -539,10 +625,13 @@ export class SessionEngine<C extends Channel> {
   #tick(now: number): void {
     if (!this.#link) return;
     const alive = this.#keepAlive.check(now);
-    if (alive === 'gone') return this.#owner.failed('timeout');
+    if (alive === 'gone') {
+      this.giveUpSleep();
+      return this.#owner.failed('timeout');
+    }
     if (alive === 'ask') this.#outbox.ask();
     // What waits for the peer's buffer has not been sent, whatever the clock says.
-    if (!this.#outbox.delayed) {
+    if (!this.#outbox.delayed && !this.#hushed) {
       if (this.#sender.tick(now)) this.#counters.add('session.timeouts');
       const { oldest } = this.#sender;
       if (oldest?.lost && this.#isHopeless(oldest)) return this.#owner.failed('malformed');

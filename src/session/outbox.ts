@@ -114,6 +114,17 @@ export class Outbox<C extends Channel> {
     return this.#unreliableBytes;
   }
 
+  /** What of QoS 0 waits to be packed. */
+  get unreliable(): Iterable<OutgoingEmit<C>> {
+    return this.#unreliable;
+  }
+
+  /** Takes out what of QoS 0 waits to be packed. */
+  takeUnreliable(): OutgoingEmit<C>[] {
+    this.#unreliableBytes = 0;
+    return this.#unreliable.drain();
+  }
+
   /** Whether a packet waits for the other side to have room for it. */
   get delayed(): boolean {
     return this.#delayed !== undefined;
@@ -166,9 +177,12 @@ export class Outbox<C extends Channel> {
     this.#fence = undefined;
   }
 
-  /** The next packet, if any may leave at `now`. `heardAt` is when the other side last spoke. */
-  next(now: number, heardAt: number): Uint8Array | undefined {
-    const packet = this.#delayed ?? this.#build(now, heardAt);
+  /**
+   * The next packet, if any may leave at `now`. `heardAt` is when the other side last spoke. With `hush` only answers and
+   * acknowledgements leave: the other side sleeps (§4.7).
+   */
+  next(now: number, heardAt: number, hush: boolean): Uint8Array | undefined {
+    const packet = this.#delayed ?? this.#build(now, heardAt, hush);
     if (!packet) return undefined;
     if (this.#pacer.allows(packet.size)) {
       this.#delayed = undefined;
@@ -186,20 +200,20 @@ export class Outbox<C extends Channel> {
     return { ...content, seq };
   }
 
-  #build(now: number, heardAt: number): BuiltPacket<C> | undefined {
+  #build(now: number, heardAt: number, hush: boolean): BuiltPacket<C> | undefined {
     const builder = this.#builder;
     if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
     const prefix = builder.length;
     while (this.#replies.length > 0 && builder.add(this.#replies[0] as Message)) this.#replies.shift();
-    if (this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
+    if (!hush && this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
     this.#addAck(prefix, now);
-    const items = this.#addReliable(prefix, now, heardAt);
-    const unreliable = this.#addUnreliable(prefix);
+    const items = hush ? [] : this.#addReliable(prefix, now, heardAt);
+    const unreliable = hush ? 0 : this.#addUnreliable(prefix);
     if (builder.length === prefix) {
       if (prefix > 0) builder.finish();
       return undefined;
     }
-    const fence = items.some(isFirstSending) ? undefined : this.#addFence(now);
+    const fence = hush || items.some(isFirstSending) ? undefined : this.#addFence(now);
     const bytes = builder.finish();
     this.#packetNumber++;
     return { bytes, size: this.#wireSize(bytes), items, unreliable, fence };

@@ -90,6 +90,7 @@ export class PeerSession<C extends Channel> {
         release: (channel) => owner.release(channel),
         emit: (target, payload, message) => owner.emit(target, payload, message),
         control: () => 'unsupported',
+        woke: () => undefined,
         refused: (message) => this.#refused(message),
         bye: (reason) => this.#lose(reason),
         confirmed: () => this.#confirmed(),

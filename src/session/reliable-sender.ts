@@ -130,6 +130,17 @@ export class ReliableSender<T extends Transmission> {
     }
   }
 
+  /** The other side slept (§4.7): what was in flight, it may have missed. */
+  repeat(now: number): void {
+    if (this.#order.reliable) return;
+    this.#roundTrip.progressed();
+    this.#progressAt = now;
+    for (const item of this.#inFlight) {
+      item.ignored = 0;
+      this.#lose(item);
+    }
+  }
+
   /**
    * Drops all before `received`, of which the peer said that it arrived under the old numbering (§4.3). Returns those that
    * are done with by that.

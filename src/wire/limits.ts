@@ -57,13 +57,17 @@ export const PROBE_MS = 1000;
 
 /** §9: what this client library promises. */
 export const DEFAULT_KEEP_ALIVE_S = 30;
-/** §4.5: what the gateway holds a peer on UDP to that promised nothing. */
+/** §4.5: what the gateway holds a peer on UDP to that promised nothing; §4.7: and any such peer after its sleep. */
 export const UDP_KEEP_ALIVE_S = 120;
 /** §4.5: the gateway lets go of a link after so many keep-alives of silence. */
 export const KEEP_ALIVE_GRACE = 1.5;
 /** §4.5: unanswered PINGs, this far apart, before the peer goes back to HELLO. */
 export const MAX_UNANSWERED_PINGS = 3;
 export const PING_INTERVAL_MS = 1000;
+/** §4.7: what has no number and comes so soon after a SLEEP over UDP may have been overtaken by it. */
+export const SLEEP_OVERTAKEN_MS = 1000;
+/** §4.7: how long a peer has to resume its session before its will is emitted. */
+export const WILL_DELAY_MS = 5000;
 /** §9: one day. */
 export const DEFAULT_MAX_EXPIRY_S = 86_400;
 

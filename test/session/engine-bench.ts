@@ -57,10 +57,12 @@ export class Bench {
         emit: (target, payload, message) => this.#take(target, payload, message),
         control: (message) => {
           this.controls.push(message);
+          if (message.type === 'sleep' && !this.refusing) this.#sleep(message.seconds);
           return this.refusing;
         },
         refused: (message) => this.refused.push({ ...message, detail: new Uint8Array(message.detail) }),
         bye: (reason) => this.events.push(`bye ${reason}`),
+        woke: () => this.events.push('woke'),
         confirmed: () => this.events.push('confirmed'),
         failed: (reason) => {
           this.events.push(`failed ${reason}`);
@@ -146,6 +148,12 @@ export class Bench {
     if (at < this.now) throw new Error(`the engine wanted to be called ${this.now - at} ms ago`);
     this.now = at;
     return this.sent();
+  }
+
+  /** As the gateway does. */
+  #sleep(seconds: number): void {
+    if (seconds === 0) this.engine.rouse();
+    else this.engine.sleep(seconds * 1000, this.now);
   }
 
   #take(target: Channel | string, payload: Uint8Array, message: Emit): Reason | undefined {

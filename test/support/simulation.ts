@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
 import { Hub } from '../../src/gateway/hub.js';
 import type { Session } from '../../src/gateway/session.js';
@@ -85,6 +86,7 @@ export class Simulation {
       packet: { serial: 1024, udp: 1472, tcp: 1_048_576 },
       window: { serial: 32, udp: 128, tcp: 2048 },
       ids: 100,
+      willBytes: 10_000,
     };
     this.router = new Router(
       {
@@ -180,10 +182,16 @@ export class EngineDevice implements Device {
   readonly refusals: Refuse[] = [];
   readonly subscriptions: { pattern: string; qos: Qos; noLocal?: boolean }[] = [];
   readonly session: PeerSession<Channel>;
+  /** Its receiver is off: what comes is not heard. */
+  asleep = false;
+  /** Packets that came while it was asleep. */
+  unheard = 0;
   lost = 0;
   readies = 0;
   readonly #simulation: Simulation;
   readonly #channels = new Map<string, Channel>();
+  #will: { name: string; text: string; qos: Qos; retain: boolean } | undefined;
+  #stopAlarm: Cancel | undefined;
   #driver: Driver | undefined;
   #framing: SerialEnd | undefined;
 
@@ -215,6 +223,7 @@ export class EngineDevice implements Device {
         emit: (target, payload, message) => this.#take(target, payload, message),
         fresh: () => {
           for (const subscription of this.subscriptions) this.#subscribe(subscription);
+          this.#sendWill();
         },
         ready: () => {
           this.readies++;
@@ -251,7 +260,8 @@ export class EngineDevice implements Device {
   }
 
   receive(bytes: Uint8Array): void {
-    if (this.#framing) this.#framing.push(bytes);
+    if (this.asleep) this.unheard++;
+    else if (this.#framing) this.#framing.push(bytes);
     else this.#receive(bytes);
   }
 
@@ -283,6 +293,52 @@ export class EngineDevice implements Device {
       );
     }
     this.#driver?.wake();
+  }
+
+  /** Announces a sleep of so many seconds. Once the gateway knows, it hears nothing until `wake`, or the end of it. */
+  sleep(seconds: number): void {
+    const { clock } = this.#simulation;
+    this.session.engine.announceSleep(seconds, (refusal) => {
+      this.outcomes.push(`sleep ${refusal ?? 'ok'}`);
+      if (refusal) return;
+      this.asleep = true;
+      this.#stopAlarm?.();
+      this.#stopAlarm = clock.schedule(seconds * 1000, () => this.wake());
+    });
+    this.#driver?.wake();
+  }
+
+  /** Is awake again, and says so. */
+  wake(): void {
+    if (!this.asleep) return;
+    this.asleep = false;
+    this.#stopAlarm?.();
+    this.session.engine.announceSleep(0, () => undefined);
+    this.#driver?.wake();
+  }
+
+  /** Its power is cut: it says and hears nothing any more. */
+  die(): void {
+    this.asleep = true;
+    this.#stopAlarm?.();
+    this.#driver?.stop();
+  }
+
+  /** Leaves a will, or takes it back with an empty name. */
+  will(name: string, text: string, qos: Qos, retain = false): void {
+    this.#will = { name, text, qos, retain };
+    // Before the first session it is said when that begins.
+    if (this.readies > 0) this.#sendWill();
+    this.#driver?.wake();
+  }
+
+  #sendWill(): void {
+    if (!this.#will) return;
+    const { name, text, qos, retain } = this.#will;
+    this.session.engine.control(
+      { type: 'will', name, qos, retain, payload: Buffer.from(text) },
+      (refusal?: Reason) => this.outcomes.push(`will ${refusal ?? 'ok'}`),
+    );
   }
 
   #subscribe({ pattern, qos, noLocal }: { pattern: string; qos: Qos; noLocal?: boolean }): void {

@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import type { Channel } from '../router/channel.js';
+import type { Router } from '../router/router.js';
+import type { Subscriber } from '../router/subscriber.js';
+
+/** What `$slipway/devices/<id>/state` says (PROTOCOL.md §6.6). */
+export type PresenceState = 'online' | 'asleep' | 'offline';
+
+/** How long after a start devices have to come back before the state that is remembered of them is corrected, ms. */
+export const RETURN_MS = 60_000;
+
+const CHANNEL = /^\$slipway\/devices\/(.+)\/state$/;
+
+/** Whether devices are there, as last values of the gateway's own channels. */
+export class Presence {
+  readonly #router: Router;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+
+  constructor(router: Router, clock: Clock, logger: Logger) {
+    this.#router = router;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  announce(identity: string, state: PresenceState): void {
+    const channel = `$slipway/devices/${identity}/state`;
+    const payload = Buffer.from(state);
+    let refusal = this.#router.emit(channel, payload, { qos: 1, retain: true });
+    // One watcher that takes nothing must not keep the state from everyone else.
+    if (refusal === 'queue_full') refusal = this.#router.emit(channel, payload, { qos: 0, retain: true });
+    if (refusal) this.#logger.warn({ refusal }, `the state of ${identity} could not be kept: ${refusal}`);
+  }
+
+  /**
+   * To be called at the start, when last values were taken up from a store: devices that are said to be there and are
+   * not after a while, as `stateOf` tells, become `offline`. Returns what calls that off.
+   */
+  correctLater(stateOf: (identity: string) => PresenceState): Cancel {
+    if (this.#present().length === 0) return () => undefined;
+    return this.#clock.schedule(RETURN_MS, () => {
+      for (const identity of this.#present()) {
+        if (stateOf(identity) === 'offline') this.announce(identity, 'offline');
+      }
+    });
+  }
+
+  /** The devices of which the last value says that they are there. */
+  #present(): string[] {
+    const present: string[] = [];
+    const reader: Subscriber = {
+      refusal: () => undefined,
+      deliver: ({ name }: Channel, payload) => {
+        const identity = CHANNEL.exec(name)?.[1];
+        if (identity !== undefined && Buffer.from(payload).toString() !== 'offline') present.push(identity);
+      },
+    };
+    this.#router.subscribe(reader, '$slipway/devices/+/state', {
+      qos: 0,
+      noLocal: false,
+      noLastValue: false,
+    });
+    this.#router.remove(reader);
+    return present;
+  }
+}

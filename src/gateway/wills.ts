@@ -1,0 +1,146 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import type { Counters } from '../counters.js';
+import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
+import { WILL_DELAY_MS } from '../wire/limits.js';
+import type { Will } from '../wire/messages.js';
+import type { Reason } from '../wire/reasons.js';
+import type { Session } from './session.js';
+
+export interface WillsContext {
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  /** Bytes of all wills together. */
+  readonly maxBytes: number;
+}
+
+/** The pause before each next try to emit a will that was refused, ms. After these it goes out at QoS 0. */
+const RETRY_MS = [1000, 2000, 4000, 8000, 16_000, 32_000];
+
+/** A will on its way. */
+interface Due {
+  readonly will: Will;
+  cancel: Cancel;
+  /** How often it was refused. */
+  tries: number;
+}
+
+/**
+ * What peers want emitted when they are lost (PROTOCOL.md §4.7): kept for as long as their session stands, emitted once a
+ * loss unless the session resumes in time.
+ */
+export class Wills {
+  readonly #context: WillsContext;
+  readonly #standing = new Map<Session, Will>();
+  readonly #due = new Map<Session, Due>();
+  #bytes = 0;
+
+  constructor(context: WillsContext) {
+    this.#context = context;
+  }
+
+  /** Bytes of all that stand or are on their way. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The will of that session, if it left one. */
+  of(session: Session): Will | undefined {
+    return this.#standing.get(session);
+  }
+
+  /** Replaces the session's will; one without a name takes it back. Returns why not, if it was refused (§7). */
+  set(session: Session, will: Will): Reason | undefined {
+    const problem = problemOf(will);
+    if (problem) return problem;
+    const old = this.#standing.get(session);
+    if (this.#bytes - sizeOf(old) + sizeOf(will) > this.#context.maxBytes) return 'limit_reached';
+    this.#bytes += sizeOf(will) - sizeOf(old);
+    if (will.name === '') this.#standing.delete(session);
+    else this.#standing.set(session, will);
+    return undefined;
+  }
+
+  /** The gateway has let go of the session's link: the will is due unless the session resumes within `delayMs`. */
+  lost(session: Session, delayMs = WILL_DELAY_MS): void {
+    const will = this.#standing.get(session);
+    if (!will || this.#due.has(session)) return;
+    this.#bytes += sizeOf(will);
+    const due: Due = { will, tries: 0, cancel: () => undefined };
+    this.#due.set(session, due);
+    due.cancel = this.#context.clock.schedule(delayMs, () => this.#try(session, due));
+  }
+
+  /** The session goes on: what was not emitted yet is not emitted any more. */
+  resumed(session: Session): void {
+    const due = this.#due.get(session);
+    if (!due) return;
+    this.#done(session, due);
+    if (due.tries > 0) this.#giveUp(session, due, `${session.identity} is back`);
+  }
+
+  /** The session is over: a will that waits for its return is emitted now. */
+  ended(session: Session): void {
+    const due = this.#due.get(session);
+    if (due?.tries === 0) {
+      due.cancel();
+      this.#try(session, due);
+    }
+    this.#bytes -= sizeOf(this.#standing.get(session));
+    this.#standing.delete(session);
+  }
+
+  /** The gateway stops: who is lost already does not come back to it in time. */
+  stop(): void {
+    for (const [session, due] of this.#due) {
+      due.cancel();
+      due.tries = RETRY_MS.length;
+      this.#try(session, due);
+    }
+  }
+
+  #try(session: Session, due: Due): void {
+    const { clock, counters, logger } = this.#context;
+    const { name, payload, qos, retain } = due.will;
+    const pause = RETRY_MS[due.tries];
+    // One subscriber without room must not keep the loss from everyone else for ever.
+    const refusal = session.emit(name, payload, { qos: pause === undefined ? 0 : qos, retain });
+    if (refusal === undefined || refusal === 'too_large_for_receiver') {
+      counters.add('session.wills');
+      logger.info({ identity: session.identity, channel: name }, `emitted the will of ${session.identity}`);
+      return this.#done(session, due);
+    }
+    if (pause === undefined) {
+      this.#done(session, due);
+      return this.#giveUp(session, due, refusal);
+    }
+    due.tries++;
+    due.cancel = clock.schedule(pause, () => this.#try(session, due));
+  }
+
+  #giveUp(session: Session, { will }: Due, why: string): void {
+    this.#context.counters.add('session.drop.will');
+    this.#context.logger.warn(
+      { identity: session.identity, channel: will.name },
+      `the will of ${session.identity} on ${will.name} was not emitted: ${why}`,
+    );
+  }
+
+  #done(session: Session, due: Due): void {
+    due.cancel();
+    this.#due.delete(session);
+    this.#bytes -= sizeOf(due.will);
+  }
+}
+
+function problemOf({ name, retain }: Will): Reason | undefined {
+  if (name === '') return undefined;
+  if (channelProblem(name) !== undefined) return 'bad_channel';
+  const mayEmit = name === BROADCAST_CHANNEL ? !retain : !name.startsWith('$');
+  return mayEmit ? undefined : 'not_allowed';
+}
+
+function sizeOf(will: Will | undefined): number {
+  return will ? Buffer.byteLength(will.name) + will.payload.length : 0;
+}
