@@ -16,7 +16,7 @@ const MAX_ROUTES = 10_000;
 /** The subscriptions of a client, by pattern. */
 export class ClientSubscriptions {
   readonly #audiences = new Map<string, Audience>();
-  readonly #tree = new LevelTree<Audience>();
+  readonly #tree = new LevelTree<Audience>((audience) => audience.pattern);
   readonly #routes = new Map<string, readonly Subscription[]>();
 
   add(subscription: Subscription): Audience {
@@ -25,7 +25,7 @@ export class ClientSubscriptions {
     if (!audience) {
       audience = { pattern, members: new Set(), waiting: [] };
       this.#audiences.set(pattern, audience);
-      this.#tree.set(pattern, audience);
+      this.#tree.put(audience);
     }
     audience.members.add(subscription);
     this.#routes.clear();

@@ -23,8 +23,8 @@ export class Unclaimed {
 
   /** Takes out those that `pattern` matches, in the order in which they came. */
   claim(pattern: string): ReceivedMessage[] {
-    const tree = new LevelTree<object>();
-    tree.set(pattern, {});
+    const tree = new LevelTree<{ pattern: string }>((one) => one.pattern);
+    tree.put({ pattern });
     const claimed: ReceivedMessage[] = [];
     const rest: ReceivedMessage[] = [];
     for (const message of this.#messages) {

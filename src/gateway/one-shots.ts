@@ -22,7 +22,7 @@ export interface OneShotPolicy {
 const SENDER: Subscriber = { refusal: () => undefined, deliver: () => undefined };
 
 interface CompiledPolicy {
-  readonly channels: LevelTree<object>;
+  readonly channels: LevelTree<{ pattern: string }>;
   readonly from: BlockList;
 }
 
@@ -77,9 +77,9 @@ function isOneShot(message: Message): message is Emit & { name: string } {
   return message.type === 'emit' && message.qos === 0 && message.name !== undefined;
 }
 
-function patternsOf(patterns: readonly string[]): LevelTree<object> {
-  const tree = new LevelTree<object>();
-  for (const pattern of patterns) tree.set(pattern, {});
+function patternsOf(patterns: readonly string[]): LevelTree<{ pattern: string }> {
+  const tree = new LevelTree<{ pattern: string }>((one) => one.pattern);
+  for (const pattern of patterns) tree.put({ pattern });
   return tree;
 }
 

@@ -13,7 +13,7 @@ export interface LastValueLimits {
 export class LastValues {
   readonly #limits: LastValueLimits;
   /** The channels that have one: a new subscription must not cost a walk over all the others. */
-  readonly #channels = new LevelTree<Channel>();
+  readonly #channels = new LevelTree<Channel>(({ name }) => name);
   #count = 0;
   #bytes = 0;
   #mark = 0;
@@ -53,7 +53,7 @@ export class LastValues {
     return this.#channels.matchingNames(pattern);
   }
 
-  /** Keeps a copy of the payload; an empty one clears the value. */
+  /** Keeps the payload, which must not change afterwards; an empty one clears the value. */
   update(channel: Channel, payload: Uint8Array, qos: Qos): void {
     const old = channel.lastValue;
     if (old !== undefined) {
@@ -65,10 +65,15 @@ export class LastValues {
       if (old !== undefined) this.#channels.delete(channel.name);
       return;
     }
-    if (old === undefined) this.#channels.set(channel.name, channel);
+    if (old === undefined) this.#channels.put(channel);
     this.#count += 1;
     this.#bytes += payload.length;
     this.#mark += 1;
-    channel.lastValue = { payload: new Uint8Array(payload), qos, mark: this.#mark };
+    channel.lastValue = { payload: whole(payload), qos, mark: this.#mark };
   }
+}
+
+/** Bytes that keep nothing but themselves in memory: a part of something larger would keep all of it. */
+function whole(payload: Uint8Array): Uint8Array {
+  return payload.length === payload.buffer.byteLength ? payload : new Uint8Array(payload);
 }

@@ -90,7 +90,7 @@ export class Router {
   /** Disconnects the subscriber and drops its subscriptions. */
   remove(subscriber: Subscriber): void {
     this.disconnect(subscriber);
-    for (const pattern of this.#subscriptions.of(subscriber).keys()) this.unsubscribe(subscriber, pattern);
+    for (const pattern of this.#subscriptions.deleteAll(subscriber)) this.#channels.forgetRoutes(pattern);
   }
 
   /**
@@ -115,9 +115,9 @@ export class Router {
     return had;
   }
 
-  /** By pattern. A view, not a copy: take it anew after a change. */
+  /** By pattern, as they stand now. */
   subscriptionsOf(subscriber: Subscriber): ReadonlyMap<string, SubscribeOptions> {
-    return this.#subscriptions.of(subscriber);
+    return new Map(this.#subscriptions.of(subscriber).map((one) => [one.pattern, one]));
   }
 
   /**
@@ -172,7 +172,7 @@ export class Router {
     sinceMark: number,
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
   ): void {
-    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber).values(), sinceMark, wants);
+    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber), sinceMark, wants);
   }
 
   #send(

@@ -16,21 +16,33 @@ export interface SubscriptionLimits {
 
 /** All subscriptions to one pattern. */
 interface Audience {
-  readonly subscriptions: Set<Subscription>;
+  readonly pattern: string;
+  /** One, as most patterns have, does without a map of its own. */
+  members: Subscription | Map<Subscriber, Subscription>;
   /** Their route, shared by the channels that no other pattern matches: a great many channels then cost little memory. */
   route: Route | undefined;
 }
 
-const NONE: ReadonlyMap<string, Subscription> = new Map();
-const NOBODY: Route = [];
+/** All subscriptions of one subscriber. */
+interface Portfolio {
+  readonly subscriptions: Subscription[];
+  /** Levels of all its patterns: what bounds the memory that deep ones can take. */
+  readonly levels: number;
+}
 
-/** Who subscribed to what: by pattern, to find the recipients of a channel, and by subscriber (PROTOCOL.md §6.2). */
+const NONE: Portfolio = { subscriptions: [], levels: 0 };
+const NOBODY: Route = [];
+/** Up to so many an array is copied to add one: one that grows in place has room for a dozen more. */
+const FEW = 8;
+
+/**
+ * Who subscribed to what: by pattern, to find the recipients of a channel, and by subscriber (PROTOCOL.md §6.2). A
+ * gateway may have very many subscribers with a few subscriptions each: hence no map where there is but one thing.
+ */
 export class Subscriptions {
   readonly #limits: SubscriptionLimits;
-  readonly #byPattern = new LevelTree<Audience>();
-  readonly #bySubscriber = new Map<Subscriber, Map<string, Subscription>>();
-  /** Levels of all patterns of a subscriber: what bounds the memory that deep ones can take. */
-  readonly #levels = new Map<Subscriber, number>();
+  readonly #byPattern = new LevelTree<Audience>(({ pattern }) => pattern);
+  readonly #bySubscriber = new Map<Subscriber, Portfolio>();
   #size = 0;
 
   constructor(limits: SubscriptionLimits) {
@@ -41,47 +53,51 @@ export class Subscriptions {
     return this.#size;
   }
 
-  /** By pattern. A view, not a copy: take it anew after a change. */
-  of(subscriber: Subscriber): ReadonlyMap<string, Subscription> {
-    return this.#bySubscriber.get(subscriber) ?? NONE;
+  /** In the order in which they were made. A view, not a copy: take it anew after a change. */
+  of(subscriber: Subscriber): readonly Subscription[] {
+    return this.#portfolioOf(subscriber).subscriptions;
   }
 
   /** Adds a subscription, in place of an earlier one of the same subscriber to the same pattern. */
   put(subscription: Subscription): 'changed' | 'unchanged' | 'limit_reached' {
     const { subscriber, pattern } = subscription;
-    const old = this.of(subscriber).get(pattern);
+    const audience = this.#byPattern.get(pattern);
+    const old = audience && memberOf(audience, subscriber);
     if (old !== undefined && sameOptions(old, subscription)) return 'unchanged';
     if (old === undefined && !this.#hasRoom(subscriber, pattern)) return 'limit_reached';
 
-    const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Subscription>();
-    this.#bySubscriber.set(subscriber, own.set(pattern, subscription));
-    const audience = this.#audienceOf(pattern);
-    audience.subscriptions.add(subscription);
-    audience.route = undefined;
+    if (audience === undefined) this.#byPattern.put({ pattern, members: subscription, route: undefined });
+    else join(audience, subscription);
+    const { subscriptions, levels } = this.#portfolioOf(subscriber);
     if (old === undefined) {
       this.#size += 1;
-      this.#levels.set(subscriber, this.#levelsOf(subscriber) + levelsOf(pattern));
-    } else audience.subscriptions.delete(old);
+      this.#keep(subscriber, withOneMore(subscriptions, subscription), levels + levelsOf(pattern));
+    } else {
+      const others = subscriptions.map((one) => (one === old ? subscription : one));
+      this.#keep(subscriber, others, levels);
+    }
     return 'changed';
   }
 
   /** Returns whether there was one. */
   delete(subscriber: Subscriber, pattern: string): boolean {
-    const own = this.#bySubscriber.get(subscriber);
-    const subscription = own?.get(pattern);
-    if (own === undefined || subscription === undefined) return false;
-    own.delete(pattern);
-    this.#levels.set(subscriber, this.#levelsOf(subscriber) - levelsOf(pattern));
-    if (own.size === 0) {
-      this.#bySubscriber.delete(subscriber);
-      this.#levels.delete(subscriber);
-    }
-    const audience = this.#audienceOf(pattern);
-    audience.subscriptions.delete(subscription);
-    audience.route = undefined;
-    if (audience.subscriptions.size === 0) this.#byPattern.delete(pattern);
-    this.#size -= 1;
+    const audience = this.#byPattern.get(pattern);
+    const subscription = audience && memberOf(audience, subscriber);
+    if (audience === undefined || subscription === undefined) return false;
+    this.#leave(audience, subscription);
+    const { subscriptions, levels } = this.#portfolioOf(subscriber);
+    const others = subscriptions.filter((one) => one !== subscription);
+    this.#keep(subscriber, others, levels - levelsOf(pattern));
     return true;
+  }
+
+  /** Deletes all subscriptions of one subscriber. Returns their patterns. */
+  deleteAll(subscriber: Subscriber): string[] {
+    const subscriptions = this.of(subscriber);
+    for (const subscription of subscriptions)
+      this.#leave(this.#byPattern.get(subscription.pattern) as Audience, subscription);
+    this.#bySubscriber.delete(subscriber);
+    return subscriptions.map(({ pattern }) => pattern);
   }
 
   /** Everyone whose subscriptions match the channel, each once, at the highest QoS of those that do. */
@@ -99,27 +115,54 @@ export class Subscriptions {
     return this.#byPattern.hasPatternsAt(prefix);
   }
 
-  #audienceOf(pattern: string): Audience {
-    const known = this.#byPattern.get(pattern);
-    if (known !== undefined) return known;
-    const audience: Audience = { subscriptions: new Set(), route: undefined };
-    this.#byPattern.set(pattern, audience);
-    return audience;
+  #leave(audience: Audience, { subscriber, pattern }: Subscription): void {
+    const { members } = audience;
+    if (members instanceof Map) members.delete(subscriber);
+    if (!(members instanceof Map) || members.size === 0) this.#byPattern.delete(pattern);
+    audience.route = undefined;
+    this.#size -= 1;
+  }
+
+  #portfolioOf(subscriber: Subscriber): Portfolio {
+    return this.#bySubscriber.get(subscriber) ?? NONE;
+  }
+
+  #keep(subscriber: Subscriber, subscriptions: Subscription[], levels: number): void {
+    if (subscriptions.length === 0) this.#bySubscriber.delete(subscriber);
+    else this.#bySubscriber.set(subscriber, { subscriptions, levels });
   }
 
   #hasRoom(subscriber: Subscriber, pattern: string): boolean {
     const { maxSubscriptions, maxSubscriptionsPerSubscriber } = this.#limits;
+    const { subscriptions, levels } = this.#portfolioOf(subscriber);
     return (
       this.#size < maxSubscriptions &&
-      this.of(subscriber).size < maxSubscriptionsPerSubscriber &&
+      subscriptions.length < maxSubscriptionsPerSubscriber &&
       this.#byPattern.nodes + levelsOf(pattern) <= levelsAllowed(maxSubscriptions) &&
-      this.#levelsOf(subscriber) + levelsOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
+      levels + levelsOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
     );
   }
+}
 
-  #levelsOf(subscriber: Subscriber): number {
-    return this.#levels.get(subscriber) ?? 0;
-  }
+function memberOf({ members }: Audience, subscriber: Subscriber): Subscription | undefined {
+  if (members instanceof Map) return members.get(subscriber);
+  return members.subscriber === subscriber ? members : undefined;
+}
+
+/** Adds a member to an audience that has one at least, or puts it in the place of its earlier self. */
+function join(audience: Audience, subscription: Subscription): void {
+  const { members } = audience;
+  const { subscriber } = subscription;
+  audience.route = undefined;
+  if (members instanceof Map) members.set(subscriber, subscription);
+  else if (members.subscriber === subscriber) audience.members = subscription;
+  else audience.members = new Map([members, subscription].map((one) => [one.subscriber, one]));
+}
+
+function withOneMore(subscriptions: Subscription[], subscription: Subscription): Subscription[] {
+  if (subscriptions.length < FEW) return [...subscriptions, subscription];
+  subscriptions.push(subscription);
+  return subscriptions;
 }
 
 function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {
@@ -128,8 +171,8 @@ function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {
 
 function merge(audiences: readonly Audience[]): Route {
   const recipients = new Map<Subscriber, Recipient>();
-  for (const { subscriptions } of audiences) {
-    for (const { subscriber, qos, noLocal } of subscriptions) {
+  for (const { members } of audiences) {
+    for (const { subscriber, qos, noLocal } of members instanceof Map ? members.values() : [members]) {
       const before = recipients.get(subscriber) ?? { subscriber, qos, noLocal };
       recipients.set(subscriber, {
         subscriber,

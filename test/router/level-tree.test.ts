@@ -55,22 +55,26 @@ const NOT_MATCHING: [pattern: string, name: string][] = [
   ['a//b', 'a/b'],
 ];
 
+function newTree(): LevelTree<{ path: string }> {
+  return new LevelTree(({ path }) => path);
+}
+
 function patternsFound(pattern: string, name: string): object[] {
-  const tree = new LevelTree<object>();
-  tree.set(pattern, { pattern });
+  const tree = newTree();
+  tree.put({ path: pattern });
   return tree.matchingPatterns(name);
 }
 
 function namesFound(pattern: string, name: string): object[] {
-  const tree = new LevelTree<object>();
-  tree.set(name, { name });
+  const tree = newTree();
+  tree.put({ path: name });
   return tree.matchingNames(pattern);
 }
 
 describe('matching', () => {
   it.each(MATCHING)('%s matches %s', (pattern, name) => {
-    expect(patternsFound(pattern, name)).toEqual([{ pattern }]);
-    expect(namesFound(pattern, name)).toEqual([{ name }]);
+    expect(patternsFound(pattern, name)).toEqual([{ path: pattern }]);
+    expect(namesFound(pattern, name)).toEqual([{ path: name }]);
     expect(plainlyMatches(pattern, name)).toBe(true);
   });
 
@@ -89,17 +93,17 @@ describe('matching', () => {
 
 describe('storing', () => {
   it('replaces the value of a path', () => {
-    const tree = new LevelTree<{ n: number }>();
-    tree.set('a/b', { n: 1 });
-    tree.set('a/b', { n: 2 });
-    expect(tree.get('a/b')).toEqual({ n: 2 });
-    expect(tree.matchingPatterns('a/b')).toEqual([{ n: 2 }]);
-    expect(tree.nodes).toBe(2);
+    const tree = new LevelTree<{ path: string; n: number }>(({ path }) => path);
+    tree.put({ path: 'a/b', n: 1 });
+    tree.put({ path: 'a/b', n: 2 });
+    expect(tree.get('a/b')).toMatchObject({ n: 2 });
+    expect(tree.matchingPatterns('a/b')).toMatchObject([{ n: 2 }]);
+    expect(tree.nodes).toBe(1);
   });
 
   it('does not take a path for its parent or child', () => {
-    const tree = new LevelTree<object>();
-    tree.set('a/b', {});
+    const tree = newTree();
+    tree.put({ path: 'a/b' });
     expect(tree.get('a')).toBeUndefined();
     expect(tree.get('a/b/c')).toBeUndefined();
     tree.delete('a');
@@ -107,11 +111,21 @@ describe('storing', () => {
     expect(tree.get('a/b')).toBeDefined();
   });
 
+  it('takes one place for what no other path shares, however the paths came and went', () => {
+    const tree = newTree();
+    for (const path of ['a/b/c/d/e', 'a/b/c', 'a/b/x/y', 'z']) tree.put({ path });
+    // a, b, c, d; x; z
+    expect(tree.nodes).toBe(6);
+    for (const path of ['a/b/c', 'a/b/x/y']) tree.delete(path);
+    expect(tree.nodes).toBe(2);
+    expect(tree.get('a/b/c/d/e')).toBeDefined();
+  });
+
   it('keeps what lies below and above a deleted path, and nothing else', () => {
-    const tree = new LevelTree<object>();
-    for (const path of ['a', 'a/b/c', 'a/b/c/d/e']) tree.set(path, { path });
+    const tree = newTree();
+    for (const path of ['a', 'a/b/c', 'a/b/c/d/e']) tree.put({ path });
     tree.delete('a/b/c');
-    expect(tree.nodes).toBe(5);
+    expect(tree.nodes).toBe(2);
     tree.delete('a/b/c/d/e');
     expect(tree.nodes).toBe(1);
     tree.delete('a');
@@ -137,8 +151,8 @@ describe('any set of paths', () => {
         fc.uniqueArray(pattern),
         fc.array(name),
         (kept, dropped, names) => {
-          const tree = new LevelTree<{ path: string }>();
-          for (const path of [...dropped, ...kept]) tree.set(path, { path });
+          const tree = newTree();
+          for (const path of [...dropped, ...kept]) tree.put({ path });
           const stored = kept.filter((path) => !dropped.includes(path));
           for (const path of dropped) tree.delete(path);
           for (const one of names) {
@@ -155,8 +169,8 @@ describe('any set of paths', () => {
   it('finds just the names that a pattern matches', () => {
     fc.assert(
       fc.property(fc.uniqueArray(name), fc.array(pattern), (names, patterns) => {
-        const tree = new LevelTree<{ path: string }>();
-        for (const path of names) tree.set(path, { path });
+        const tree = newTree();
+        for (const path of names) tree.put({ path });
         for (const one of patterns) {
           const found = tree.matchingNames(one).map(({ path }) => path);
           expect(found.sort()).toEqual(names.filter((path) => plainlyMatches(one, path)).sort());
@@ -167,6 +181,22 @@ describe('any set of paths', () => {
 });
 
 describe('patterns below a prefix', () => {
+  it('are just those that match it, or a name below it', () => {
+    const below = ['', '/', '/a', '/b', '/$s', '/a/a', '/a/b/a', '/b/b/b/b'];
+    fc.assert(
+      fc.property(fc.uniqueArray(pattern), fc.array(name), (patterns, prefixes) => {
+        const tree = newTree();
+        for (const path of patterns) tree.put({ path });
+        for (const prefix of prefixes) {
+          const few = patterns.filter((path) => path.split('/').length <= prefix.split('/').length + 1);
+          const found = few.some((path) => below.some((end) => plainlyMatches(path, prefix + end)));
+          if (found) expect(tree.hasPatternsAt(prefix)).toBe(true);
+          else if (few.length === patterns.length) expect(tree.hasPatternsAt(prefix)).toBe(false);
+        }
+      }),
+    );
+  });
+
   it.each([
     ['$slipway/links/+', true],
     ['$slipway/links/serial:bench', true],
@@ -180,17 +210,17 @@ describe('patterns below a prefix', () => {
     ['+/links/+', false],
     ['slipway/links/+', false],
   ])('%s could match at or below $slipway/links: %s', (pattern, found) => {
-    const tree = new LevelTree<object>();
-    tree.set('other', {});
-    tree.set(pattern, {});
+    const tree = newTree();
+    tree.put({ path: 'other' });
+    tree.put({ path: pattern });
     expect(tree.hasPatternsAt('$slipway/links')).toBe(found);
     tree.delete(pattern);
     expect(tree.hasPatternsAt('$slipway/links')).toBe(false);
   });
 
   it('may begin with a wildcard where the prefix does not begin with $', () => {
-    const tree = new LevelTree<object>();
-    tree.set('+/b', {});
+    const tree = newTree();
+    tree.put({ path: '+/b' });
     expect(tree.hasPatternsAt('a')).toBe(true);
     expect(tree.hasPatternsAt('a/b')).toBe(true);
     expect(tree.hasPatternsAt('a/c')).toBe(false);
