@@ -1,14 +1,15 @@
 // What the tests need beyond npm: installed here where that may be done, named otherwise.
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** A file that shows that it is there, and the Debian package that brings it. */
+/** A program, file or library of clang's runtime that shows that it is there, and the Debian package that brings it. */
 const NEEDED = [
   { program: 'avr-gcc', package: 'gcc-avr' },
   { file: '/usr/lib/avr/include/avr/io.h', package: 'avr-libc' },
   { file: '/usr/share/arduino/hardware/arduino/avr/cores/arduino/Arduino.h', package: 'arduino-core-avr' },
   { program: 'clang', package: 'clang' },
+  { runtime: 'fuzzer', package: 'libclang-rt-dev' },
   { program: 'wasm-ld', package: 'lld' },
   { program: 'gcc', package: 'gcc' },
   { program: 'g++', package: 'g++' },
@@ -16,8 +17,9 @@ const NEEDED = [
   { program: 'socat', package: 'socat' },
 ];
 
-function isThere({ program, file, arch }) {
+function isThere({ program, file, runtime, arch }) {
   if (arch !== undefined && arch !== process.arch) return true;
+  if (runtime !== undefined) return clangHas(runtime);
   const paths = file
     ? [file]
     : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
@@ -29,6 +31,15 @@ function isThere({ program, file, arch }) {
       return false;
     }
   });
+}
+
+function clangHas(runtime) {
+  try {
+    const folder = execFileSync('clang', ['-print-runtime-dir'], { encoding: 'utf8' }).trim();
+    return readdirSync(folder).some((name) => name.startsWith(`libclang_rt.${runtime}`));
+  } catch {
+    return false;
+  }
 }
 
 const missing = NEEDED.filter((need) => !isThere(need)).map((need) => need.package);

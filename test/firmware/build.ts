@@ -1,20 +1,29 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** The project's folder, also for a copy of this file that was compiled to somewhere below it. */
+export const ROOT = folderWith('package.json', dirname(fileURLToPath(import.meta.url)));
 export const LIBRARY = join(ROOT, 'firmware-protocol/src');
 const HERE = join(ROOT, 'test/firmware');
 const BUILD = join(ROOT, 'build/firmware');
 
+function folderWith(file: string, start: string): string {
+  return existsSync(join(start, file)) ? start : folderWith(file, dirname(start));
+}
+
 /** The C files of the library, as absolute paths. */
 export function librarySources(): string[] {
-  return readdirSync(LIBRARY)
+  return cFiles(LIBRARY);
+}
+
+function cFiles(folder: string): string[] {
+  return readdirSync(folder)
     .filter((name) => name.endsWith('.c'))
     .sort()
-    .map((name) => join(LIBRARY, name));
+    .map((name) => join(folder, name));
 }
 
 /** Compiles the C client and the shim with the given options (`SLIPWAY_…`) to WebAssembly. Returns the file's path. */
@@ -39,18 +48,19 @@ export function buildWasm(options: Readonly<Record<string, number>>): string {
   ]);
 }
 
-/** Compiles a C program of this folder with the library, by the machine's own compiler. Returns the program's path. */
-export function buildNative(program: string, flags: readonly string[]): string {
-  return buildOnce(program, '', ['gcc', ...flags, `-I${LIBRARY}`, join(HERE, program), ...librarySources()]);
+/** Compiles the C files of `folder` with the library by the machine's clang to the program `name`. Returns its path. */
+export function buildNative(name: string, folder: string, flags: readonly string[]): string {
+  const program = cFiles(folder);
+  return buildOnce(name, '', ['clang', ...flags, `-I${LIBRARY}`, ...program, ...librarySources()], folder);
 }
 
 /** Runs a compiler once for each command and state of the sources, also when several test files ask at a time. */
-function buildOnce(name: string, extension: string, command: readonly string[]): string {
+function buildOnce(name: string, extension: string, command: readonly string[], folder = HERE): string {
   const [compiler, ...args] = command;
   const hash = createHash('sha256').update(command.join('\0'));
-  for (const folder of [LIBRARY, HERE, join(HERE, 'freestanding')]) {
-    for (const file of readdirSync(folder).sort()) {
-      if (/\.[ch]$/.test(file)) hash.update(file).update(readFileSync(join(folder, file)));
+  for (const each of [LIBRARY, folder, join(HERE, 'freestanding')]) {
+    for (const file of readdirSync(each).sort()) {
+      if (/\.[ch]$/.test(file)) hash.update(file).update(readFileSync(join(each, file)));
     }
   }
   const output = join(BUILD, `${name}-${hash.digest('hex').slice(0, 16)}${extension}`);

@@ -13,7 +13,11 @@ export function missingTool(...names: string[]): string | undefined {
  * nothing may be missing, it fails instead.
  */
 export function describeWithTools(names: string[], title: string, body: () => void): void {
-  const missing = missingTool(...names);
+  describeUnlessMissing(missingTool(...names), title, body);
+}
+
+/** The same for whatever else may be missing; `missing` names it, undefined when it is there. */
+export function describeUnlessMissing(missing: string | undefined, title: string, body: () => void): void {
   if (missing === undefined || process.env.CI === 'true') {
     describe(title, () => {
       if (missing !== undefined) throw new Error(`${missing} is not installed, and CI must not skip this`);
