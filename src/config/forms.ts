@@ -4,7 +4,9 @@ import { z } from 'zod';
  * Ways of writing a setting that its schema does not show, because they are made plain before it is checked.
  * `json-schema.ts` tells editors of them.
  */
-export const forms = z.registry<{ form: 'may_be_empty' | 'one_many_or_off' | 'one_or_off' }>();
+export const forms = z.registry<{
+  form: 'may_be_empty' | 'one_or_many' | 'one_many_or_off' | 'one_or_off';
+}>();
 
 /** A mapping of settings. Written with nothing in it (all its lines commented out), it holds the defaults. */
 export function section<Shape extends z.core.$ZodLooseShape>(description: string, shape: Shape) {
@@ -26,6 +28,19 @@ export function list<Entry extends z.ZodType>(
     .prefault([])
     .describe(description)
     .register(forms, { form: 'may_be_empty' });
+}
+
+/** One value or a list of up to `max` different ones, always a list once read. */
+export function oneOrMany<Value extends z.ZodType>(description: string, value: Value, max: number) {
+  const values = z
+    .array(value)
+    .min(1, { error: 'cannot be empty' })
+    .max(max, { error: `can have ${max} at most` })
+    .refine((read) => new Set(read).size === read.length, { error: 'has a value twice' });
+  return z
+    .preprocess((written) => (Array.isArray(written) ? written : [written]), values)
+    .describe(description)
+    .register(forms, { form: 'one_or_many' });
 }
 
 /** One entry or a list of them, always a list once read; null or false are the empty one. Absent, it is one entry of defaults. */

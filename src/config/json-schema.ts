@@ -22,12 +22,12 @@ function allowForms(schema: z.core.$ZodType, written: JsonSchema): void {
   if (form === 'may_be_empty') {
     written.type = [written.type, 'null'] as unknown as 'object';
     if (!Array.isArray(written.default)) delete written.default;
-  } else if (form === 'one_many_or_off') {
-    const { type, items } = written;
-    delete written.type;
-    delete written.items;
-    delete written.default;
-    written.anyOf = [items as JsonSchema, { type, items } as JsonSchema, { enum: [false, null] }];
+  } else if (form === 'one_many_or_off' || form === 'one_or_many') {
+    const { type, items, minItems, maxItems } = written;
+    for (const key of ['type', 'items', 'minItems', 'maxItems', 'default'] as const) delete written[key];
+    const list = { type, items, ...(maxItems && { minItems, maxItems }) } as JsonSchema;
+    const off = form === 'one_many_or_off' ? [{ enum: [false, null] } as JsonSchema] : [];
+    written.anyOf = [items as JsonSchema, list, ...off];
   } else {
     written.anyOf = [...(written.anyOf ?? []), { const: false }];
   }

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { channelProblem } from '../wire/channels.js';
-import { list, section } from './forms.js';
+import { list, oneOrMany, section } from './forms.js';
 import { count } from './quantities.js';
 import { noRepeats, notTheGateways, textOf } from './rules.js';
 
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Each is listened to for ten seconds: with more, a board would not be found in any time that somebody waits. */
+const MAX_RATES = 12;
 
 /** Absolute, or a port of Windows. */
 const PORT_PATH = /^(\/|\\\\|COM\d)/i;
@@ -59,9 +62,11 @@ const entry = z
       .exactOptional()
       .describe('Path of the port, or a glob like /dev/serial/by-id/usb-Arduino*; either this or usb.'),
     usb: usb.exactOptional().describe('Which USB device the port belongs to; either this or path.'),
-    baud: count(50, 20_000_000)
-      .prefault(115_200)
-      .describe('Bits a second. 8 data bits, no parity, 1 stop bit.'),
+    baud: oneOrMany(
+      'Bits a second, or several rates to try until the board is understood. 8 data bits, no parity, 1 stop bit.',
+      count(50, 20_000_000),
+      MAX_RATES,
+    ).prefault(115_200),
     dtr: z
       .enum(['never', 'always'])
       .prefault('never')

@@ -8,7 +8,7 @@ const problems = (yaml: string) => problemsIn(`version: 1\nserial:\n${yaml}`);
 describe('serial ports', () => {
   it('need a name and a path, the rest has defaults', () => {
     expect(serial('  - { name: bench, path: /dev/ttyACM* }')).toEqual([
-      { name: 'bench', path: '/dev/ttyACM*', baud: 115_200, dtr: 'never', low_latency: true, lines: {} },
+      { name: 'bench', path: '/dev/ttyACM*', baud: [115_200], dtr: 'never', low_latency: true, lines: {} },
     ]);
     expect(problems('  - baud: 9600')).toEqual([
       '3:5: serial[0].name: is missing',

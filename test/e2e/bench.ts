@@ -104,9 +104,14 @@ export function untilSubscriptions({ gateway }: RunningGateway, total: number): 
   return until(() => expect(gateway.statistics().router.subscriptions).toBe(total));
 }
 
-/** An Uno with the shipped sensor sketch, not yet powered. */
-export async function sensorUno(): Promise<BenchUno> {
-  return new BenchUno(parseIntelHex(await readFile(SENSOR, 'latin1')));
+const SENSOR_IDENTITY = 'virtual-uno';
+
+/** An Uno with the shipped sensor sketch, not yet powered. Another identity, as long, is put into its flash. */
+export async function sensorUno(identity = SENSOR_IDENTITY): Promise<BenchUno> {
+  const flash = Buffer.from(parseIntelHex(await readFile(SENSOR, 'latin1')));
+  expect(identity).toHaveLength(SENSOR_IDENTITY.length);
+  flash.write(identity, flash.indexOf(SENSOR_IDENTITY), 'latin1');
+  return new BenchUno(flash);
 }
 
 /** Powers `uno` until the test ends. */

@@ -30,6 +30,10 @@ class PrintingBoard extends EventEmitter implements PortStream {
     return true;
   }
 
+  update(_options: object, done: (error: null) => void): void {
+    setImmediate(done, null);
+  }
+
   set(_lines: object, done: (error: null) => void): void {
     setImmediate(done, null);
   }

@@ -1,5 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { reasonOf, SlipwayError } from '../../errors.js';
+import { describeHolders, findHolders } from './holders.js';
+import { INSTALL_RULES, MODEM_MANAGER } from './modem-manager.js';
+import { explainPermission } from './permission.js';
 
 /** A device's group is set a moment after the device appears: until then a refusal means nothing. */
 const SETTLING_MS = 2000;
@@ -16,11 +19,7 @@ async function explain(text: string, path: string, baud: number): Promise<[code:
   if (file !== undefined && !file.isCharacterDevice())
     return ['serial_not_a_port', `${path} is not a serial port`];
   if (/permission denied/i.test(text)) return ['serial_permission', await explainPermission(path)];
-  // Windows says "Access denied" of a port that another program has open.
-  if (/cannot lock port|busy|temporarily unavailable|access denied/i.test(text)) {
-    const mend = process.platform === 'linux' ? ` ("fuser -v ${path}" shows which)` : '';
-    return ['serial_busy', `${path} is in use by another program: close it${mend}`];
-  }
+  if (isBusy(text)) return ['serial_busy', await explainBusy(path)];
   if (/inappropriate ioctl/i.test(text)) {
     return ['serial_not_a_port', `${path} is not a serial port`];
   }
@@ -28,23 +27,23 @@ async function explain(text: string, path: string, baud: number): Promise<[code:
   return ['serial_open', `${path} cannot be opened: ${text}`];
 }
 
-async function explainPermission(path: string): Promise<string> {
-  const file = await stat(path).catch(() => undefined);
-  const group = file && (await groupName(file.gid));
-  const groupMay = file !== undefined && (file.mode & 0o060) === 0o060 && file.gid !== 0;
-  if (!groupMay) {
-    return `no permission to open ${path}, and no group has any: give it one with a udev rule, as in config/99-slipway.rules`;
-  }
-  return (
-    `no permission to open ${path}, which belongs to group ${group}: ` +
-    `run "sudo usermod -aG ${group} $USER", then log in again`
-  );
+/** Whether an error of opening says that another program has the port. Windows calls that "Access denied". */
+export function isBusy(text: string): boolean {
+  return /cannot lock port|busy|temporarily unavailable|access denied/i.test(text);
 }
 
-async function groupName(gid: number): Promise<string> {
-  const groups = await readFile('/etc/group', 'utf8').catch(() => '');
-  const line = groups.split('\n').find((entry) => entry.split(':')[2] === String(gid));
-  return line?.split(':')[0] ?? String(gid);
+/** Who has the port, and how to get it from them. `proc` is where the processes are listed. */
+export async function explainBusy(path: string, proc = '/proc'): Promise<string> {
+  const device = await realpath(path).catch(() => path);
+  const holders = await findHolders(device, proc);
+  if (holders.length === 0) {
+    const mend = process.platform === 'linux' ? ` ("sudo fuser -v ${path}" shows which)` : '';
+    return `${path} is in use by another program: close it${mend}`;
+  }
+  const who = `${path} is in use by ${describeHolders(holders)}`;
+  return holders.some(({ name }) => name === MODEM_MANAGER)
+    ? `${who}, which asks whether it is a modem and lets go after half a minute; to keep it off boards: ${INSTALL_RULES}`
+    : `${who}: close it`;
 }
 
 /** Whether the device appeared so lately that its permissions may not be set yet. */

@@ -4,29 +4,42 @@ import { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
 import type { LinkEvents } from '../link.js';
 import type { PortClaims } from './claims.js';
+import { Complaints } from './complaints.js';
 import { describeWanted, type FoundPort, findPorts, isPresent, type WantedPort } from './discovery.js';
+import { explainFault } from './line-fault.js';
+import { LineMonitor } from './line-monitor.js';
 import { type ListPorts, listPorts } from './list-ports.js';
-import { explainOpenError, isSettling } from './open-error.js';
+import { explainOpenError, isBusy, isSettling } from './open-error.js';
 import { type OpenPort, openSerialPort, type PortStream, shut } from './port.js';
 import { type DtrPolicy, preparePort } from './prepare-port.js';
+import { RateSearch } from './rate-search.js';
 import { SerialLink, serialLinkName } from './serial-link.js';
 
 /** How often a missing port is looked for, and an open one is checked: a broken port may say nothing. */
 const POLL_MS = 1000;
 const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 5000;
+/** Pauses are longer or shorter by up to this part of them, so that many ports do not move in step. */
+const JITTER = 0.25;
 /** A port that stayed open for so long is tried again at once when it is lost. */
 const STEADY_MS = 5000;
 /** A port that is lost, and one that was never there, are one problem to be said once. */
 const MISSING = 'missing';
+const BUSY = 'busy';
+/** A port that is lost so often in a row, each time within `STEADY_MS`, is said to be unsteady, and no more. */
+const UNSTEADY_LOSSES = 3;
+const UNSTEADY = 'unsteady';
 
 /** One port of the config. */
 export interface SerialPortConfig extends WantedPort {
   readonly name: string;
-  readonly baud: number;
+  /** Rates to try, in bits a second; at least one. */
+  readonly baud: readonly number[];
   readonly dtr: DtrPolicy;
   /** Linux: asks the adapter not to hold back what it receives. */
   readonly low_latency: boolean;
+  /** Channels of a board that only prints lines, or only reads them. */
+  readonly lines?: { readonly emit?: string; readonly listen?: string };
 }
 
 export interface PortSupervisorOptions {
@@ -45,13 +58,15 @@ export interface PortSupervisorOptions {
   readonly maxPacket: number;
   /** The most bytes that wait to be written. */
   readonly maxBacklog: number;
+  /** From 0 to 1, for the jitter. */
+  readonly random?: () => number;
 }
 
 export interface PortStatus {
   readonly state: 'waiting' | 'open' | 'closed';
   /** The device, while it is open. */
   readonly device?: string;
-  /** Why it is not open. */
+  /** Why it is not open, or what is wrong on it. */
   readonly problem?: string;
 }
 
@@ -65,8 +80,8 @@ export interface PortReport extends PortStatus {
 }
 
 /**
- * Keeps one configured port open: waits for it, opens it, opens it again when it was lost, for as long as the gateway
- * runs. Never throws; says once what is wrong and once when it is right again.
+ * Keeps one configured port open: waits for it, opens it, finds its rate, opens it again when it was lost, for as long as
+ * the gateway runs. Never throws; says once what is wrong and once when it is right again.
  */
 export class PortSupervisor {
   readonly #options: PortSupervisorOptions;
@@ -76,10 +91,15 @@ export class PortSupervisor {
   readonly #listPorts: ListPorts;
   /** What is counted of this port, and of all ports with it. */
   readonly #counters: Counters;
-  #status: PortStatus = { state: 'waiting' };
-  /** The kind of problem that was said last, until the port opens. */
-  #complaint: string | undefined;
+  readonly #complaints: Complaints;
+  /** Remembers the rate that was right, also while the port is away. */
+  readonly #search: RateSearch;
+  #device: string | undefined;
   #backoff = FIRST_BACKOFF_MS;
+  /** How often in a row the port was lost soon after it was opened. */
+  #soonLost = 0;
+  /** The rate that the log spoke of last. */
+  #rateSaid: number | undefined;
   #stopped = false;
   #wake = () => {};
   #link: SerialLink | undefined;
@@ -92,6 +112,8 @@ export class PortSupervisor {
     this.#openPort = options.openPort ?? openSerialPort;
     this.#listPorts = options.listPorts ?? listPorts;
     this.#counters = new Counters(options.counters);
+    this.#complaints = new Complaints(this.#log, options.config.name);
+    this.#search = new RateSearch(options.config.baud);
   }
 
   start(): void {
@@ -103,18 +125,18 @@ export class PortSupervisor {
     return serialLinkName(this.#config.name);
   }
 
-  get report(): PortReport {
-    const open = this.#status.state === 'open' && { baud: this.#config.baud };
-    return {
-      ...this.#status,
-      path: describeWanted(this.#config),
-      ...open,
-      counters: this.#counters.snapshot(),
-    };
+  get status(): PortStatus {
+    const { problem } = this.#complaints;
+    const closed = this.#stopped && this.#link === undefined;
+    if (closed) return { state: 'closed' };
+    const state = this.#device === undefined ? 'waiting' : 'open';
+    return { state, ...(this.#device && { device: this.#device }), ...(problem && { problem }) };
   }
 
-  get status(): PortStatus {
-    return this.#status;
+  get report(): PortReport {
+    const { status } = this;
+    const rate = status.state === 'open' && { baud: this.#search.rate };
+    return { ...status, path: describeWanted(this.#config), ...rate, counters: this.#counters.snapshot() };
   }
 
   /** Writes out what is queued, closes the port and stops looking for it. Calling it again waits for the same. */
@@ -123,7 +145,6 @@ export class PortSupervisor {
     this.#wake();
     await this.#link?.close();
     await this.#running;
-    this.#status = { state: 'closed' };
   }
 
   async #run(): Promise<void> {
@@ -151,13 +172,14 @@ export class PortSupervisor {
       const free = ports.find(({ device }) => claims.claim(device, this.#config.name));
       const taken = ports[0];
       if (free === undefined && taken !== undefined) {
-        this.#complain(`${taken.path} is already used by port ${claims.holder(taken.device)}`);
-      } else if (free === undefined) {
-        this.#complain(`waiting for ${describeWanted(this.#config)}: it is not plugged in`, MISSING);
+        this.#complaints.complain(`${taken.path} is already used by port ${claims.holder(taken.device)}`);
+      } else if (free === undefined && !this.#complaints.stands(UNSTEADY)) {
+        const wanted = describeWanted(this.#config);
+        this.#complaints.complain(`waiting for ${wanted}: it is not plugged in`, MISSING);
       }
       return free;
     } catch (error) {
-      this.#complain(`the serial ports of this machine cannot be listed: ${reasonOf(error)}`);
+      this.#complaints.complain(`the serial ports of this machine cannot be listed: ${reasonOf(error)}`);
       return undefined;
     }
   }
@@ -168,34 +190,100 @@ export class PortSupervisor {
     if (port === undefined) return;
     if (this.#stopped) return shut(port);
     const opened = clock.now();
-    const link = new SerialLink(port, {
-      ...this.#options,
-      name: this.#config.name,
-      counters: this.#counters,
-    });
-    this.#link = link;
+    this.#device = found.device;
     this.#counters.add('serial.opened');
-    this.#complaint = undefined;
-    this.#status = { state: 'open', device: found.device };
-    const { path, device } = found;
-    this.#log.info({ path, device, baud: this.#config.baud }, `port ${this.#config.name} is open`);
-    link.start(this.#options.onLink(link));
+    const link = this.#listen(port, found);
     const stopWatching = this.#watch(link, found.device);
     const reason = await link.gone;
     stopWatching();
     this.#link = undefined;
+    this.#device = undefined;
     if (this.#stopped) return;
     this.#counters.add('serial.lost');
-    if (clock.now() - opened >= STEADY_MS) this.#backoff = FIRST_BACKOFF_MS;
-    this.#complain(`${path} was lost (${reason}); waiting for it to come back`, MISSING);
+    this.#sayLost(found, reason, clock.now() - opened);
+  }
+
+  /** Puts a link on the open port, and somebody beside it who finds the rate and what is wrong with the line. */
+  #listen(port: PortStream, found: FoundPort): SerialLink {
+    const { clock, onLink } = this.#options;
+    const { name, lines } = this.#config;
+    const link: SerialLink = new SerialLink(port, {
+      ...this.#options,
+      name,
+      counters: this.#counters,
+      onBytes: (chunk) => monitor.bytes(chunk),
+    });
+    const monitor = new LineMonitor({
+      search: this.#search,
+      clock,
+      mayBeSilent: lines?.emit !== undefined || lines?.listen !== undefined,
+      rateChanged: () => this.#changeRate(port, link),
+      understood: () => this.#understood(),
+      fault: (fault) => this.#complaints.complain(explainFault(fault, this.#config.baud), fault),
+      garbled: (line) => this.#counters.add('serial.noise.bytes', Buffer.byteLength(line)),
+    });
+    this.#link = link;
+    this.#sayOpen(found);
+    const events = monitor.between(onLink(link));
+    link.start({
+      ...events,
+      closed: (reason) => {
+        monitor.stop();
+        events.closed(reason);
+      },
+    });
+    return link;
+  }
+
+  #sayOpen({ path, device }: FoundPort): void {
+    this.#rateSaid = this.#search.rate;
+    if (this.#complaints.stands(UNSTEADY)) return;
+    this.#complaints.settle();
+    const { name } = this.#config;
+    this.#log.info({ path, device, baud: this.#search.rate }, `port ${name} is open`);
+  }
+
+  #sayLost({ path }: FoundPort, reason: string, openMs: number): void {
+    if (openMs >= STEADY_MS) {
+      this.#backoff = FIRST_BACKOFF_MS;
+      this.#soonLost = 0;
+    } else if (++this.#soonLost >= UNSTEADY_LOSSES) {
+      const mend = 'look at its plug, its cable and its power; it is tried again and again';
+      return this.#complaints.complain(
+        `${path} is lost each time within seconds (${reason}): ${mend}`,
+        UNSTEADY,
+      );
+    }
+    this.#complaints.complain(`${path} was lost (${reason}); waiting for it to come back`, MISSING);
+  }
+
+  #understood(): void {
+    const { rate } = this.#search;
+    const was = this.#complaints.settle();
+    const news = this.#search.found && this.#rateSaid !== rate;
+    this.#rateSaid = rate;
+    const { name } = this.#config;
+    if (was) this.#log.info({ baud: rate }, `port ${name}: the board is understood now, at ${rate} baud`);
+    else if (news) this.#log.info({ baud: rate }, `port ${name}: the board speaks at ${rate} baud`);
+  }
+
+  /** Without closing the port, which would reset the board. */
+  #changeRate(port: PortStream, link: SerialLink): void {
+    link.rateChanged();
+    const baudRate = this.#search.rate;
+    this.#counters.add('serial.rate_changes');
+    port.update({ baudRate }, (error) => {
+      if (error) this.#log.debug({ baudRate }, `the port cannot run at ${baudRate} baud: ${error.message}`);
+    });
   }
 
   async #open({ path, device }: FoundPort): Promise<PortStream | undefined> {
     const { clock } = this.#options;
-    const { baud, dtr, low_latency } = this.#config;
+    const { dtr, low_latency } = this.#config;
+    const baudRate = this.#search.rate;
     try {
       const hupcl = dtr === 'always';
-      const port = this.#openPort({ path: device, baudRate: baud, hupcl, lock: true, autoOpen: false });
+      const port = this.#openPort({ path: device, baudRate, hupcl, lock: true, autoOpen: false });
       // Until the link listens: an error that nobody hears would end the process.
       port.on('error', () => {});
       await new Promise<void>((resolve, reject) => {
@@ -206,21 +294,32 @@ export class PortSupervisor {
       return port;
     } catch (error) {
       this.#counters.add('serial.open_failed');
-      const problem = await explainOpenError(error, path, baud);
-      const early = problem.code === 'serial_permission' && (await isSettling(device, clock.wallTime()));
-      if (!early) this.#complain(problem.message);
+      await this.#sayOpenFailed(error, path, device, baudRate);
       return undefined;
     }
+  }
+
+  async #sayOpenFailed(error: unknown, path: string, device: string, baudRate: number): Promise<void> {
+    const busy = isBusy(reasonOf(error));
+    // Who it is takes a look at every process: once will do.
+    if (busy && this.#complaints.stands(BUSY)) return;
+    const problem = await explainOpenError(error, path, baudRate);
+    if (problem.code === 'serial_baud' && this.#search.skip(this.#options.clock.now())) return;
+    const now = this.#options.clock.wallTime();
+    const early = problem.code === 'serial_permission' && (await isSettling(device, now));
+    if (!early) this.#complaints.complain(problem.message, busy ? BUSY : problem.message);
   }
 
   /** Ends the link when its device is gone, which a broken port itself may only notice at the next write. */
   #watch(link: SerialLink, device: string): () => void {
     const { clock } = this.#options;
+    const opened = clock.now();
     let cancel = () => {};
     let watching = true;
     const check = async () => {
       const present = await isPresent(device, this.#listPorts).catch(() => true);
       if (!watching) return;
+      if (clock.now() - opened >= STEADY_MS) this.#steady();
       if (present) cancel = clock.schedule(POLL_MS, () => void check());
       else link.lost('the device is gone');
     };
@@ -231,18 +330,19 @@ export class PortSupervisor {
     };
   }
 
-  /** Says what is wrong, unless the last thing said was of the same kind. */
-  #complain(problem: string, kind = problem): void {
-    if (this.#complaint === kind) return;
-    this.#complaint = kind;
-    this.#status = { state: 'waiting', problem };
-    this.#log.warn(`port ${this.#config.name}: ${problem}`);
+  #steady(): void {
+    this.#soonLost = 0;
+    if (!this.#complaints.stands(UNSTEADY)) return;
+    this.#complaints.settle();
+    this.#log.info({ device: this.#device }, `port ${this.#config.name} is open, and stays so`);
   }
 
   async #pause(ms: number): Promise<void> {
     if (this.#stopped) return;
+    const { clock, random = Math.random } = this.#options;
+    const jittered = ms * (1 + JITTER * (2 * random() - 1));
     await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.schedule(ms, resolve);
+      const cancel = clock.schedule(jittered, resolve);
       this.#wake = () => {
         cancel();
         resolve();

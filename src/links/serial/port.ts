@@ -30,6 +30,8 @@ export interface PortStream extends EventEmitter {
   /** `destroy()` would leak the device: this is the only way to let go of it. */
   close(done: Done): void;
   write(bytes: Uint8Array, done: (error: Error | null | undefined) => void): boolean;
+  /** Runs at another rate from now on; the port stays open, and DTR as it is. */
+  update(options: { baudRate: number }, done: Done): void;
   set(lines: PortLines, done: Done): void;
 }
 

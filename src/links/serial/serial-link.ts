@@ -23,6 +23,8 @@ export interface SerialLinkOptions {
   readonly maxBacklog: number;
   readonly clock: Clock;
   readonly counters: Counters;
+  /** Sees all that comes in, before it is split. The bytes are only valid during the call. */
+  readonly onBytes?: (chunk: Uint8Array) => void;
 }
 
 /**
@@ -97,6 +99,12 @@ export class SerialLink implements Link {
     if (this.#write(Buffer.from(`${text}\n`))) this.#counters.add('serial.tx.lines');
   }
 
+  /** The port runs at another rate now: what was heard so far and is incomplete is noise. */
+  rateChanged(): void {
+    this.#cancelIdle();
+    this.#splitter.clear();
+  }
+
   backlog(): number {
     return this.#backlog;
   }
@@ -159,6 +167,7 @@ export class SerialLink implements Link {
     if (this.#closed) return;
     this.#counters.add('serial.rx.bytes', chunk.length);
     this.#cancelIdle();
+    this.#options.onBytes?.(chunk);
     this.#splitter.push(chunk);
     if (this.#splitter.pending > 0 && !this.#closed) {
       this.#cancelIdle = this.#options.clock.schedule(TEXT_LINE_MS, () => this.#splitter.idle());

@@ -68,6 +68,12 @@ export class Splitter {
     else if (!this.#heldIsLine()) this.#showLines();
   }
 
+  /** What is incomplete has nothing to do with what comes next, and is dropped. */
+  clear(): void {
+    if (this.#length > 0) this.#events.drop('noise', this.#length);
+    this.#restart();
+  }
+
   #hold(byte: number): void {
     this.#state = 'held';
     this.#notText = false;

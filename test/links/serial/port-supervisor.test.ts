@@ -1,5 +1,6 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { chmod, chown, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, copyFile, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '../../../src/clock.js';
 import { Counters } from '../../../src/counters.js';
 import { PortClaims } from '../../../src/links/serial/claims.js';
+import { INSTALL_RULES, UDEV_RULES } from '../../../src/links/serial/modem-manager.js';
 import { explainOpenError } from '../../../src/links/serial/open-error.js';
 import { openSerialPort } from '../../../src/links/serial/port.js';
 import {
@@ -64,7 +66,7 @@ function supervise(config: Partial<SerialPortConfig>, options: Partial<PortSuper
     config: {
       name: 'bench',
       path: join(folder, 'tty0'),
-      baud: 115_200,
+      baud: [115_200],
       dtr: 'never',
       low_latency: true,
       ...config,
@@ -118,7 +120,7 @@ describe('a supervisor that is closed', () => {
   });
 });
 
-describeWithTools(['socat', 'stty'], 'a port on a pseudo-terminal', () => {
+describeWithTools(['socat', 'stty', 'flock'], 'a port on a pseudo-terminal', () => {
   it('carries packets and text both ways, and is silent until it is told to send', async () => {
     const pty = await plug('tty0');
     const { told, link, counters, supervisor, logged } = supervise({});
@@ -252,7 +254,45 @@ describeWithTools(['socat', 'stty'], 'a port on a pseudo-terminal', () => {
     await new Promise<void>((resolve) => other.close(() => resolve()));
     await link();
     expect(logged).toHaveLength(2);
-    expect(logged[0]).toMatch(/^warn port bench: .*tty0 is in use by another program: close it/);
+    expect(logged[0]).toMatch(
+      new RegExp(`^warn port bench: ${pty.path} is in use by \\S+ \\(pid ${process.pid}\\): close it$`),
+    );
+  });
+
+  it('that ModemManager holds is said to be so, with the rule that keeps it away', async () => {
+    const pty = await plug('tty0');
+    // The real thing is not here; what counts is its name and that it locks the port.
+    const program = join(folder, 'ModemManager');
+    await copyFile('/usr/bin/flock', program);
+    const holder = spawn(program, [await realpath(pty.path), 'sleep', '60'], { detached: true });
+    const { logged, link } = supervise({});
+    try {
+      await soon(() => expect(logged).toHaveLength(1));
+    } finally {
+      process.kill(-(holder.pid as number));
+    }
+    await link();
+    expect(logged[0]).toBe(
+      `warn port bench: ${pty.path} is in use by ModemManager (pid ${holder.pid}), which asks whether it is a modem and lets go after half a minute; to keep it off boards: ${INSTALL_RULES}`,
+    );
+    expect(existsSync(UDEV_RULES)).toBe(true);
+    expect(logged[1]).toBe('info port bench is open');
+  });
+
+  it('that is lost again and again is said to be unsteady once, and once when it stays', async () => {
+    const { link, logged, counters, supervisor } = supervise({}, { random: () => 0 });
+    for (let i = 0; i < 5; i++) {
+      const pty = await plug('tty0');
+      await link(i);
+      await pty.unplug();
+      await soon(() => expect(counters.get('serial.lost')).toBe(i + 1));
+    }
+    await plug('tty0');
+    await soon(() => expect(logged.at(-1)).toBe('info port bench is open, and stays so'));
+    expect(logged.filter((line) => line.includes('is lost each time'))).toHaveLength(1);
+    const unsteady = logged.findIndex((line) => line.includes('is lost each time'));
+    expect(logged.slice(unsteady + 1)).toEqual(['info port bench is open, and stays so']);
+    expect(supervisor.status.problem).toBeUndefined();
   });
 
   it('takes no more than its backlog, counts what it refuses, and says when all is written', async () => {
@@ -345,10 +385,10 @@ describe('a port that cannot be opened', () => {
         return () => clearImmediate(immediate);
       },
     };
-    const { logged, supervisor } = supervise({ path }, { clock });
+    const { logged, supervisor } = supervise({ path }, { clock, random: () => 1 });
     await soon(() => expect(waits.length).toBeGreaterThan(8));
     await supervisor.close();
-    expect(waits.slice(0, 8)).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
+    expect(waits.slice(0, 8)).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000, 5000].map((ms) => ms * 1.25));
     expect(logged).toEqual([`warn port bench: ${path} is not a serial port`]);
   });
 
