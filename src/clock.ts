@@ -11,6 +11,8 @@ export interface Clock {
   schedule(ms: number, task: () => void): Cancel;
   /** Runs `task` as soon as the current turn is over. */
   defer(task: () => void): void;
+  /** Runs `task` once all that is ready now has had its turn, input included. */
+  yield(task: () => void): Cancel;
 }
 
 /** The longest that `setTimeout` waits; it runs what is meant for later at once. */
@@ -29,4 +31,8 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
   defer: (task) => queueMicrotask(task),
+  yield(task) {
+    const immediate = setImmediate(task);
+    return () => clearImmediate(immediate);
+  },
 };

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { isAlias, isMap, isScalar } from 'yaml';
 import { reasonOf } from '../errors.js';
 import { isMergeKey, keyName, SourceDocument, shown, walk } from './document.js';
@@ -15,7 +16,7 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads and checks a config file. `env` fills in `${NAME}`.
+ * Reads and checks a config file. `env` fills in `${NAME}`. Relative paths in it start at its folder.
  * @throws ConfigError with every problem that was found, or the one that kept the file from being read.
  */
 export async function loadConfig(file: string, env: Environment): Promise<Config> {
@@ -27,7 +28,9 @@ export async function loadConfig(file: string, env: Environment): Promise<Config
     const message = READ_PROBLEMS[code] ?? `cannot be read: ${reasonOf(cause)}`;
     throw new ConfigError(file, [{ key: '', message }], { cause });
   }
-  return parseConfig(decode(file, bytes), file, env);
+  const config = parseConfig(decode(file, bytes), file, env);
+  if (!config.store) return config;
+  return { ...config, store: { ...config.store, path: resolve(dirname(file), config.store.path) } };
 }
 
 /**

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW, MAX_VARINT, MAX_WINDOW } from '../wire/limits.js';
-import { section } from './forms.js';
+import { oneOrOff, section } from './forms.js';
 import { listen } from './listen.js';
 import { count, duration, size } from './quantities.js';
 import { serial } from './serial.js';
 
 const DAY_MS = 86_400_000;
+const MANY_DAYS_MS = 3650 * DAY_MS;
 /** The longest HELLO (104 bytes) must fit, PROTOCOL.md §3.2. */
 const MIN_PACKET_BYTES = 128;
 const MAX_DATAGRAM_BYTES = 65_507;
@@ -40,6 +41,19 @@ const queue = section(
   {
     messages: count(1, MANY).prefault(10_000).describe('How many.'),
     bytes: size(1024, MUCH).prefault('16 MiB').describe('How many bytes of payload.'),
+    age: duration(1000, MANY_DAYS_MS)
+      .prefault('7d')
+      .describe(
+        'What waited longer for a session that is absent or slow is dropped, counted and logged; 0 for no limit.',
+      ),
+  },
+);
+
+const allQueues = section(
+  'The queues of all sessions together; beyond either bound an emit is refused (queue_full).',
+  {
+    messages: count(1, MANY).prefault(1_000_000).describe('How many messages.'),
+    bytes: size(1024, MUCH).prefault('256 MiB').describe('How many bytes.'),
   },
 );
 
@@ -60,12 +74,26 @@ const limits = section(
       .prefault('16 MiB')
       .describe('Bytes of all wills together: what peers want emitted when they are lost.'),
     queue,
+    all_queues: allQueues,
     backlog: size(1024, MUCH)
       .prefault('4 MiB')
       .describe(
         'Bytes accepted for one link and not yet sent; beyond it messages of QoS 0 are dropped and counted.',
       ),
   },
+);
+
+const store = oneOrOff(
+  'Where what was acknowledged is kept so that it survives a crash and a power cut; off, it is kept in memory only.',
+  z.strictObject({
+    path: z
+      .string({
+        error: ({ input }) =>
+          input === undefined ? 'is missing: name a folder for the store' : 'must be the path of a folder',
+      })
+      .min(1, { error: 'cannot be empty: name a folder for the store' })
+      .describe('A folder of its own, made if need be; a relative path starts at the folder of this file.'),
+  }),
 );
 
 const sessions = section('What the gateway remembers of a peer that is gone.', {
@@ -93,7 +121,7 @@ const log = section('What the daemon writes to its standard output.', {
 
 /** The whole config file. Keys that it does not name are refused. */
 export const configSchema = z
-  .strictObject({ version, listen, serial, limits, sessions, stats, log })
+  .strictObject({ version, listen, serial, store, limits, sessions, stats, log })
   .describe('The configuration of the Slipway gateway.');
 
 /** A config with every default filled in. Durations are in ms, sizes in bytes. */

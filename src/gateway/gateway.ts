@@ -13,10 +13,15 @@ import { listenTcp, type TcpListener } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
+import { QueueTotal } from '../session/queue-total.js';
+import type { Contents } from '../store/contents.js';
+import { openStore } from '../store/open-store.js';
+import { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { AddressProof, isHello } from './address-proof.js';
-import { Hub } from './hub.js';
+import { Hub, type HubLimits } from './hub.js';
+import { recordLastValue, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
@@ -34,6 +39,8 @@ export interface GatewayOptions {
   readonly listPorts?: ListPorts;
 }
 
+type CompleteOptions = GatewayOptions & { readonly logger: Logger; readonly clock: Clock };
+
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -44,9 +51,10 @@ const STOP_GRACE_MS = 1500;
 
 /** The gateway: listeners and ports below, sessions and the router above. Start it with `Gateway.start`. */
 export class Gateway {
-  readonly #options: GatewayOptions & { readonly logger: Logger };
+  readonly #options: CompleteOptions;
   readonly #clock: Clock;
   readonly #counters = new Counters();
+  readonly #store: Store | undefined;
   readonly #router: Router;
   readonly #hub: Hub;
   readonly #presence: Presence;
@@ -61,11 +69,16 @@ export class Gateway {
   #stopping: Promise<void> | undefined;
 
   /**
-   * Starts a gateway: opens its listeners, and its ports as they appear.
-   * @throws SlipwayError `listen_failed` when an address cannot be listened on; nothing is left open then.
+   * Starts a gateway: takes up what its store kept, opens its listeners, and its ports as they appear.
+   * @throws SlipwayError `listen_failed` when an address cannot be listened on, `store_unusable` or `store_in_use` when
+   *   the store cannot be opened; nothing is left open then.
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const gateway = new Gateway(options);
+    const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
+    const kept = config.store ? await openStore(config.store.path, logger) : undefined;
+    const store = kept && new Store(kept.backend, clock, logger);
+    const gateway = new Gateway({ ...options, logger, clock }, store);
+    if (store && kept) gateway.#restore(store, kept.contents);
     try {
       await gateway.#start();
     } catch (error) {
@@ -75,11 +88,12 @@ export class Gateway {
     return gateway;
   }
 
-  private constructor(options: GatewayOptions) {
-    const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
+  private constructor(options: CompleteOptions, store: Store | undefined) {
+    const { config, logger, clock } = options;
     const { limits, sessions } = config;
-    this.#options = { ...options, logger };
+    this.#options = options;
     this.#clock = clock;
+    this.#store = store;
     this.#router = new Router(
       {
         maxChannels: limits.channels,
@@ -89,6 +103,7 @@ export class Gateway {
         maxLastValueBytes: limits.last_value_bytes,
       },
       this.#counters,
+      store && ((channel) => recordLastValue(store, channel)),
     );
     this.#presence = new Presence(this.#router, clock, logger);
     this.#hub = new Hub({
@@ -96,7 +111,14 @@ export class Gateway {
       clock,
       counters: this.#counters,
       logger,
-      limits: { ...limits, willBytes: limits.will_bytes, expiryMs: sessions.expiry },
+      ...(store && { store }),
+      limits: {
+        ...limits,
+        queue: queueLimits(limits),
+        queueAgeMs: limits.queue.age,
+        willBytes: limits.will_bytes,
+        expiryMs: sessions.expiry,
+      },
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         text: (link, session, line) => this.#text(link, session, line),
@@ -152,14 +174,43 @@ export class Gateway {
     this.#statistics.stop();
     this.#linkReports.stop();
     this.#stopCorrecting?.();
-    this.#hub.stop();
-    const closing = [...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close());
     let giveUp: (() => void) | undefined;
     const grace = new Promise<void>((resolve) => {
       giveUp = this.#clock.schedule(STOP_GRACE_MS, resolve);
     });
-    await Promise.race([Promise.allSettled(closing), grace]);
+    // What waits for the store leaves before the goodbye.
+    this.#hub.flush();
+    await Promise.race([this.#storeSettled(), grace]);
+    this.#hub.stop();
+    await Promise.race([this.#closeAll(), grace]);
     giveUp?.();
+  }
+
+  async #closeAll(): Promise<void> {
+    await Promise.allSettled([...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close()));
+    await this.#storeSettled();
+    await this.#store?.close();
+  }
+
+  #storeSettled(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#store) this.#store.settled(resolve);
+      else resolve();
+    });
+  }
+
+  #restore(store: Store, contents: Contents): void {
+    const { sessions, lastValues } = contents;
+    const { logger } = this.#options;
+    const messages = sessions.reduce((sum, session) => sum + session.messages.length, 0);
+    logger.info(
+      { sessions: sessions.length, messages, lastValues: lastValues.length },
+      `the store holds ${sessions.length} sessions, ${messages} messages for them, ${lastValues.length} last values`,
+    );
+    const gone = restoreLastValues(store, this.#router, lastValues);
+    if (gone > 0)
+      logger.warn({ gone }, `${gone} last values are beyond limits.last_values or limits.channels, and gone`);
+    this.#hub.restore(contents);
   }
 
   async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
@@ -257,4 +308,9 @@ export class Gateway {
     this.#options.logger.debug({ link: link.name, line }, `${name} says: ${line}`);
     if (port?.lines.emit !== undefined) this.emit(port.lines.emit, line, { qos: 1 });
   }
+}
+
+function queueLimits({ queue, all_queues }: Config['limits']): HubLimits['queue'] {
+  const { messages, bytes } = queue;
+  return { messages, bytes, total: new QueueTotal(all_queues.messages, all_queues.bytes) };
 }

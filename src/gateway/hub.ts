@@ -4,6 +4,8 @@ import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import type { Router } from '../router/router.js';
 import type { SideLimits } from '../session/engine.js';
+import type { Contents } from '../store/contents.js';
+import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
 import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
 import type { Hello, Message, Refuse } from '../wire/messages.js';
@@ -11,13 +13,15 @@ import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
-import type { PresenceState } from './presence.js';
-import { Session, type SessionKeeper, type SessionLimits } from './session.js';
+import { type PresenceState, RETURN_MS } from './presence.js';
+import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
 import { Wills } from './wills.js';
 
 export interface HubLimits extends SessionLimits {
   /** Sessions, connected or not. */
   readonly sessions: number;
+  /** How long a message may wait for its session, ms; 0 for as long as the session stands. */
+  readonly queueAgeMs: number;
   /** Bytes of all wills together. */
   readonly willBytes: number;
   /** By kind of link: the largest packet that is taken (bytes) and the window offered. */
@@ -44,7 +48,12 @@ export interface HubContext {
   readonly events: HubEvents;
   /** 32 random bits. */
   readonly random32: () => number;
+  /** Where sessions are kept, if they are to outlive the process. */
+  readonly store?: Store;
 }
+
+/** How often old messages are looked for, ms. */
+const SWEEP_MS = 60_000;
 
 /** The sessions and the links they stand on: who is who, who takes over from whom (PROTOCOL.md §4). */
 export class Hub {
@@ -59,11 +68,12 @@ export class Hub {
   readonly #probes = new Map<Connection, Cancel>();
   readonly #unused = new Map<Connection, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
+  #sweep: Cancel | undefined;
   #stopped = false;
 
   constructor(context: HubContext) {
     this.#context = context;
-    this.#numberings = new RememberedNumberings(context.limits.sessions);
+    this.#numberings = new RememberedNumberings(context.limits.sessions, context.store);
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
     this.#keeper = {
       hello: (connection, hello) => this.#hello(connection, hello),
@@ -75,6 +85,7 @@ export class Hub {
       fails: (session, reason) => this.#letGo(session, reason, reason),
       slept: (session, state) => context.events.presence(session, state),
       will: (session, will) => this.#wills.set(session, will),
+      stateOfWill: (session) => this.#wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
       full: (session) => {
         context.logger.warn(
@@ -83,6 +94,23 @@ export class Hub {
         );
       },
     };
+    if (context.limits.queueAgeMs > 0) this.#dropOld();
+  }
+
+  /** Drops what has waited too long; again every so often. */
+  #dropOld(): void {
+    const { clock, counters, limits, logger } = this.#context;
+    const before = clock.now() - limits.queueAgeMs;
+    for (const { engine, identity } of this.#sessions.values()) {
+      const dropped = engine.pending > 0 ? engine.dropWaitingSince(before) : 0;
+      if (dropped === 0) continue;
+      counters.add('session.drop.too_old', dropped);
+      logger.warn(
+        { identity, dropped },
+        `${dropped} messages for ${identity} have waited too long (limits.queue.age)`,
+      );
+    }
+    this.#sweep = clock.schedule(SWEEP_MS, () => this.#dropOld());
   }
 
   /** Takes on a link. What it receives goes to the events returned, until it closes. */
@@ -109,6 +137,31 @@ export class Hub {
     return this.#connections;
   }
 
+  /** Takes up the sessions and numberings that the store kept: all are absent, and expire as if they had been all the time. */
+  restore({ sessions, numberings }: Pick<Contents, 'sessions' | 'numberings'>): void {
+    for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
+    const now = this.#context.clock.wallTime();
+    for (const stored of sessions) {
+      const session = Session.restore(stored, this.#sessionContext());
+      this.#sessions.set(stored.identity, session);
+      if (session.engine.asleep) {
+        this.#awaitWaking(session);
+        continue;
+      }
+      if (stored.state.willDue) this.#wills.lost(session);
+      // It went down with the gateway: it has a while to come back, as in `Presence.correctLater`.
+      else if (session.expiresAt === null) this.#wills.lost(session, RETURN_MS);
+      // A clock that was set back must not keep it for longer than promised.
+      const left = Math.min((session.expiresAt ?? now + session.expiryMs) - now, session.expiryMs);
+      if (left > 0) this.#expireIn(session, left);
+      else this.#end(session, 'timeout');
+    }
+  }
+
+  #sessionContext(): SessionContext {
+    return { store: undefined, ...this.#context, keeper: this.#keeper };
+  }
+
   get sessions(): ReadonlyMap<string, Session> {
     return this.#sessions;
   }
@@ -120,14 +173,17 @@ export class Hub {
     return session?.open ? 'online' : 'offline';
   }
 
-  /** Says goodbye to everyone, after sending what waits. */
+  /** Sends what can be sent now. */
+  flush(): void {
+    for (const session of this.#sessions.values()) session.flush();
+  }
+
+  /** Says goodbye to everyone. */
   stop(): void {
     this.#wills.stop();
-    for (const session of this.#sessions.values()) {
-      session.flush();
-      session.detach('shutdown');
-    }
+    for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
+    this.#sweep?.();
     for (const waiting of [this.#absences, this.#offers, this.#probes, this.#unused]) {
       for (const cancel of waiting.values()) cancel();
     }
@@ -148,7 +204,7 @@ export class Hub {
       offer.hello.token === hello.token &&
       offer.hello.identity === hello.identity
     ) {
-      return connection.welcome(offer.welcome);
+      return this.#welcome(connection, offer);
     }
     const session = this.#sessions.get(hello.identity);
     if (!session && !this.#hasRoom()) return this.#refuseHello(connection, hello, 'limit_reached');
@@ -190,7 +246,16 @@ export class Hub {
       this.#closeIfUnusedLater(connection);
     });
     this.#offers.set(connection, forget);
-    connection.welcome(offer.welcome);
+    this.#welcome(connection, offer);
+  }
+
+  /** What a WELCOME says that arrived must not be forgotten any more. */
+  #welcome(connection: Connection, offer: Offer): void {
+    const { store } = this.#context;
+    if (!store) return connection.welcome(offer.welcome);
+    store.settled(() => {
+      if (connection.offer === offer) connection.welcome(offer.welcome);
+    });
   }
 
   #ownLimits({ kind, maxPacket }: Link): SideLimits {
@@ -248,7 +313,7 @@ export class Hub {
     if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
     if (!standing) this.#makeRoom();
-    const session = kept ?? new Session(identity, { ...this.#context, keeper: this.#keeper });
+    const session = kept ?? new Session(identity, this.#sessionContext());
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
     const { nonce, program, expiry } = offer.hello;
@@ -301,7 +366,7 @@ export class Hub {
 
   #leaves(session: Session, reason: Reason): void {
     // The peer gave up on its numbering (§5.4).
-    if (reason === 'malformed') session.numberingStands = false;
+    if (reason === 'malformed') session.giveUpNumbering();
     const link = this.#release(
       session,
       `left (${reason})`,
@@ -354,17 +419,23 @@ export class Hub {
 
   /** From now on the session has its expiry to come back. */
   #offline(session: Session, why: string, lost: boolean): void {
-    const { logger, events, clock } = this.#context;
+    const { logger, events } = this.#context;
     const { identity } = session;
     logger.info({ identity }, `${identity} is offline: ${why}`);
     events.presence(session, 'offline');
     if (lost) this.#wills.lost(session);
     if (session.expiryMs === 0) return this.#end(session, 'end_session');
+    this.#expireIn(session, session.expiryMs);
+  }
+
+  #expireIn(session: Session, ms: number): void {
+    const { logger, clock } = this.#context;
+    const { identity } = session;
     const expire = () => {
       logger.info({ identity }, `the session of ${identity} has expired`);
       this.#end(session, 'timeout');
     };
-    this.#absences.set(session, clock.schedule(session.expiryMs, expire));
+    this.#absences.set(session, clock.schedule(ms, expire));
   }
 
   #endAbsence(session: Session): void {

@@ -1,4 +1,6 @@
 import { after, SEQUENCE_HALF } from '../session/sequence.js';
+import { keys, writeNumbering } from '../store/records.js';
+import type { Store } from '../store/store.js';
 
 /** Where a numbering stood when its session ended: enough to tell what had arrived (PROTOCOL.md §4.3, *known*). */
 export interface Numbering {
@@ -11,21 +13,29 @@ export interface Numbering {
 /** Numberings of ended sessions by identity; the oldest make room. */
 export class RememberedNumberings {
   readonly #capacity: number;
+  readonly #store: Store | undefined;
   readonly #numberings = new Map<string, Numbering>();
 
-  constructor(capacity: number) {
+  constructor(capacity: number, store?: Store) {
     this.#capacity = capacity;
+    this.#store = store;
   }
 
   remember(identity: string, numbering: Numbering): void {
+    this.restore(identity, numbering);
+    this.#store?.put(keys.numbering(identity), writeNumbering(numbering));
+    if (this.#numberings.size <= this.#capacity) return;
+    for (const oldest of this.#numberings.keys()) {
+      this.#numberings.delete(oldest);
+      this.#store?.delete(keys.numbering(oldest));
+      break;
+    }
+  }
+
+  /** Takes up one that the store kept. */
+  restore(identity: string, numbering: Numbering): void {
     this.#numberings.delete(identity);
     this.#numberings.set(identity, numbering);
-    if (this.#numberings.size > this.#capacity) {
-      for (const oldest of this.#numberings.keys()) {
-        this.#numberings.delete(oldest);
-        break;
-      }
-    }
   }
 
   of(identity: string): Numbering | undefined {

@@ -6,10 +6,15 @@ import type { Router } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
 import { Driver } from '../session/driver.js';
 import { type Epoch, type QueueLimits, SessionEngine, type SessionOwner } from '../session/engine.js';
+import type { StoredSession } from '../store/contents.js';
+import type { SessionState } from '../store/records.js';
+import type { Store } from '../store/store.js';
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import { encodePacket } from '../wire/encode.js';
 import type { Emit, Message, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import { OutputGate } from './output-gate.js';
+import { lastRecordOf, restoreEngine, SessionRecord } from './session-record.js';
 
 /** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */
 export interface Identity {
@@ -39,6 +44,8 @@ export interface SessionKeeper {
   slept(session: Session, state: 'asleep' | 'online'): void;
   /** The peer leaves a will, or takes it back. Returns why not, if that is refused. */
   will(session: Session, will: Will): Reason | undefined;
+  /** Whether it left a will, and whether one is on its way. */
+  stateOfWill(session: Session): { readonly stands: boolean; readonly due: boolean };
   /** The peer refused something that it was sent. */
   refused(session: Session, message: Refuse): void;
 }
@@ -49,6 +56,8 @@ export interface SessionContext {
   readonly counters: Counters;
   readonly limits: SessionLimits;
   readonly keeper: SessionKeeper;
+  /** Where sessions are kept, if they are to outlive the process. */
+  readonly store: Store | undefined;
 }
 
 /** What takes a will back. */
@@ -65,12 +74,14 @@ export class Session implements Subscriber {
   epochs = 0;
   /** How long it may outlive its link, ms. */
   expiryMs = 0;
-  /** Whether its numbering may go on at the next resume (§5.4). */
-  numberingStands = true;
+  /** When it expires, ms since 1970-01-01 UTC; null while it has a link, or lost that with the gateway. */
+  expiresAt: number | null = null;
   link: Link | undefined;
   /** The serial link that it stood on last. */
   port: string | undefined;
   readonly #context: SessionContext;
+  readonly #record: SessionRecord | undefined;
+  #gate: OutputGate | undefined;
   #driver: Driver | undefined;
   #saidFull = false;
   /** What was subscribed to since the peer's last boot: the rest is of an older one. */
@@ -78,16 +89,78 @@ export class Session implements Subscriber {
   #willSinceBoot = false;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
+  #numberingStands = true;
 
-  constructor(identity: string, context: SessionContext) {
+  /** `lastRecord`: the greatest that the store has of it (`SessionRecord`). */
+  constructor(identity: string, context: SessionContext, lastRecord = 0) {
     this.identity = identity;
     this.#context = context;
+    const { store } = context;
+    this.#record =
+      store && new SessionRecord(store, identity, context.clock, () => this.#state(), lastRecord);
     this.engine = new SessionEngine<Channel>(
       'gateway',
       this.#ownerOfEngine(),
       context.counters,
       context.limits.queue,
+      this.#record,
     );
+  }
+
+  /** A session as the store kept it, without a link. */
+  static restore(stored: StoredSession, context: SessionContext): Session {
+    const { identity, state } = stored;
+    const session = new Session(identity, context, lastRecordOf(stored));
+    session.nonce = state.nonce;
+    session.token = state.token;
+    session.program = state.program;
+    session.expiryMs = state.expiryMs;
+    session.expiresAt = state.expiresAt;
+    session.#lastValueMark = state.mark;
+    session.#numberingStands = state.stands;
+    const { router } = context;
+    // The limits may be lower today: what does not fit any more is counted by the router, and gone.
+    const lostIds = restoreEngine(session.engine, stored, router, context.clock);
+    if (lostIds.length > 0) session.giveUpNumbering();
+    session.#record?.idsCleared(lostIds);
+    for (const { nonce, message } of stored.subscriptions) {
+      const refusal = router.restoreSubscription(session, message.pattern, message);
+      if (refusal) session.#record?.unsubscribed(message.pattern);
+      else if (nonce === state.nonce) session.#sinceBoot.add(message.pattern);
+    }
+    session.#restoreWill(stored);
+    session.#restoreSleep(stored);
+    return session;
+  }
+
+  #restoreWill({ will, state }: StoredSession): void {
+    if (!will) return;
+    if (this.#context.keeper.will(this, will.message) !== undefined) this.#record?.will(NO_WILL, this.nonce);
+    else this.#willSinceBoot = will.nonce === state.nonce;
+  }
+
+  #restoreSleep({ state }: StoredSession): void {
+    const { clock, router } = this.#context;
+    const left = (state.awaitedUntil ?? 0) - clock.wallTime();
+    if (left <= 0) return;
+    this.engine.sleep(Math.min(left, this.expiryMs), clock.now());
+    router.connect(this);
+  }
+
+  /** Something that its record tells has changed. */
+  touch(): void {
+    this.#record?.touch();
+  }
+
+  /** Whether its numbering may go on at the next resume (§5.4). */
+  get numberingStands(): boolean {
+    return this.#numberingStands;
+  }
+
+  /** The two sides disagree about the numbering: the next epoch begins a new one. */
+  giveUpNumbering(): void {
+    this.#numberingStands = false;
+    this.#record?.touch();
   }
 
   get open(): boolean {
@@ -107,15 +180,28 @@ export class Session implements Subscriber {
     this.epochs++;
     this.program = who.program;
     this.expiryMs = expiryMs;
-    this.numberingStands = true;
+    this.expiresAt = null;
+    this.#numberingStands = true;
     this.#driver?.stop();
     this.link = link;
     if (link.kind === 'serial') this.port = link.name;
     this.#saidFull = false;
-    this.#driver = new Driver(this.engine, clock, (packet) => link.send(packet));
+    this.#driver = new Driver(this.engine, clock, this.#wayOut(link));
+    this.#record?.received();
     this.engine.begin(link, epoch, clock.now());
     router.connect(this);
     if (resumed) this.#replay();
+  }
+
+  /** Where packets go: to the link, after the store has what they tell. */
+  #wayOut(link: Link): (packet: Uint8Array) => void {
+    const send = (packet: Uint8Array) => link.send(packet);
+    const record = this.#record;
+    const { store } = this.#context;
+    if (!store || !record) return send;
+    const gate = new OutputGate(store, send);
+    this.#gate = gate;
+    return (packet) => gate.pass(packet, record.mark);
   }
 
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */
@@ -152,8 +238,13 @@ export class Session implements Subscriber {
     if (bye && !this.engine.asleep) link.send(encodePacket([{ type: 'bye', reason: bye }]));
     this.#driver?.stop();
     this.#driver = undefined;
+    this.#gate?.close();
+    this.#gate = undefined;
     this.link = undefined;
     this.#saidFull = false;
+    // What goes down with the gateway has all its time when that is back.
+    this.expiresAt = bye === 'shutdown' ? null : this.#context.clock.wallTime() + this.expiryMs;
+    this.#record?.touch();
     this.engine.detach();
     // Whether the link stands while its peer sleeps makes no difference to anyone.
     if (!this.engine.asleep) this.#context.router.disconnect(this);
@@ -168,9 +259,17 @@ export class Session implements Subscriber {
 
   /** Ends it for good. */
   end(reason: Reason): void {
+    const { engine } = this;
+    const { router } = this.#context;
     this.detach();
-    this.engine.end(reason);
-    this.#context.router.remove(this);
+    const belongings = this.#record && {
+      outgoing: [...engine.outgoing],
+      patterns: [...router.subscriptionsOf(this).keys()],
+      ids: [...engine.ids],
+    };
+    engine.end(reason);
+    router.remove(this);
+    if (belongings) this.#record?.remove(belongings);
   }
 
   // --------------------------------------------------------------------------------------- the router's side
@@ -189,7 +288,8 @@ export class Session implements Subscriber {
     if (qos > 0 && engine.takesReliable) {
       engine.emitReliable({ type: 'emit', channel, payload, qos, retain: retained });
     } else {
-      const room = this.#context.limits.backlog - (this.link?.backlog() ?? 0);
+      const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
+      const room = this.#context.limits.backlog - unsent;
       engine.emitUnreliable({ type: 'emit', channel, payload, qos: 0, retain: retained }, room);
     }
     this.#driver?.wake();
@@ -209,9 +309,10 @@ export class Session implements Subscriber {
       woke: () => keeper.slept(this, 'online'),
       confirmed: () => undefined,
       failed: (reason) => {
-        if (reason === 'malformed') this.numberingStands = false;
+        if (reason === 'malformed') this.giveUpNumbering();
         keeper.fails(this, reason);
       },
+      now: () => clock.now(),
       wallTime: () => clock.wallTime(),
     };
   }
@@ -233,19 +334,23 @@ export class Session implements Subscriber {
     switch (message.type) {
       case 'subscribe': {
         const refusal = router.subscribe(this, message.pattern, message);
+        if (refusal !== undefined) return refusal;
         // Only what stands: a peer may ask for any number of subscriptions that it does not get.
-        if (refusal === undefined) this.#sinceBoot.add(message.pattern);
-        return refusal;
+        this.#sinceBoot.add(message.pattern);
+        this.#record?.subscribed(message, this.nonce);
+        return undefined;
       }
       case 'unsubscribe':
         if (message.pattern === '') this.#dropOlderThanBoot();
-        else router.unsubscribe(this, message.pattern);
+        else this.#unsubscribe(message.pattern);
         this.#sinceBoot.delete(message.pattern);
         return undefined;
       case 'will': {
         const refusal = this.#context.keeper.will(this, message);
-        if (refusal === undefined) this.#willSinceBoot = true;
-        return refusal;
+        if (refusal !== undefined) return refusal;
+        this.#willSinceBoot = true;
+        this.#record?.will(message, this.nonce);
+        return undefined;
       }
       case 'sleep':
         this.#sleep(message.seconds * 1000);
@@ -266,8 +371,36 @@ export class Session implements Subscriber {
   #dropOlderThanBoot(): void {
     const { router, keeper } = this.#context;
     for (const pattern of Array.from(router.subscriptionsOf(this).keys())) {
-      if (!this.#sinceBoot.has(pattern)) router.unsubscribe(this, pattern);
+      if (!this.#sinceBoot.has(pattern)) this.#unsubscribe(pattern);
     }
-    if (!this.#willSinceBoot) keeper.will(this, NO_WILL);
+    if (this.#willSinceBoot) return;
+    keeper.will(this, NO_WILL);
+    this.#record?.will(NO_WILL, this.nonce);
+  }
+
+  #unsubscribe(pattern: string): void {
+    if (this.#context.router.unsubscribe(this, pattern)) this.#record?.unsubscribed(pattern);
+  }
+
+  #state(): SessionState {
+    const { nonce, token, program, expiryMs, expiresAt, engine } = this;
+    const { router, keeper, clock } = this.#context;
+    const will = keeper.stateOfWill(this);
+    const parts = [engine.pending, router.subscriptionsOf(this).size, engine.ids.size, will.stands ? 1 : 0];
+    return {
+      nonce,
+      token,
+      program,
+      expiryMs,
+      expiresAt,
+      awaitedUntil: engine.asleep ? clock.wallTime() + engine.awaitedUntil - clock.now() : null,
+      willDue: will.due,
+      stands: this.#numberingStands,
+      nextIn: engine.expected,
+      withheld: [...engine.withheld],
+      nextOut: engine.nextOut,
+      mark: this.#lastValueMark,
+      records: parts.reduce((sum, part) => sum + part, 0),
+    };
   }
 }

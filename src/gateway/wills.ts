@@ -45,6 +45,11 @@ export class Wills {
     return this.#bytes;
   }
 
+  /** Whether the session left a will, and whether one is on its way. */
+  stateOf(session: Session): { readonly stands: boolean; readonly due: boolean } {
+    return { stands: this.#standing.has(session), due: this.#due.has(session) };
+  }
+
   /** The will of that session, if it left one. */
   of(session: Session): Will | undefined {
     return this.#standing.get(session);
@@ -69,6 +74,7 @@ export class Wills {
     this.#bytes += sizeOf(will);
     const due: Due = { will, tries: 0, cancel: () => undefined };
     this.#due.set(session, due);
+    session.touch();
     due.cancel = this.#context.clock.schedule(delayMs, () => this.#try(session, due));
   }
 
@@ -130,6 +136,7 @@ export class Wills {
   #done(session: Session, due: Due): void {
     due.cancel();
     this.#due.delete(session);
+    session.touch();
     this.#bytes -= sizeOf(due.will);
   }
 }

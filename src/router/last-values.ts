@@ -14,12 +14,15 @@ export class LastValues {
   readonly #limits: LastValueLimits;
   /** The channels that have one: a new subscription must not cost a walk over all the others. */
   readonly #channels = new LevelTree<Channel>(({ name }) => name);
+  readonly #changed: ((channel: Channel) => void) | undefined;
   #count = 0;
   #bytes = 0;
   #mark = 0;
 
-  constructor(limits: LastValueLimits) {
+  /** `changed` is told of every value that is set or cleared. */
+  constructor(limits: LastValueLimits, changed?: (channel: Channel) => void) {
     this.#limits = limits;
+    this.#changed = changed;
   }
 
   get count(): number {
@@ -55,6 +58,16 @@ export class LastValues {
 
   /** Keeps the payload, which must not change afterwards; an empty one clears the value. */
   update(channel: Channel, payload: Uint8Array, qos: Qos): void {
+    this.#set(channel, payload, qos, this.#mark + 1);
+    this.#changed?.(channel);
+  }
+
+  /** Takes up a value that was kept, with its mark. */
+  restore(channel: Channel, payload: Uint8Array, qos: Qos, mark: number): void {
+    this.#set(channel, payload, qos, mark);
+  }
+
+  #set(channel: Channel, payload: Uint8Array, qos: Qos, mark: number): void {
     const old = channel.lastValue;
     if (old !== undefined) {
       this.#count -= 1;
@@ -68,8 +81,8 @@ export class LastValues {
     if (old === undefined) this.#channels.put(channel);
     this.#count += 1;
     this.#bytes += payload.length;
-    this.#mark += 1;
-    channel.lastValue = { payload: whole(payload), qos, mark: this.#mark };
+    this.#mark = Math.max(this.#mark, mark);
+    channel.lastValue = { payload: whole(payload), qos, mark };
   }
 }
 

@@ -2,7 +2,7 @@ import type { Counters } from '../counters.js';
 import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
-import type { Channel, Recipient, Route } from './channel.js';
+import { Channel, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueLimits, LastValues } from './last-values.js';
 import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
@@ -38,11 +38,12 @@ export class Router {
   readonly #lastValues: LastValues;
   readonly #connected = new Set<Subscriber>();
 
-  constructor(limits: RouterLimits, counters: Counters) {
+  /** `lastValueChanged` is told of every channel whose last value was set or cleared. */
+  constructor(limits: RouterLimits, counters: Counters, lastValueChanged?: (channel: Channel) => void) {
     this.#counters = counters;
     this.#channels = new ChannelTable(limits.maxChannels + 1);
     this.#subscriptions = new Subscriptions(limits);
-    this.#lastValues = new LastValues(limits);
+    this.#lastValues = new LastValues(limits, lastValueChanged);
     const broadcast = this.hold(BROADCAST_CHANNEL);
     if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
     this.broadcastChannel = broadcast;
@@ -77,6 +78,12 @@ export class Router {
     this.#channels.reconsider(channel);
   }
 
+  /** The channel of that name, held by nobody: known to the table while it has room for it. */
+  find(name: string): Channel {
+    const channel = this.#channels.find(name);
+    return typeof channel === 'string' ? new Channel(name) : channel;
+  }
+
   /** From now on the subscriber gets broadcasts (§6.4). */
   connect(subscriber: Subscriber): void {
     this.#connected.add(subscriber);
@@ -98,13 +105,10 @@ export class Router {
    * unless told not to (§6.2, §6.5). Refused: `bad_channel`, `limit_reached`.
    */
   subscribe(subscriber: Subscriber, pattern: string, options: SubscribeOptions): ReasonName | undefined {
-    if (patternProblem(pattern) !== undefined) return this.#refuse('bad_channel');
+    const refusal = this.restoreSubscription(subscriber, pattern, options);
+    if (refusal !== undefined) return refusal;
     const { qos, noLocal, noLastValue } = options;
-    const subscription: Subscription = { subscriber, pattern, qos, noLocal, noLastValue };
-    const outcome = this.#subscriptions.put(subscription);
-    if (outcome === 'limit_reached') return this.#refuse(outcome);
-    if (outcome === 'changed') this.#channels.forgetRoutes(pattern);
-    this.#deliverLastValues(subscriber, [subscription], 0);
+    this.#deliverLastValues(subscriber, [{ subscriber, pattern, qos, noLocal, noLastValue }], 0);
     return undefined;
   }
 
@@ -159,6 +163,32 @@ export class Router {
   /** Whether anybody is subscribed to the channel `name`. The channel itself is not kept for that. */
   hasAudience(name: string): boolean {
     return this.#subscriptions.routeOf(name).length > 0;
+  }
+
+  /**
+   * Takes up a last value that was kept. Refused: `bad_channel`, `limit_reached`, as the limits may be lower now.
+   * @param mark As in `Channel.lastValue`.
+   */
+  restoreLastValue(name: string, payload: Uint8Array, qos: Qos, mark: number): ReasonName | undefined {
+    const channel = this.#channels.find(name);
+    if (typeof channel === 'string') return this.#refuse(channel);
+    if (!this.#lastValues.hasRoom(channel, payload.length)) return this.#refuse('limit_reached');
+    this.#lastValues.restore(channel, payload, qos, mark);
+    this.#channels.reconsider(channel);
+    return undefined;
+  }
+
+  /** Takes up a subscription that was kept: no last values are sent. Refused as by `subscribe`. */
+  restoreSubscription(
+    subscriber: Subscriber,
+    pattern: string,
+    { qos, noLocal, noLastValue }: SubscribeOptions,
+  ): ReasonName | undefined {
+    if (patternProblem(pattern) !== undefined) return this.#refuse('bad_channel');
+    const outcome = this.#subscriptions.put({ subscriber, pattern, qos, noLocal, noLastValue });
+    if (outcome === 'limit_reached') return this.#refuse(outcome);
+    if (outcome === 'changed') this.#channels.forgetRoutes(pattern);
+    return undefined;
   }
 
   /** A point in the history of last values, for `replayLastValues`. */

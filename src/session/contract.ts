@@ -54,6 +54,8 @@ export interface SessionOwner<C extends Channel> {
   confirmed(): void;
   /** The other side is silent, or disagrees about the numbering: nothing more can be done on this link. */
   failed(reason: 'timeout' | 'malformed'): void;
+  /** The caller's clock, ms. */
+  now(): number;
   /** Milliseconds since 1970-01-01 UTC. */
   wallTime(): number;
 }
@@ -84,8 +86,8 @@ export interface Recorder<C extends Channel> {
   settled(item: Outgoing<C>): void;
   /** An id was declared, or came to be usable. */
   declared(entry: IdEntry<C>): void;
-  /** All ids are forgotten. */
-  idsCleared(): void;
+  /** All ids are about to be forgotten. */
+  idsCleared(ids: Iterable<IdEntry<C>>): void;
   /** The next expected number, or what is withheld, changed. */
   received(): void;
 }

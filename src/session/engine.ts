@@ -8,6 +8,7 @@ import { varintSize, writeVarint } from '../wire/varint.js';
 import type {
   EngineState,
   Epoch,
+  IdEntry,
   LinkTraits,
   QueueLimits,
   Recorder,
@@ -172,7 +173,7 @@ export class SessionEngine<C extends Channel> {
     for (const item of this.#sender.restart(0)) if (!item.refused) this.#settle(item, reason);
   }
 
-  /** Drops what has waited, without a number, since before `time` (as in `Outgoing.at`). Returns how many messages. */
+  /** Drops what has waited, without a number, since before `time`. Returns how many messages. */
   dropWaitingSince(time: number): number {
     const dropped = this.#sender.dropWaiting((item) => item.content.type === 'emit' && item.at < time);
     for (const item of dropped) {
@@ -189,6 +190,15 @@ export class SessionEngine<C extends Channel> {
 
   get nextOut(): number {
     return this.#sender.nextSeq;
+  }
+
+  /** What is not known to have been delivered, in order. */
+  get outgoing(): Iterable<Outgoing<C>> {
+    return this.#sender;
+  }
+
+  get ids(): Iterable<IdEntry<C>> & { readonly size: number } {
+    return this.#ids;
   }
 
   /** The number expected next, whether or not what came before may be acknowledged yet. */
@@ -262,7 +272,7 @@ export class SessionEngine<C extends Channel> {
   emitReliable(emit: OutgoingEmit<C>, settle?: (refusal: Reason | undefined) => void): void {
     this.#declare(emit.channel);
     const size = this.#emitSize(emit.channel, emit.payload.length, true);
-    this.#enqueue(new Outgoing<C>(emit, size, this.#owner.wallTime(), settle));
+    this.#enqueue(new Outgoing<C>(emit, size, this.#owner.now(), settle));
   }
 
   /** Queues an emit of QoS 0, which `backlog` bytes may precede. Returns why not, if it was dropped (and counted). */
@@ -291,7 +301,7 @@ export class SessionEngine<C extends Channel> {
 
   /** Queues a reliable control message. */
   control(content: OutgoingControl<C>, settle?: (refusal: Reason | undefined) => void): void {
-    this.#enqueue(new Outgoing<C>(content, CONTROL_BYTES, this.#owner.wallTime(), settle));
+    this.#enqueue(new Outgoing<C>(content, CONTROL_BYTES, this.#owner.now(), settle));
   }
 
   /** Sends `reply` with the next packet. */
@@ -428,8 +438,8 @@ export class SessionEngine<C extends Channel> {
   }
 
   #clearIds(): void {
+    this.#recorder?.idsCleared(this.#ids);
     this.#ids.clear();
-    this.#recorder?.idsCleared();
   }
 
   /** Gives the channel an id of this side's if the other side allows any more. */

@@ -47,6 +47,16 @@ export class IdTable<C extends Channel> {
     return channel;
   }
 
+  get size(): number {
+    return this.#theirs.size + this.#ownChannels.length;
+  }
+
+  /** Both sides' ids. */
+  *[Symbol.iterator](): Generator<IdEntry<C>> {
+    for (const [id, channel] of this.#theirs) yield { own: false, id, channel, usable: true };
+    for (const [channel, { id, usable }] of this.#own) yield { own: true, id, channel, usable };
+  }
+
   /** Takes up what was kept of both sides' ids; the channels are held already, once an id. */
   restore(entries: Iterable<IdEntry<C>>): void {
     for (const { own, id, channel, usable } of entries) {

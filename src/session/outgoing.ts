@@ -36,7 +36,7 @@ export class Outgoing<C extends Channel> extends Transmission {
   readonly settle: ((refusal: Reason | undefined) => void) | undefined;
   /** The sender's own cost estimate, bytes. */
   readonly size: number;
-  /** When it came, in ms since 1970-01-01 UTC. */
+  /** When it came, on its owner's clock in ms. */
   readonly at: number;
   /** Its recorder's own number for it, in the order in which messages came; 0 until it has one. */
   record = 0;

@@ -99,6 +99,7 @@ export class PeerSession<C extends Channel> {
           if (reason === 'malformed') this.#farewell = encodePacket([{ type: 'bye', reason }]);
           this.#lose(reason);
         },
+        now: () => this.#now,
         wallTime: () => 0,
       },
       counters,

@@ -68,6 +68,7 @@ export class Bench {
           this.events.push(`failed ${reason}`);
           this.engine.detach();
         },
+        now: () => 0,
         wallTime: () => 1_767_225_600_000,
       },
       this.counters,

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
 import { Hub } from '../../src/gateway/hub.js';
+import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
 import { FrameEncoder, frameSize } from '../../src/links/serial/slip.js';
@@ -11,9 +12,11 @@ import { Driver } from '../../src/session/driver.js';
 import type { SideLimits } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
 import { PeerSession } from '../../src/session/peer-session.js';
+import { Store } from '../../src/store/store.js';
 import type { Emit, Qos, Refuse } from '../../src/wire/messages.js';
 import type { Reason } from '../../src/wire/reasons.js';
 import { datagramWire, type Faults, serialWire, type Wire } from './faulty-wire.js';
+import { type Disk, MemoryBackend } from './memory-backend.js';
 import { Random } from './random.js';
 import { VirtualClock } from './virtual-clock.js';
 
@@ -70,19 +73,27 @@ export class Simulation {
   readonly presence: string[] = [];
   packets = 0;
   #links = 0;
+  #backend: MemoryBackend | undefined;
 
   constructor(seed: number) {
     this.random = new Random(seed);
     this.startGateway();
   }
 
-  /** Starts a gateway that remembers nothing; with links still attached to the old one, cut those first. */
-  startGateway(): void {
+  /**
+   * Starts a gateway that remembers what is on the disk, if there is one, or nothing. One that runs is killed; with links
+   * still attached to that, cut those first.
+   */
+  startGateway(disk?: Disk, maxCommitMs = 30): void {
+    this.#backend?.kill();
+    this.#backend = disk && new MemoryBackend(disk, this.clock, this.random, maxCommitMs);
+    const store = this.#backend && new Store(this.#backend, this.clock, this.logger);
     const limits = {
       queue: { messages: 1000, bytes: 1_000_000 },
       backlog: 1_000_000,
       sessions: 100,
       expiryMs: 3_600_000,
+      queueAgeMs: 0,
       packet: { serial: 1024, udp: 1472, tcp: 1_048_576 },
       window: { serial: 32, udp: 128, tcp: 2048 },
       ids: 100,
@@ -97,6 +108,7 @@ export class Simulation {
         maxLastValueBytes: 100_000,
       },
       this.counters,
+      store && ((channel) => recordLastValue(store, channel)),
     );
     this.hub = new Hub({
       router: this.router,
@@ -109,7 +121,12 @@ export class Simulation {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
         text: () => undefined,
       },
+      ...(store && { store }),
     });
+    if (!store || !disk) return;
+    const kept = disk.read();
+    restoreLastValues(store, this.router, kept.lastValues);
+    this.hub.restore(kept);
   }
 
   connect(kind: 'serial' | 'udp', device: Device, faults: Faults): SimulatedLink {

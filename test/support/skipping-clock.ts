@@ -23,6 +23,10 @@ export class SkippingClock implements Clock {
     systemClock.defer(task);
   }
 
+  yield(task: () => void): Cancel {
+    return systemClock.yield(task);
+  }
+
   schedule(ms: number, run: () => void): Cancel {
     const task: Task = { at: this.now() + ms, run, cancel: () => {} };
     this.#tasks.add(task);

@@ -42,6 +42,10 @@ export class VirtualClock implements Clock {
     this.schedule(0, run);
   }
 
+  yield(run: () => void): Cancel {
+    return this.schedule(0, run);
+  }
+
   /** Runs all that is due in the next `ms` milliseconds. */
   advance(ms: number): void {
     const end = this.#now + ms;

@@ -1,0 +1,51 @@
+import { type BatchOperation, ClassicLevel } from 'classic-level';
+import type { Backend, Change } from './backend.js';
+
+type Database = ClassicLevel<string, Uint8Array>;
+
+/** Records in a LevelDB database: a folder of its own. */
+export class LevelBackend implements Backend {
+  readonly #database: Database;
+
+  /**
+   * Opens the database in the folder `path`, made if need be.
+   * @throws what classic-level does, with its `code`, and that of the cause, when it cannot be opened
+   */
+  static async open(path: string): Promise<LevelBackend> {
+    const database: Database = new ClassicLevel(path, { keyEncoding: 'utf8', valueEncoding: 'view' });
+    await database.open();
+    return new LevelBackend(database);
+  }
+
+  private constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Every record, in order of key. */
+  entries(): AsyncIterable<readonly [string, Uint8Array]> {
+    return this.#database.iterator();
+  }
+
+  write(changes: readonly Change[], done: (error?: unknown) => void): void {
+    this.#write(changes).then(() => done(), done);
+  }
+
+  async #write(changes: readonly Change[]): Promise<void> {
+    const operations = changes.map(
+      ({ key, value }): BatchOperation<Database, string, Uint8Array> =>
+        value === undefined ? { type: 'del', key } : { type: 'put', key, value },
+    );
+    try {
+      await this.#database.batch(operations, { sync: true });
+    } catch (error) {
+      // After a failed write LevelDB takes no more until it is opened again.
+      await this.#database.close();
+      await this.#database.open();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}

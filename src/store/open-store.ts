@@ -1,0 +1,129 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { reasonOf, SlipwayError } from '../errors.js';
+import type { Backend } from './backend.js';
+import { type Contents, ContentsReader } from './contents.js';
+import { LevelBackend } from './level-backend.js';
+import { DamagedRecord, FORMAT } from './records.js';
+import { seal } from './seal.js';
+
+export interface OpenedStore {
+  readonly backend: Backend;
+  readonly contents: Contents;
+}
+
+/** The names that LevelDB gives to its files. */
+const OWN_FILES = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
+
+const FAULTS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied: the user that runs slipway must be able to write there',
+  EPERM: 'permission denied: the user that runs slipway must be able to write there',
+  EROFS: 'that file system is read-only',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EEXIST: 'there is a file of that name: name a folder',
+  ENOSPC: 'the disk is full',
+};
+
+/**
+ * Opens the store in the folder `path`, made if need be, and reads it. A damaged one is set aside, which the log says, and
+ * an empty one takes its place.
+ * @throws SlipwayError `store_unusable` when the folder cannot be used, `store_in_use` when another process has it
+ */
+export async function openStore(path: string, logger: Logger): Promise<OpenedStore> {
+  const isNew = await prepareFolder(path);
+  try {
+    return await (isNew ? create(path) : read(path));
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw problemOf(error, path);
+    const aside = await setAside(path);
+    logger.error(
+      { path, aside, damage },
+      `the store in ${path} is damaged (${damage}): it was moved to ${aside}, and an empty one takes its place; what it held for absent peers is lost to them`,
+    );
+    await prepareFolder(path);
+    try {
+      return await create(path);
+    } catch (again) {
+      throw problemOf(again, path);
+    }
+  }
+}
+
+async function create(path: string): Promise<OpenedStore> {
+  const backend = await LevelBackend.open(path);
+  const format = [{ key: FORMAT.key, value: seal(FORMAT.key, FORMAT.value) }];
+  await new Promise<void>((resolve, reject) => {
+    backend.write(format, (error) => (error === undefined ? resolve() : reject(error)));
+  });
+  return { backend, contents: { sessions: [], numberings: [], lastValues: [] } };
+}
+
+async function read(path: string): Promise<OpenedStore> {
+  const backend = await LevelBackend.open(path);
+  try {
+    const reader = new ContentsReader();
+    for await (const [key, value] of backend.entries()) reader.add(key, value);
+    return { backend, contents: reader.contents() };
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+/** Returns whether it is empty. A folder with anything else in it is never written to, let alone moved. */
+async function prepareFolder(path: string): Promise<boolean> {
+  let files: string[];
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    files = await readdir(path);
+  } catch (cause) {
+    throw problemOf(cause, path);
+  }
+  const stranger = files.find((name) => !OWN_FILES.test(name));
+  if (stranger !== undefined)
+    throw new SlipwayError(
+      'store_unusable',
+      `the store cannot be in ${path}: there are other files in it ("${stranger}"); name a folder of its own (store.path)`,
+    );
+  return files.length === 0;
+}
+
+/** What is wrong with the store itself, if it is that. */
+function damageOf(error: unknown): string | undefined {
+  if (error instanceof DamagedRecord) return error.message;
+  const { code, message = '' } = causeOf(error);
+  const fileMissing = code === 'LEVEL_IO_ERROR' && message.includes('No such file');
+  return code === 'LEVEL_CORRUPTION' || fileMissing ? message : undefined;
+}
+
+/** What LevelDB says stands in the cause of what classic-level says. */
+function causeOf(error: unknown): { readonly code?: string; readonly message?: string } {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : (error as Error);
+}
+
+function problemOf(error: unknown, path: string): SlipwayError {
+  if (error instanceof SlipwayError) return error;
+  const cause = causeOf(error);
+  if (cause.code === 'LEVEL_LOCKED')
+    return new SlipwayError(
+      'store_in_use',
+      `the store in ${path} is in use: another slipway runs with it; stop that one, or give this one its own (store.path)`,
+      { cause: error },
+    );
+  const fault = FAULTS[cause.code ?? ''] ?? reasonOf(cause);
+  return new SlipwayError('store_unusable', `the store cannot be in ${path}: ${fault} (store.path)`, {
+    cause: error,
+  });
+}
+
+async function setAside(path: string): Promise<string> {
+  const stamp = new Date().toISOString().replace(/[:.]/g, '-');
+  const aside = `${path}.damaged-${stamp}`;
+  try {
+    await rename(path, aside);
+  } catch (cause) {
+    throw problemOf(cause, path);
+  }
+  return aside;
+}

@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import { decodePacket } from '../wire/decode.js';
+import { encodePacket } from '../wire/encode.js';
+import type { Message, Qos, Subscribe, Will } from '../wire/messages.js';
+
+/**
+ * How the store writes things down: one record a thing, its kind and owner in the key. What came over the wire is kept as
+ * it would stand there (PROTOCOL.md §3).
+ */
+
+/** The store's own version: another one is not read. */
+export const FORMAT = { key: 'format', value: Uint8Array.of(1) } as const;
+
+/** A record that is not as this Slipway wrote it. */
+export class DamagedRecord extends Error {}
+
+/** Where the numbering of a session stands, and whose it is. */
+const sessionState = z.strictObject({
+  nonce: z.int(),
+  token: z.int(),
+  program: z.boolean(),
+  /** How long it outlives its link, ms. */
+  expiryMs: z.number(),
+  /** When it expires, ms since 1970-01-01 UTC; null while it has a link, or lost that with the gateway. */
+  expiresAt: z.number().nullable(),
+  /** If it sleeps, when it is missed (§4.7), ms since 1970-01-01 UTC. */
+  awaitedUntil: z.number().nullable(),
+  /** Its link is lost, and its will not emitted yet. */
+  willDue: z.boolean(),
+  /** Whether its numbering may go on (§5.4). */
+  stands: z.boolean(),
+  nextIn: z.int(),
+  withheld: z.array(z.int()),
+  nextOut: z.int(),
+  /** Where the history of last values stood when the peer was last heard. */
+  mark: z.int(),
+  /** How many messages, subscriptions, ids and wills it has: if fewer are found, the disk has lost some. */
+  records: z.int(),
+});
+export type SessionState = z.infer<typeof sessionState>;
+
+const numbering = z.strictObject({ nonce: z.int(), token: z.int(), nextIn: z.int(), nextOut: z.int() });
+export type StoredNumbering = z.infer<typeof numbering>;
+
+/** A message in a session's queue. */
+export interface StoredMessage {
+  readonly record: number;
+  /** Whether it has got the number that it carries. */
+  readonly numbered: boolean;
+  /** When it came, ms since 1970-01-01 UTC. */
+  readonly at: number;
+  readonly message: Message & { readonly seq: number };
+}
+
+/** A subscription or a will, and the boot of the peer (its nonce) that made it. */
+export interface StoredWish<M extends Subscribe | Will> {
+  readonly nonce: number;
+  readonly message: M;
+}
+
+export interface StoredId {
+  readonly own: boolean;
+  readonly id: number;
+  readonly name: string;
+  readonly usable: boolean;
+}
+
+export interface StoredLastValue {
+  readonly name: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly mark: number;
+}
+
+/** Digits of a record's number in its key, in base 36: the order of keys is that of the numbers. */
+const RECORD_DIGITS = 11;
+const MESSAGE_HEADER_BYTES = 9;
+
+// An identity holds no `/` (§4.1), so that what follows it can be anything.
+export const keys = {
+  session: (identity: string) => `session/${identity}`,
+  message: (identity: string, record: number) =>
+    `message/${identity}/${record.toString(36).padStart(RECORD_DIGITS, '0')}`,
+  subscription: (identity: string, pattern: string) => `subscription/${identity}/${pattern}`,
+  will: (identity: string) => `will/${identity}`,
+  id: (identity: string, own: boolean, id: number) => `id/${identity}/${own ? 'own' : 'peer'}/${id}`,
+  numbering: (identity: string) => `numbering/${identity}`,
+  lastValue: (channel: string) => `value/${channel}`,
+};
+
+export function writeSession(state: SessionState): Uint8Array {
+  return Buffer.from(JSON.stringify(state));
+}
+
+export function readSession(value: Uint8Array): SessionState {
+  return sessionState.parse(JSON.parse(Buffer.from(value).toString()));
+}
+
+export function writeNumbering({ nonce, token, nextIn, nextOut }: StoredNumbering): Uint8Array {
+  return Buffer.from(JSON.stringify({ nonce, token, nextIn, nextOut }));
+}
+
+export function readNumbering(value: Uint8Array): StoredNumbering {
+  return numbering.parse(JSON.parse(Buffer.from(value).toString()));
+}
+
+export function writeMessage({ numbered, at, message }: Omit<StoredMessage, 'record'>): Uint8Array {
+  const header = Buffer.alloc(MESSAGE_HEADER_BYTES);
+  header.writeUInt8(numbered ? 1 : 0, 0);
+  header.writeDoubleBE(at, 1);
+  return Buffer.concat([header, encodePacket([message])]);
+}
+
+export function readMessage(record: number, value: Uint8Array): StoredMessage {
+  const header = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const message = onlyMessage(value.subarray(MESSAGE_HEADER_BYTES));
+  if (!('seq' in message) || message.seq === undefined)
+    throw new DamagedRecord('it holds no reliable message');
+  return {
+    record,
+    numbered: header.readUInt8(0) === 1,
+    at: header.readDoubleBE(1),
+    message: message as StoredMessage['message'],
+  };
+}
+
+export function writeWish({ nonce, message }: StoredWish<Subscribe | Will>): Uint8Array {
+  const boot = Buffer.alloc(4);
+  boot.writeUInt32BE(nonce);
+  return Buffer.concat([boot, encodePacket([message])]);
+}
+
+export function readSubscription(value: Uint8Array): StoredWish<Subscribe> {
+  const { nonce, message } = readWish(value);
+  if (message.type !== 'subscribe') throw new DamagedRecord('it holds no subscription');
+  return { nonce, message };
+}
+
+export function readWill(value: Uint8Array): StoredWish<Will> {
+  const { nonce, message } = readWish(value);
+  if (message.type !== 'will') throw new DamagedRecord('it holds no will');
+  return { nonce, message };
+}
+
+function readWish(value: Uint8Array): { nonce: number; message: Message } {
+  const boot = Buffer.from(value.buffer, value.byteOffset, value.length);
+  return { nonce: boot.readUInt32BE(), message: onlyMessage(value.subarray(4), 'peer') };
+}
+
+export function writeId({ name, usable }: StoredId): Uint8Array {
+  return Buffer.concat([Buffer.of(usable ? 1 : 0), Buffer.from(name)]);
+}
+
+export function readId(own: boolean, id: number, value: Uint8Array): StoredId {
+  return { own, id, name: Buffer.from(value.subarray(1)).toString(), usable: value[0] === 1 };
+}
+
+export function writeLastValue({ payload, qos, mark }: StoredLastValue): Uint8Array {
+  const header = Buffer.alloc(9);
+  header.writeUInt8(qos, 0);
+  header.writeDoubleBE(mark, 1);
+  return Buffer.concat([header, payload]);
+}
+
+export function readLastValue(name: string, value: Uint8Array): StoredLastValue {
+  const bytes = Buffer.from(value);
+  const qos = bytes.readUInt8(0);
+  if (qos > 2) throw new DamagedRecord(`it has QoS ${qos}`);
+  return { name, qos: qos as Qos, mark: bytes.readDoubleBE(1), payload: bytes.subarray(9) };
+}
+
+function onlyMessage(packet: Uint8Array, from: 'peer' | 'gateway' = 'gateway'): Message {
+  const [message, more] = decodePacket(packet, from);
+  if (message === undefined || more !== undefined) throw new DamagedRecord('it holds more than one message');
+  return message;
+}

@@ -1,0 +1,144 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import { reasonOf } from '../errors.js';
+import { Queue } from '../session/queue.js';
+import type { Backend, Change } from './backend.js';
+import { seal } from './seal.js';
+
+/** What nobody waits for is written at the latest after this, ms: a value that changes ten times a second is written once. */
+const LAZY_MS = 1000;
+/** After a write that failed, ms. */
+const RETRY_MS = 1000;
+
+/** Something whose record is made when the batch is closed, however often it changed until then. */
+export interface Recorded {
+  record(): void;
+}
+
+/**
+ * Collects changes into batches and commits each as one (PROTOCOL.md §5.1). All that changes in one turn of the event
+ * loop is in one batch: the records are consistent whenever the process ends. While one batch is being written, the next
+ * collects: however slow the disk is, a commit serves everyone who waits.
+ */
+export class Store {
+  readonly #backend: Backend;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #changes = new Map<string, Uint8Array | undefined>();
+  readonly #changed = new Set<Recorded>();
+  readonly #waiting = new Queue<{ batch: number; task: () => void }>();
+  #batch = 1;
+  #committed = 0;
+  #writing = false;
+  #failing = false;
+  #lazily: Cancel | undefined;
+  #soon: Cancel | undefined;
+  #retry: Cancel | undefined;
+
+  constructor(backend: Backend, clock: Clock, logger: Logger) {
+    this.#backend = backend;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** The number of the batch that holds what changes now; they count up. */
+  get batch(): number {
+    return this.#batch;
+  }
+
+  /** The last batch that will survive a power cut. */
+  get committed(): number {
+    return this.#committed;
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.#changes.set(key, seal(key, value));
+    this.#commitLazily();
+  }
+
+  delete(key: string): void {
+    this.#changes.set(key, undefined);
+    this.#commitLazily();
+  }
+
+  /** Has `record` called before this batch is closed. */
+  changed(recorded: Recorded): void {
+    this.#changed.add(recorded);
+    this.#commitLazily();
+  }
+
+  /** `recorded` has nothing more to record. */
+  forget(recorded: Recorded): void {
+    this.#changed.delete(recorded);
+  }
+
+  /** Runs `task` as soon as `batch` is committed, after those that were given before; at once if it is. */
+  after(batch: number, task: () => void): void {
+    if (batch <= this.#committed) return task();
+    this.#waiting.push({ batch, task });
+    this.#commitSoon();
+  }
+
+  /** Runs `task` as soon as all that has changed until now is committed; at once if it is. */
+  settled(task: () => void): void {
+    const nothingNew = this.#changes.size === 0 && this.#changed.size === 0;
+    this.after(nothingNew ? this.#batch - 1 : this.#batch, task);
+  }
+
+  /** Writes no more, and closes the backend. What is not committed by then is lost: see `settled`. */
+  close(): Promise<void> {
+    for (const cancel of [this.#lazily, this.#soon, this.#retry]) cancel?.();
+    this.#writing = true;
+    return this.#backend.close();
+  }
+
+  #commitLazily(): void {
+    this.#lazily ??= this.#clock.schedule(LAZY_MS, () => this.#commitSoon());
+  }
+
+  /** At the end of this turn, so that what belongs together is together; or when the write under way is done. */
+  #commitSoon(): void {
+    if (this.#writing || this.#soon) return;
+    this.#soon = this.#clock.yield(() => {
+      this.#soon = undefined;
+      this.#commit();
+    });
+  }
+
+  #commit(): void {
+    this.#lazily?.();
+    this.#lazily = undefined;
+    for (const recorded of this.#changed) recorded.record();
+    this.#changed.clear();
+    const changes = Array.from(this.#changes, ([key, value]) => ({ key, value }));
+    this.#changes = new Map();
+    this.#write(changes, this.#batch++);
+  }
+
+  #write(changes: readonly Change[], batch: number): void {
+    this.#writing = true;
+    this.#backend.write(changes, (error) => {
+      if (error !== undefined) return this.#failed(error, changes, batch);
+      if (this.#failing) this.#logger.info('the store can be written again');
+      this.#failing = false;
+      this.#writing = false;
+      this.#committed = batch;
+      for (let next = this.#waiting.at(0); next && next.batch <= batch; next = this.#waiting.at(0)) {
+        this.#waiting.shift();
+        next.task();
+      }
+      if (this.#waiting.length > 0) this.#commitSoon();
+    });
+  }
+
+  #failed(error: unknown, changes: readonly Change[], batch: number): void {
+    const reason = reasonOf(error instanceof Error && error.cause ? error.cause : error);
+    if (!this.#failing)
+      this.#logger.error(
+        { reason },
+        `the store cannot be written: ${reason}; nothing reliable is acknowledged until it can (is the disk full?)`,
+      );
+    this.#failing = true;
+    this.#retry = this.#clock.schedule(RETRY_MS, () => this.#write(changes, batch));
+  }
+}

@@ -1,0 +1,64 @@
+import type { Clock } from '../../src/clock.js';
+import type { Backend, Change } from '../../src/store/backend.js';
+import { type Contents, ContentsReader } from '../../src/store/contents.js';
+import { FORMAT } from '../../src/store/records.js';
+import { seal } from '../../src/store/seal.js';
+import type { Random } from './random.js';
+
+/** A disk: what survives the process. */
+export class Disk {
+  readonly records = new Map<string, Uint8Array>([[FORMAT.key, seal(FORMAT.key, FORMAT.value)]]);
+
+  apply(changes: readonly Change[]): void {
+    for (const { key, value } of changes) {
+      if (value === undefined) this.records.delete(key);
+      else this.records.set(key, value);
+    }
+  }
+
+  read(): Contents {
+    const reader = new ContentsReader();
+    for (const [key, value] of [...this.records].sort(([a], [b]) => (a < b ? -1 : 1))) reader.add(key, value);
+    return reader.contents();
+  }
+}
+
+/** A store's backend in virtual time: each write takes 0 to `maxCommitMs`, and the process can end in the middle of it. */
+export class MemoryBackend implements Backend {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #maxCommitMs: number;
+  #writing: readonly Change[] | undefined;
+  #killed = false;
+  writes = 0;
+
+  constructor(disk: Disk, clock: Clock, random: Random, maxCommitMs: number) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#random = random;
+    this.#maxCommitMs = maxCommitMs;
+  }
+
+  write(changes: readonly Change[], done: (error?: unknown) => void): void {
+    this.writes++;
+    this.#writing = changes;
+    this.#clock.schedule(this.#random.next() * this.#maxCommitMs, () => {
+      if (this.#killed) return;
+      this.#disk.apply(changes);
+      this.#writing = undefined;
+      done();
+    });
+  }
+
+  /** The process ends: a write under way is on the disk, or not at all. */
+  kill(): void {
+    if (this.#killed) return;
+    if (this.#writing && this.#random.chance(0.5)) this.#disk.apply(this.#writing);
+    this.#killed = true;
+  }
+
+  async close(): Promise<void> {
+    this.kill();
+  }
+}
