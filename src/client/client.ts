@@ -4,6 +4,7 @@ import { type Cancel, type Clock, systemClock } from '../clock.js';
 import { Counters } from '../counters.js';
 import { SlipwayError } from '../errors.js';
 import type { Link, LinkEvents } from '../links/link.js';
+import { Alarms } from '../session/alarms.js';
 import { Driver } from '../session/driver.js';
 import type { Channel, OutgoingEmit } from '../session/outgoing.js';
 import { PeerSession } from '../session/peer-session.js';
@@ -92,6 +93,7 @@ export class Client {
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
+  readonly #alarms: Alarms;
   readonly #session: PeerSession<Channel>;
   readonly #channels = new ChannelNames();
   readonly #subscriptions = new ClientSubscriptions();
@@ -117,6 +119,7 @@ export class Client {
     checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#alarms = new Alarms(this.#clock);
     this.#session = this.#createSession();
     this.#reconnector = new Reconnector({
       host: options.host ?? '127.0.0.1',
@@ -379,7 +382,7 @@ export class Client {
 
   #connected(link: Link): LinkEvents {
     this.#link = link;
-    this.#driver = new Driver(this.#session, this.#clock, (packet) => link.send(packet));
+    this.#driver = new Driver(this.#session, this.#alarms, (packet) => link.send(packet));
     this.#session.linkUp(link, this.#clock.now());
     this.#driver.wake();
     return {

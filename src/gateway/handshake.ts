@@ -67,6 +67,7 @@ export function makeOffer(
     ids: own.ids,
     time: wallTime,
   };
+  const { maxPacket, window, inFlight, buffer, ids } = hello;
   return {
     hello,
     welcome,
@@ -79,7 +80,8 @@ export function makeOffer(
       received: sameNumbering && kept ? hello.received : undefined,
       keepAlive,
       own,
-      other: hello,
+      // Not the HELLO: all of it would stay for as long as the session.
+      other: { maxPacket, window, inFlight, buffer, ids },
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import type { Router } from '../router/router.js';
+import { Alarms } from '../session/alarms.js';
 import type { SideLimits } from '../session/engine.js';
 import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
@@ -69,6 +70,7 @@ export class Hub {
   readonly #unused = new Map<Connection, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
   #sweep: Cancel | undefined;
+  readonly #sessionContext: SessionContext;
   #stopped = false;
 
   constructor(context: HubContext) {
@@ -93,6 +95,12 @@ export class Hub {
           `the queue of ${session.identity}, which is ${session.open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
         );
       },
+    };
+    this.#sessionContext = {
+      store: undefined,
+      ...context,
+      alarms: new Alarms(context.clock),
+      keeper: this.#keeper,
     };
     if (context.limits.queueAgeMs > 0) this.#dropOld();
   }
@@ -142,7 +150,7 @@ export class Hub {
     for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
     const now = this.#context.clock.wallTime();
     for (const stored of sessions) {
-      const session = Session.restore(stored, this.#sessionContext());
+      const session = Session.restore(stored, this.#sessionContext);
       this.#sessions.set(stored.identity, session);
       if (session.engine.asleep) {
         this.#awaitWaking(session);
@@ -156,10 +164,6 @@ export class Hub {
       if (left > 0) this.#expireIn(session, left);
       else this.#end(session, 'timeout');
     }
-  }
-
-  #sessionContext(): SessionContext {
-    return { store: undefined, ...this.#context, keeper: this.#keeper };
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -313,7 +317,7 @@ export class Hub {
     if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
     if (!standing) this.#makeRoom();
-    const session = kept ?? new Session(identity, this.#sessionContext());
+    const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
     const { nonce, program, expiry } = offer.hello;

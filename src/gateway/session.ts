@@ -4,6 +4,7 @@ import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
 import type { Router } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
+import type { Alarms } from '../session/alarms.js';
 import { Driver } from '../session/driver.js';
 import { type Epoch, type QueueLimits, SessionEngine, type SessionOwner } from '../session/engine.js';
 import type { StoredSession } from '../store/contents.js';
@@ -53,6 +54,7 @@ export interface SessionKeeper {
 export interface SessionContext {
   readonly router: Router;
   readonly clock: Clock;
+  readonly alarms: Alarms;
   readonly counters: Counters;
   readonly limits: SessionLimits;
   readonly keeper: SessionKeeper;
@@ -64,7 +66,7 @@ export interface SessionContext {
 const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
 
 /** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
-export class Session implements Subscriber {
+export class Session implements Subscriber, SessionOwner<Channel> {
   readonly engine: SessionEngine<Channel>;
   readonly identity: string;
   program = false;
@@ -84,8 +86,8 @@ export class Session implements Subscriber {
   #gate: OutputGate | undefined;
   #driver: Driver | undefined;
   #saidFull = false;
-  /** What was subscribed to since the peer's last boot: the rest is of an older one. */
-  readonly #sinceBoot = new Set<string>();
+  /** What was subscribed to before the peer's last boot, and not again since; undefined where there is nothing of the kind. */
+  #older: Set<string> | undefined;
   #willSinceBoot = false;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
@@ -100,7 +102,7 @@ export class Session implements Subscriber {
       store && new SessionRecord(store, identity, context.clock, () => this.#state(), lastRecord);
     this.engine = new SessionEngine<Channel>(
       'gateway',
-      this.#ownerOfEngine(),
+      this,
       context.counters,
       context.limits.queue,
       this.#record,
@@ -126,7 +128,7 @@ export class Session implements Subscriber {
     for (const { nonce, message } of stored.subscriptions) {
       const refusal = router.restoreSubscription(session, message.pattern, message);
       if (refusal) session.#record?.unsubscribed(message.pattern);
-      else if (nonce === state.nonce) session.#sinceBoot.add(message.pattern);
+      else if (nonce !== state.nonce) session.#older = (session.#older ?? new Set()).add(message.pattern);
     }
     session.#restoreWill(stored);
     session.#restoreSleep(stored);
@@ -169,10 +171,10 @@ export class Session implements Subscriber {
 
   /** Begins an epoch over a link (§4.3). `resumed` says whether the session stood before. */
   begin(link: Link, who: Identity, epoch: Epoch, expiryMs: number, resumed: boolean): void {
-    const { clock, router } = this.#context;
+    const { clock, alarms, router } = this.#context;
     const rebooted = who.nonce !== this.nonce;
     if (rebooted) {
-      this.#sinceBoot.clear();
+      this.#older = resumed ? new Set(router.subscriptionsOf(this).keys()) : undefined;
       this.#willSinceBoot = false;
     }
     this.nonce = who.nonce;
@@ -186,7 +188,7 @@ export class Session implements Subscriber {
     this.link = link;
     if (link.kind === 'serial') this.port = link.name;
     this.#saidFull = false;
-    this.#driver = new Driver(this.engine, clock, this.#wayOut(link));
+    this.#driver = new Driver(this.engine, alarms, this.#wayOut(link));
     this.#record?.received();
     this.engine.begin(link, epoch, clock.now());
     router.connect(this);
@@ -297,24 +299,39 @@ export class Session implements Subscriber {
 
   // --------------------------------------------------------------------------------------- the engine's side
 
-  #ownerOfEngine(): SessionOwner<Channel> {
-    const { router, keeper, clock } = this.#context;
-    return {
-      hold: (name) => router.hold(name),
-      release: (channel) => router.release(channel),
-      emit: (target, payload, message) => this.emit(target, payload, message),
-      control: (message) => this.#control(message),
-      refused: (message) => keeper.refused(this, message),
-      bye: (reason) => keeper.leaves(this, reason),
-      woke: () => keeper.slept(this, 'online'),
-      confirmed: () => undefined,
-      failed: (reason) => {
-        if (reason === 'malformed') this.giveUpNumbering();
-        keeper.fails(this, reason);
-      },
-      now: () => clock.now(),
-      wallTime: () => clock.wallTime(),
-    };
+  hold(name: string): Channel | Reason {
+    return this.#context.router.hold(name);
+  }
+
+  release(channel: Channel): void {
+    this.#context.router.release(channel);
+  }
+
+  refused(message: Refuse): void {
+    this.#context.keeper.refused(this, message);
+  }
+
+  bye(reason: Reason): void {
+    this.#context.keeper.leaves(this, reason);
+  }
+
+  woke(): void {
+    this.#context.keeper.slept(this, 'online');
+  }
+
+  confirmed(): void {}
+
+  failed(reason: 'timeout' | 'malformed'): void {
+    if (reason === 'malformed') this.giveUpNumbering();
+    this.#context.keeper.fails(this, reason);
+  }
+
+  now(): number {
+    return this.#context.clock.now();
+  }
+
+  wallTime(): number {
+    return this.#context.clock.wallTime();
   }
 
   /** Emits on the peer's behalf. Returns why not, if it was refused (§7). `payload` must not change afterwards. */
@@ -329,21 +346,20 @@ export class Session implements Subscriber {
     return router.emit(target, payload, { qos, retain }, this);
   }
 
-  #control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {
+  control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {
     const { router } = this.#context;
     switch (message.type) {
       case 'subscribe': {
         const refusal = router.subscribe(this, message.pattern, message);
         if (refusal !== undefined) return refusal;
         // Only what stands: a peer may ask for any number of subscriptions that it does not get.
-        this.#sinceBoot.add(message.pattern);
+        this.#older?.delete(message.pattern);
         this.#record?.subscribed(message, this.nonce);
         return undefined;
       }
       case 'unsubscribe':
         if (message.pattern === '') this.#dropOlderThanBoot();
         else this.#unsubscribe(message.pattern);
-        this.#sinceBoot.delete(message.pattern);
         return undefined;
       case 'will': {
         const refusal = this.#context.keeper.will(this, message);
@@ -369,16 +385,16 @@ export class Session implements Subscriber {
   }
 
   #dropOlderThanBoot(): void {
-    const { router, keeper } = this.#context;
-    for (const pattern of Array.from(router.subscriptionsOf(this).keys())) {
-      if (!this.#sinceBoot.has(pattern)) this.#unsubscribe(pattern);
-    }
+    const { keeper } = this.#context;
+    for (const pattern of this.#older ?? []) this.#unsubscribe(pattern);
+    this.#older = undefined;
     if (this.#willSinceBoot) return;
     keeper.will(this, NO_WILL);
     this.#record?.will(NO_WILL, this.nonce);
   }
 
   #unsubscribe(pattern: string): void {
+    this.#older?.delete(pattern);
     if (this.#context.router.unsubscribe(this, pattern)) this.#record?.unsubscribed(pattern);
   }
 
@@ -386,7 +402,7 @@ export class Session implements Subscriber {
     const { nonce, token, program, expiryMs, expiresAt, engine } = this;
     const { router, keeper, clock } = this.#context;
     const will = keeper.stateOfWill(this);
-    const parts = [engine.pending, router.subscriptionsOf(this).size, engine.ids.size, will.stands ? 1 : 0];
+    const parts = [engine.pending, router.subscriptionCount(this), engine.ids.size, will.stands ? 1 : 0];
     return {
       nonce,
       token,

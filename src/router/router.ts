@@ -119,6 +119,10 @@ export class Router {
     return had;
   }
 
+  subscriptionCount(subscriber: Subscriber): number {
+    return this.#subscriptions.of(subscriber).length;
+  }
+
   /** By pattern, as they stand now. */
   subscriptionsOf(subscriber: Subscriber): ReadonlyMap<string, SubscribeOptions> {
     return new Map(this.#subscriptions.of(subscriber).map((one) => [one.pattern, one]));

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.js';
+import { type Alarm, type Alarms, NOT_SET } from './alarms.js';
 
 /** What a driver keeps going: the poll and wakeAt of a session. */
 export interface Driven {
@@ -13,18 +13,18 @@ const BURST = 256;
  * Gives a sans-I/O session its clock, its timer and its way out. However often it is woken in a turn of the event loop,
  * it polls once, so that what was caused together leaves together.
  */
-export class Driver {
+export class Driver implements Alarm {
+  alarmAt = 0;
+  alarmPlace = NOT_SET;
   readonly #driven: Driven;
-  readonly #clock: Clock;
+  readonly #alarms: Alarms;
   readonly #send: (packet: Uint8Array) => void;
   #queued = false;
   #stopped = false;
-  #cancelTimer: Cancel | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
 
-  constructor(driven: Driven, clock: Clock, send: (packet: Uint8Array) => void) {
+  constructor(driven: Driven, alarms: Alarms, send: (packet: Uint8Array) => void) {
     this.#driven = driven;
-    this.#clock = clock;
+    this.#alarms = alarms;
     this.#send = send;
   }
 
@@ -32,48 +32,34 @@ export class Driver {
   wake(): void {
     if (this.#queued || this.#stopped) return;
     this.#queued = true;
-    this.#clock.defer(() => this.#run());
+    this.#alarms.clock.defer(() => this.ring());
   }
 
   /** Polls now. */
   flush(): void {
+    const { clock } = this.#alarms;
     for (let i = 0; i < BURST && !this.#stopped; i++) {
-      const packet = this.#driven.poll(this.#clock.now());
+      const packet = this.#driven.poll(clock.now());
       if (!packet) return this.#schedule();
       this.#send(packet);
     }
-    if (!this.#stopped) this.#arm(this.#clock.now());
+    if (!this.#stopped) this.#alarms.set(this, clock.now());
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#alarms.cancel(this);
   }
 
-  #run(): void {
+  /** The end of the turn, or the time that the session named. */
+  ring(): void {
     this.#queued = false;
     if (!this.#stopped) this.flush();
   }
 
   #schedule(): void {
     const at = this.#driven.wakeAt();
-    if (at === undefined) {
-      this.#cancelTimer?.();
-      this.#cancelTimer = undefined;
-      this.#timerAt = Number.POSITIVE_INFINITY;
-    } else if (!this.#stopped) this.#arm(at);
-  }
-
-  /** A timer that is due earlier than needed is left alone: it polls for nothing and is set again. */
-  #arm(at: number): void {
-    if (this.#cancelTimer && this.#timerAt <= at) return;
-    this.#cancelTimer?.();
-    this.#timerAt = at;
-    this.#cancelTimer = this.#clock.schedule(Math.max(0, Math.ceil(at - this.#clock.now())), () => {
-      this.#cancelTimer = undefined;
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.#run();
-    });
+    if (at === undefined) this.#alarms.cancel(this);
+    else if (!this.#stopped) this.#alarms.set(this, at);
   }
 }

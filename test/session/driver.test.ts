@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -25,7 +26,7 @@ describe('a driver', () => {
         },
         wakeAt: () => wakeAt,
       },
-      clock,
+      new Alarms(clock),
       (packet) => sent.push(packet),
     );
   });
@@ -90,10 +91,14 @@ describe('a driver', () => {
 
   test('stops on the way when what it sends makes its owner stop it', () => {
     outgoing = Array.from({ length: 300 }, () => Uint8Array.of(1));
-    const stopping = new Driver({ poll: () => outgoing.shift(), wakeAt: () => 5 }, clock, (packet) => {
-      sent.push(packet);
-      stopping.stop();
-    });
+    const stopping = new Driver(
+      { poll: () => outgoing.shift(), wakeAt: () => 5 },
+      new Alarms(clock),
+      (packet) => {
+        sent.push(packet);
+        stopping.stop();
+      },
+    );
     stopping.flush();
     clock.advance(1000);
     expect(sent).toHaveLength(1);

@@ -8,6 +8,7 @@ import type { Link, LinkEvents } from '../../src/links/link.js';
 import { FrameEncoder, frameSize } from '../../src/links/serial/slip.js';
 import { Splitter } from '../../src/links/serial/splitter.js';
 import { Router } from '../../src/router/router.js';
+import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import type { SideLimits } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
@@ -263,7 +264,9 @@ export class EngineDevice implements Device {
     this.#driver?.stop();
     const framing = kind === 'serial' ? new SerialEnd((packet) => this.#receive(packet)) : undefined;
     this.#framing = framing;
-    this.#driver = new Driver(this.session, clock, (packet) => send(framing?.frame(packet) ?? packet));
+    this.#driver = new Driver(this.session, new Alarms(clock), (packet) =>
+      send(framing?.frame(packet) ?? packet),
+    );
     this.session.linkUp(
       { reliable: false, ordered: kind === 'serial', maxPacket: 512, wireSize: (packet) => packet.length },
       clock.now(),

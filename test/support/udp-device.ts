@@ -5,6 +5,7 @@ import { Counters } from '../../src/counters.js';
 import type { Address } from '../../src/gateway/gateway.js';
 import { connectUdp } from '../../src/links/udp/udp-connect.js';
 import type { UdpLink } from '../../src/links/udp/udp-link.js';
+import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import type { Channel } from '../../src/session/outgoing.js';
 import { PeerSession } from '../../src/session/peer-session.js';
@@ -61,7 +62,7 @@ export class UdpDevice {
     await this.disconnect();
     const before = this.sessions.length;
     this.#link = await connectUdp({ host, port, maxPacket: 1472, counters: this.counters }, (link) => {
-      this.#driver = new Driver(this.session, systemClock, (packet) => link.send(packet));
+      this.#driver = new Driver(this.session, new Alarms(systemClock), (packet) => link.send(packet));
       return {
         packet: (packet) => {
           this.session.receive(packet, systemClock.now());
