@@ -1,10 +1,10 @@
 export {
   Client,
   type ClientEvents,
-  type ConnectOptions,
   connect,
-  type EmitOptions,
 } from './client/client.js';
+export type { TimeOfDay } from './client/gateway-time.js';
+export type { ConnectOptions, EmitOptions, LastWillOptions } from './client/options.js';
 export {
   type MessageHandler,
   ReceivedMessage,

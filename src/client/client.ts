@@ -1,59 +1,35 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
-import { Counters } from '../counters.js';
 import { SlipwayError } from '../errors.js';
-import type { Link, LinkEvents } from '../links/link.js';
-import { Alarms } from '../session/alarms.js';
-import { Driver } from '../session/driver.js';
-import type { Channel, OutgoingEmit } from '../session/outgoing.js';
-import { PeerSession } from '../session/peer-session.js';
-import { BROADCAST_CHANNEL, channelProblem, identityProblem, patternProblem } from '../wire/channels.js';
-import {
-  DEFAULT_KEEP_ALIVE_S,
-  DEFAULT_MAX_PACKET_BYTES,
-  DEFAULT_WINDOW,
-  MAX_VARINT,
-} from '../wire/limits.js';
-import type { Emit, Qos, Refuse } from '../wire/messages.js';
-import type { Reason } from '../wire/reasons.js';
+import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
+import { DEFAULT_MAX_PACKET_BYTES, MAX_VARINT } from '../wire/limits.js';
+import type { Qos, Refuse } from '../wire/messages.js';
 import { ChannelNames } from './channel-names.js';
-import { checkNumber, checkQos } from './check.js';
+import { checkNumber } from './check.js';
+import { Emitter } from './emitter.js';
+import { GatewayTime, type TimeOfDay } from './gateway-time.js';
 import { isolated } from './isolated.js';
+import { LastWill } from './last-will.js';
+import { LiveSession } from './live-session.js';
+import {
+  type ConnectOptions,
+  checkOptions,
+  DEFAULT_HOST,
+  DEFAULT_PORT,
+  DEFAULT_TIMEOUT_MS,
+  type EmitOptions,
+  type LastWillOptions,
+} from './options.js';
 import { Reconnector } from './reconnector.js';
 import { refusalError } from './refusal.js';
-import { type MessageHandler, ReceivedMessage, type SubscribeOptions, Subscription } from './subscription.js';
-import { type Audience, ClientSubscriptions, combined } from './subscriptions.js';
-import { Unclaimed } from './unclaimed.js';
-
-export interface ConnectOptions {
-  /** 127.0.0.1 unless given. */
-  readonly host?: string;
-  /** 7770 unless given. */
-  readonly port?: number;
-  /**
-   * Who this program is (PROTOCOL.md §4.1); a random name unless given. Only one program at a time can have it. What the
-   * gateway held for an earlier run under this name waits, 10 000 messages and 16 MiB at most, until this run subscribes
-   * to it, or unsubscribes from anything.
-   */
-  readonly identity?: string;
-  /** How long the gateway keeps the session after the connection is lost, s, at most 268 435 455; 60 unless given. */
-  readonly expiry?: number;
-  /** The longest silence on the connection, s, at most 65 535; 30 unless given. */
-  readonly keepAlive?: number;
-  /** How long `connect` waits for the connection, and then for the gateway's answer, ms; 5000 unless given. */
-  readonly timeoutMs?: number;
-  /** Emits of QoS 1 and 2 that may wait to be acknowledged; 10 000 unless given. */
-  readonly maxQueue?: number;
-  readonly clock?: Clock;
-}
-
-export interface EmitOptions {
-  /** 1 unless given. */
-  readonly qos?: Qos;
-  /** Keep it as the channel's last value; an empty payload clears that (PROTOCOL.md §6.5). */
-  readonly retain?: boolean;
-}
+import { ClientSubscriber } from './subscriber.js';
+import {
+  type MessageHandler,
+  ReceivedMessage,
+  type SubscribeOptions,
+  type Subscription,
+} from './subscription.js';
 
 /** The events of a client, each with what its listeners get. */
 export interface ClientEvents {
@@ -67,17 +43,11 @@ export interface ClientEvents {
   overflow: [Subscription];
 }
 
-const DEFAULT_TIMEOUT_MS = 5000;
-/** The longest that the system's timers wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-const DEFAULT_MAX_QUEUE = 10_000;
-const MAX_QUEUE_BYTES = 64 * 1_048_576;
-const MAX_BACKLOG_BYTES = 16 * 1_048_576;
 const CLOSE_GRACE_MS = 2000;
-const MAX_IDS = 16_383;
+const CLOSED = 'the client was closed';
 
 /**
- * Connects to a gateway over TCP and resolves when the session stands.
+ * Connects to a gateway over TCP and resolves when the session stands, and the will, if there is one, is left.
  * @throws SlipwayError `connect_failed` when no gateway answers there in time; `identity_invalid` when the identity breaks
  *   PROTOCOL.md §4.1; `invalid_option` for a number out of range; else the gateway's own reason (§7)
  */
@@ -93,58 +63,60 @@ export class Client {
   readonly #events = new EventEmitter<ClientEvents>();
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
-  readonly #alarms: Alarms;
-  readonly #session: PeerSession<Channel>;
-  readonly #channels = new ChannelNames();
-  readonly #subscriptions = new ClientSubscriptions();
-  /** There while the gateway may send what an earlier run of this program subscribed to. */
-  #unclaimed: Unclaimed | undefined;
+  readonly #session: LiveSession;
   readonly #reconnector: Reconnector;
-  #link: Link | undefined;
-  #driver: Driver | undefined;
+  readonly #subscriber: ClientSubscriber;
+  readonly #emitter: Emitter;
+  readonly #will: LastWill;
+  readonly #time: GatewayTime;
   #opening: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #closing: Promise<void> | undefined;
-  /** Ends the wait of `close`: nothing is unacknowledged any more, or nothing more will be. */
-  #idle: (() => void) | undefined;
 
   constructor(options: ConnectOptions) {
     this.identity = options.identity ?? `program-${randomBytes(6).toString('hex')}`;
-    const problem = identityProblem(this.identity);
-    if (problem !== undefined)
-      throw new SlipwayError('identity_invalid', `identity "${this.identity}": ${problem}`);
-    checkNumber('keepAlive', options.keepAlive ?? 0, 0, 65_535);
-    checkNumber('expiry', options.expiry ?? 0, 0, MAX_VARINT);
-    checkNumber('port', options.port ?? 7770, 1, 65_535);
-    checkNumber('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS, 1, MAX_TIMEOUT_MS);
-    checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
+    checkOptions(options, this.identity);
+    const { host = DEFAULT_HOST, port = DEFAULT_PORT, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#alarms = new Alarms(this.#clock);
-    this.#session = this.#createSession();
+    const channels = new ChannelNames();
+    this.#session = this.#createSession(channels);
+    this.#subscriber = new ClientSubscriber(this.#session, {
+      refused: (error) => this.#tell('refused', error),
+      overflow: (subscription) => this.#tell('overflow', subscription),
+    });
+    this.#emitter = new Emitter(this.#session, channels);
+    this.#will = new LastWill(this.#session, (error) => this.#tell('refused', error));
+    this.#time = new GatewayTime(this.#clock, timeoutMs, (token) => {
+      this.#session.engine.askTime(token);
+      this.#session.wake();
+    });
     this.#reconnector = new Reconnector({
-      host: options.host ?? '127.0.0.1',
-      port: options.port ?? 7770,
-      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      host,
+      port,
+      timeoutMs,
       maxPacket: DEFAULT_MAX_PACKET_BYTES.tcp,
       clock: this.#clock,
-      onLink: (link) => this.#connected(link),
+      onLink: (link) => this.#session.connected(link),
     });
   }
 
   /** `connect` calls this. */
   async open(): Promise<void> {
-    const { host = '127.0.0.1', port = 7770, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
+    const { host = DEFAULT_HOST, port = DEFAULT_PORT, timeoutMs = DEFAULT_TIMEOUT_MS, will } = this.#options;
     const silent = `${host}:${port} took the connection but did not answer within ${timeoutMs} ms: is it a Slipway gateway?`;
     let stopWaiting: Cancel | undefined;
     try {
-      const stands = new Promise<void>((resolve, reject) => {
-        this.#opening = { resolve, reject };
+      await new Promise<void>((resolve, reject) => {
+        const stands = new Promise<void>((established) => {
+          this.#opening = { resolve: established, reject };
+        });
+        const giveUp = () => reject(new SlipwayError('connect_failed', silent));
+        const connected = this.#reconnector.connect().then(() => {
+          stopWaiting = this.#clock.schedule(timeoutMs, giveUp);
+        });
+        // The will goes with the first packet of the session.
+        Promise.all([connected, stands, will && this.setWill(will)]).then(() => resolve(), reject);
       });
-      const connected = this.#reconnector.connect().then(() => {
-        const giveUp = () => this.#opening?.reject(new SlipwayError('connect_failed', silent));
-        stopWaiting = this.#clock.schedule(timeoutMs, giveUp);
-      });
-      await Promise.all([connected, stands]);
     } catch (error) {
       await this.close();
       throw error;
@@ -167,7 +139,7 @@ export class Client {
 
   /** Whether the session stands at the moment. */
   get connected(): boolean {
-    return this.#session.state === 'ready';
+    return this.#session.stands;
   }
 
   /**
@@ -181,23 +153,13 @@ export class Client {
     handler?: MessageHandler,
     options: SubscribeOptions = {},
   ): Promise<Subscription> {
-    const problem = patternProblem(pattern);
-    if (problem !== undefined) throw new SlipwayError('bad_channel', `pattern "${pattern}": ${problem}`);
-    if (options.qos !== undefined) checkQos(options.qos);
     this.#assertOpen();
-    const subscription = new Subscription(pattern, options, handler, (ended) => this.#unsubscribe(ended));
-    const audience = this.#subscriptions.add(subscription);
-    this.#claim(pattern);
-    const agreed = new Promise<void>((resolve, reject) => audience.waiting.push({ resolve, reject }));
-    this.#sendSubscribe(audience);
-    this.#driver?.wake();
-    await agreed;
-    return subscription;
+    return this.#subscriber.subscribe(pattern, handler, options);
   }
 
   /** Ends every subscription of this client to `pattern`: no message reaches its handlers from now on. */
   unsubscribe(pattern: string): void {
-    for (const member of this.#subscriptions.to(pattern)) this.#unsubscribe(member);
+    this.#subscriber.unsubscribe(pattern);
   }
 
   /**
@@ -209,12 +171,64 @@ export class Client {
   async emit(name: string, payload: string | Uint8Array, options: EmitOptions = {}): Promise<void> {
     const problem = channelProblem(name);
     if (problem !== undefined) throw new SlipwayError('bad_channel', `channel "${name}": ${problem}`);
-    return this.#emit(name, payload, options);
+    this.#assertOpen();
+    return this.#emitter.emit(name, payload, options);
   }
 
   /** Sends a message to everyone connected but this client (PROTOCOL.md §6.4). Resolves and throws as `emit` does. */
   async broadcast(payload: string | Uint8Array, options: { qos?: Qos } = {}): Promise<void> {
-    return this.#emit(BROADCAST_CHANNEL, payload, options);
+    this.#assertOpen();
+    return this.#emitter.emit(BROADCAST_CHANNEL, payload, options);
+  }
+
+  /**
+   * Leaves a message that the gateway emits, of QoS 1 unless told otherwise, when it loses this client: once a loss, and
+   * only if the client is not back within 5 s (PROTOCOL.md §4.7). `close` is no loss. It replaces an earlier one, and is
+   * left again at a gateway that has forgotten it. Resolves when the gateway has agreed.
+   * @throws SlipwayError `bad_channel`; the gateway's own reason (§7); `end_session` when the client is closed first
+   */
+  async setWill(will: LastWillOptions): Promise<void> {
+    this.#assertOpen();
+    return this.#will.set(will);
+  }
+
+  /** Takes the will back. Resolves and throws as `setWill` does. */
+  async clearWill(): Promise<void> {
+    this.#assertOpen();
+    return this.#will.clear();
+  }
+
+  /**
+   * What time it is at the gateway. Of five questions the one that was answered fastest counts, and half its round trip is
+   * allowed for: what is left is the uncertainty.
+   * @throws SlipwayError `not_connected` without a session; `timeout` when there is no answer within `timeoutMs`;
+   *   `end_session` when the client is closed first
+   */
+  async time(): Promise<TimeOfDay> {
+    this.#assertOpen();
+    if (!this.connected)
+      throw new SlipwayError(
+        'not_connected',
+        'the gateway was not asked for its time: there is no connection',
+      );
+    return this.#time.now();
+  }
+
+  /**
+   * Announces that this client wants nothing for so many seconds, 1 to 268 435 455: the gateway holds what is reliable,
+   * and the last message of QoS 0 on each channel (PROTOCOL.md §4.7). Resolves when the gateway has agreed. The client is
+   * awake again when it emits, subscribes, unsubscribes or asks for anything, when it has to connect again, and when the
+   * time is over.
+   * @throws SlipwayError `invalid_option`; the gateway's own reason (§7); `end_session` when the client is closed first
+   */
+  async sleep(seconds: number): Promise<void> {
+    checkNumber('seconds', seconds, 1, MAX_VARINT);
+    return this.#announceSleep(seconds);
+  }
+
+  /** Ends a sleep before its time. Resolves and throws as `sleep` does. */
+  async wake(): Promise<void> {
+    return this.#announceSleep(0);
   }
 
   /**
@@ -227,194 +241,52 @@ export class Client {
     return this.#closing;
   }
 
-  // -------------------------------------------------------------------------------------------------- sending
-
-  async #emit(
-    name: string,
-    payload: string | Uint8Array,
-    { qos = 1, retain = false }: EmitOptions,
-  ): Promise<void> {
-    checkQos(qos);
-    this.#assertOpen();
-    const what = name === BROADCAST_CHANNEL ? 'the broadcast' : `the emit on "${name}"`;
-    const channel = this.#channels.hold(name);
-    try {
-      const emit: OutgoingEmit<Channel> = {
-        type: 'emit',
-        channel,
-        payload: Buffer.from(payload as string),
-        qos,
-        retain,
-      };
-      await (qos === 0 ? this.#emitUnreliable(emit, what) : this.#emitReliable(emit, what));
-    } finally {
-      this.#channels.release(channel);
-    }
-  }
-
-  #emitUnreliable(emit: OutgoingEmit<Channel>, what: string): void {
-    if (!this.connected)
-      throw new SlipwayError(
-        'not_connected',
-        `${what} was not sent: there is no connection, and QoS 0 does not wait`,
-      );
-    const room = MAX_BACKLOG_BYTES - (this.#link?.backlog() ?? 0);
-    const refusal = this.#session.engine.emitUnreliable(emit, room);
-    if (refusal === 'too_large_for_receiver') throw refusalError(what, 'too_large');
-    if (refusal)
-      throw new SlipwayError(
-        'queue_full',
-        `${what} was not sent: the gateway does not read as fast as this client emits`,
-      );
-    this.#driver?.wake();
-  }
-
-  #emitReliable(emit: OutgoingEmit<Channel>, what: string): Promise<void> {
-    const refusal = this.#session.engine.refusal(emit.channel, emit.payload.length, true);
-    if (refusal) throw refusalError(what, refusal === 'queue_full' ? refusal : 'too_large');
-    return new Promise((resolve, reject) => {
-      this.#session.engine.emitReliable(emit, (reason) => {
-        if (reason === undefined) resolve();
-        else reject(refusalError(what, reason));
-      });
-      this.#driver?.wake();
-    });
-  }
-
   #assertOpen(): void {
-    if (this.#closing) throw new SlipwayError('end_session', 'the client was closed');
+    if (this.#closing) throw new SlipwayError('end_session', CLOSED);
   }
 
-  // -------------------------------------------------------------------------------------------- subscriptions
-
-  #sendSubscribe(audience: Audience): void {
-    const { pattern } = audience;
-    this.#session.engine.control({ type: 'subscribe', pattern, id: 0, ...combined(audience) }, (reason) => {
-      this.#subscribed(audience, reason);
+  #announceSleep(seconds: number): Promise<void> {
+    this.#assertOpen();
+    return new Promise((resolve, reject) => {
+      this.#session.engine.announceSleep(seconds, (reason) => {
+        if (reason === undefined) resolve();
+        else reject(refusalError(seconds > 0 ? 'the sleep' : 'the end of the sleep', reason));
+      });
+      this.#session.wake();
     });
   }
 
-  #subscribed(audience: Audience, reason: Reason | undefined): void {
-    const waiting = audience.waiting.splice(0);
-    if (reason === undefined) {
-      for (const { resolve } of waiting) resolve();
-      return;
-    }
-    const error = refusalError(`the subscription to "${audience.pattern}"`, reason);
-    for (const member of this.#subscriptions.to(audience.pattern)) {
-      this.#subscriptions.remove(member);
-      member.finish();
-    }
-    for (const { reject } of waiting) reject(error);
-    if (waiting.length === 0 && !this.#closing) this.#tell('refused', error);
-  }
-
-  /** Hands over what waited for such a subscription, to all that are made in this turn. */
-  #claim(pattern: string): void {
-    const claimed = this.#unclaimed?.claim(pattern) ?? [];
-    queueMicrotask(() => {
-      for (const message of claimed) this.#deliver(message);
+  #createSession(channels: ChannelNames): LiveSession {
+    return new LiveSession(this.identity, this.#options, this.#clock, {
+      hold: (name) => channels.hold(name),
+      release: (channel) => channels.release(channel),
+      emit: (target, payload, { qos, retain }) => {
+        const name = typeof target === 'string' ? target : target.name;
+        return this.#subscriber.take(new ReceivedMessage(name, payload, qos, retain));
+      },
+      fresh: () => {
+        this.#subscriber.renew();
+        this.#will.renew();
+      },
+      ready: ({ resumed }) => this.#ready(resumed),
+      lost: (reason) => {
+        this.#reconnector.doubted();
+        this.#time.lost(new SlipwayError('not_connected', `the connection was lost: ${reason}`));
+        this.#tell('disconnected', { reason });
+      },
+      refused: (message, session) => this.#refused(message, session),
+      timed: (token, time) => this.#time.answered(token, time),
     });
   }
 
-  #unsubscribe(subscription: Subscription): void {
-    // What still comes on this pattern is not wanted, and cannot be told from what is.
-    this.#unclaimed = undefined;
-    const emptied = this.#subscriptions.remove(subscription);
-    subscription.finish();
-    if (!emptied || this.#closing) return;
-    // The answer may be lost with the gateway, and nobody would ask again.
-    for (const { resolve } of emptied.waiting.splice(0)) resolve();
-    this.#session.engine.control({ type: 'unsubscribe', pattern: subscription.pattern });
-    this.#driver?.wake();
-  }
-
-  // ---------------------------------------------------------------------------------------------- the session
-
-  #createSession(): PeerSession<Channel> {
-    const {
-      identity,
-      expiry = 60,
-      keepAlive = DEFAULT_KEEP_ALIVE_S,
-      maxQueue = DEFAULT_MAX_QUEUE,
-    } = this.#options;
-    const window = DEFAULT_WINDOW.tcp;
-    return new PeerSession<Channel>(
-      {
-        identity: this.identity,
-        nonce: randomInt(2 ** 32),
-        clean: identity === undefined,
-        program: true,
-        keepAlive,
-        expiry,
-        limits: {
-          maxPacket: DEFAULT_MAX_PACKET_BYTES.tcp,
-          window,
-          inFlight: window,
-          buffer: 0,
-          ids: MAX_IDS,
-        },
-      },
-      {
-        hold: (name) => this.#channels.hold(name),
-        release: (channel) => this.#channels.release(channel),
-        emit: (target, payload, message) => this.#take(target, payload, message),
-        fresh: () => {
-          for (const audience of this.#subscriptions) this.#sendSubscribe(audience);
-        },
-        ready: ({ resumed }) => {
-          this.#reconnector.proved();
-          if (resumed && this.#opening) this.#unclaimed = new Unclaimed();
-          this.#opening?.resolve();
-          this.#tell('connected', { resumed });
-        },
-        lost: (reason) => {
-          this.#reconnector.doubted();
-          this.#tell('disconnected', { reason });
-        },
-        refused: (message, session) => this.#refused(message, session),
-      },
-      new Counters(),
-      { messages: maxQueue, bytes: MAX_QUEUE_BYTES },
-      Math.random,
-    );
-  }
-
-  #connected(link: Link): LinkEvents {
-    this.#link = link;
-    this.#driver = new Driver(this.#session, this.#alarms, (packet) => link.send(packet));
-    this.#session.linkUp(link, this.#clock.now());
-    this.#driver.wake();
-    return {
-      packet: (packet) => {
-        this.#session.receive(packet, this.#clock.now());
-        this.#driver?.wake();
-        if (this.#session.engine.pending === 0) this.#idle?.();
-      },
-      drained: () => this.#driver?.wake(),
-      closed: (reason) => {
-        this.#driver?.stop();
-        this.#driver = undefined;
-        this.#link = undefined;
-        this.#session.linkDown(reason);
-        this.#idle?.();
-      },
-    };
-  }
-
-  #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): Reason | undefined {
-    const channel = typeof target === 'string' ? target : target.name;
-    const message = new ReceivedMessage(channel, payload, qos, retain);
-    // A broadcast comes to those who did not subscribe, too.
-    if (!this.#unclaimed || channel === BROADCAST_CHANNEL || this.#subscriptions.has(channel)) {
-      this.#deliver(message);
-      return undefined;
+  #ready(resumed: boolean): void {
+    this.#reconnector.proved();
+    if (resumed && this.#opening) {
+      this.#subscriber.keepUnclaimed();
+      if (!this.#options.will) this.#will.clearEarlier();
     }
-    return this.#unclaimed.keep(message) ? undefined : 'queue_full';
-  }
-
-  #deliver(message: ReceivedMessage): void {
-    for (const full of this.#subscriptions.deliver(message)) this.#tell('overflow', full);
+    this.#opening?.resolve();
+    this.#tell('connected', { resumed });
   }
 
   #tell<E extends keyof ClientEvents>(event: E, ...args: ClientEvents[E]): void {
@@ -429,19 +301,11 @@ export class Client {
 
   async #close(): Promise<void> {
     this.#reconnector.stop();
-    if (this.connected && this.#session.engine.pending > 0) {
-      await new Promise<void>((resolve) => {
-        const giveUp = this.#clock.schedule(CLOSE_GRACE_MS, resolve);
-        this.#idle = () => {
-          giveUp();
-          resolve();
-        };
-      });
-    }
-    this.#driver?.flush();
-    const goodbye = this.#session.close(this.#options.identity === undefined ? 'end_session' : 'normal');
-    for (const audience of this.#subscriptions) this.#subscribed(audience, 'end_session');
-    if (goodbye) this.#link?.send(goodbye);
-    await this.#link?.close();
+    this.#subscriber.close();
+    await this.#session.settled(CLOSE_GRACE_MS);
+    this.#time.lost(new SlipwayError('end_session', CLOSED));
+    const goodbye = this.#session.end(this.#options.identity === undefined ? 'end_session' : 'normal');
+    this.#subscriber.finish();
+    await this.#session.hangUp(goodbye);
   }
 }

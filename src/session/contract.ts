@@ -50,6 +50,8 @@ export interface SessionOwner<C extends Channel> {
   bye(reason: Reason): void;
   /** The peer, which slept, is awake (§4.7). */
   woke(): void;
+  /** Peer only: the gateway's answer to `askTime`, ms since 1970-01-01 UTC (§3.2). */
+  timed?(token: number, time: number): void;
   /** The other side confirmed the epoch. */
   confirmed(): void;
   /** The other side is silent, or disagrees about the numbering: nothing more can be done on this link. */

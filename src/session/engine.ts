@@ -314,6 +314,12 @@ export class SessionEngine<C extends Channel> {
     this.#outbox.ask();
   }
 
+  /** Asks the gateway what time it is; the owner is told by `timed`. */
+  askTime(token: number): void {
+    this.#keepAlive.wake();
+    this.reply({ type: 'time', token });
+  }
+
   /** Sends an ACK with the next packet, now. */
   acknowledgeNow(now: number): void {
     this.#receiver.acknowledgeNow(now);
@@ -493,8 +499,8 @@ export class SessionEngine<C extends Channel> {
       case 'pong':
         return this.#outbox.answered(message.token, now);
       case 'time':
-        if (this.#role === 'gateway')
-          this.reply({ type: 'time', token: message.token, time: this.#owner.wallTime() });
+        if (message.time !== undefined) this.#owner.timed?.(message.token, message.time);
+        else this.reply({ type: 'time', token: message.token, time: this.#owner.wallTime() });
         return;
       case 'refuse':
         return this.#owner.refused(message);

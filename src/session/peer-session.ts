@@ -42,6 +42,8 @@ export interface PeerSessionOwner<C extends Channel> {
   ready(welcome: Welcome): void;
   /** The session does not stand any more; it is being sought again. */
   lost(reason: string): void;
+  /** What the gateway answered to the engine's `askTime`, ms since 1970-01-01 UTC. */
+  timed?(token: number, time: number): void;
   /** The gateway refused an unreliable message or, with `session` true, the session itself. */
   refused(refusal: Refuse, session: boolean): void;
 }
@@ -100,6 +102,7 @@ export class PeerSession<C extends Channel> {
           this.#lose(reason);
         },
         now: () => this.#now,
+        timed: (token, time) => owner.timed?.(token, time),
         wallTime: () => 0,
       },
       counters,

@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { pino } from 'pino';
 import { onTestFinished, vi } from 'vitest';
-import { type Client, type ConnectOptions, connect } from '../../src/client/client.js';
+import { type Client, connect } from '../../src/client/client.js';
+import type { ConnectOptions } from '../../src/client/options.js';
 import { parseConfig } from '../../src/config/load.js';
 import { type Address, Gateway, type GatewayOptions } from '../../src/gateway/gateway.js';
 
