@@ -1,4 +1,5 @@
 import { CClient, type CClientOptions } from '../firmware/c-client.js';
+import type { CrcCollisions } from './crc-collisions.js';
 import type { Device, Simulation } from './simulation.js';
 
 /** What an Uno's UART holds for a sketch that is busy. */
@@ -19,6 +20,7 @@ export class CDevice implements Device {
   readonly #kind: 'serial' | 'udp';
   #waiting: Uint8Array[] = [];
   #send: ((bytes: Uint8Array) => void) | undefined;
+  #incoming: CrcCollisions | undefined;
   #running = true;
 
   constructor(
@@ -42,8 +44,10 @@ export class CDevice implements Device {
     this.#loop();
   }
 
-  linkUp(_kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void): void {
+  linkUp(_kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void, incoming: CrcCollisions): void {
     this.#send = send;
+    this.#incoming = incoming;
+    incoming.restart();
   }
 
   linkDown(): void {
@@ -66,7 +70,10 @@ export class CDevice implements Device {
 
   #loop(): void {
     if (!this.#running) return;
-    for (const bytes of this.#waiting.splice(0)) this.client.receive(bytes);
+    for (const bytes of this.#waiting.splice(0)) {
+      const screened = this.#kind === 'serial' ? this.#incoming?.screen(bytes) : undefined;
+      this.client.receive(screened ?? bytes);
+    }
     this.client.poll(Math.floor(this.#simulation.clock.now()));
     this.#simulation.clock.schedule(this.#loopMs, () => this.#loop());
   }

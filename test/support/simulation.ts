@@ -5,8 +5,7 @@ import { Hub } from '../../src/gateway/hub.js';
 import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
-import { FrameEncoder, frameSize } from '../../src/links/serial/slip.js';
-import { Splitter } from '../../src/links/serial/splitter.js';
+import { frameSize } from '../../src/links/serial/slip.js';
 import { Router } from '../../src/router/router.js';
 import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
@@ -16,9 +15,11 @@ import { PeerSession } from '../../src/session/peer-session.js';
 import { Store } from '../../src/store/store.js';
 import type { Emit, Qos, Refuse } from '../../src/wire/messages.js';
 import type { Reason } from '../../src/wire/reasons.js';
-import { datagramWire, type Faults, serialWire, type Wire } from './faulty-wire.js';
+import { CrcCollisions } from './crc-collisions.js';
+import { byteWire, datagramWire, type Faults, randomFate, type Wire } from './faulty-wire.js';
 import { type Disk, MemoryBackend } from './memory-backend.js';
 import { Random } from './random.js';
+import { SERIAL_MAX_PACKET, SerialEnd } from './serial-end.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /**
@@ -26,33 +27,10 @@ import { VirtualClock } from './virtual-clock.js';
  * serial line), driven by the clock.
  */
 export interface Device {
-  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void): void;
+  /** `incoming` knows what the other end put on a serial line. */
+  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void, incoming: CrcCollisions): void;
   linkDown(): void;
   receive(bytes: Uint8Array): void;
-}
-
-const SERIAL_MAX_PACKET = 1024;
-
-/** Serial framing at one end of a wire: packets on this side, bytes on the other. */
-class SerialEnd {
-  readonly #encoder = new FrameEncoder();
-  readonly #splitter: Splitter;
-
-  constructor(take: (packet: Uint8Array) => void) {
-    this.#splitter = new Splitter(SERIAL_MAX_PACKET, {
-      packet: take,
-      line: () => undefined,
-      drop: () => undefined,
-    });
-  }
-
-  frame(packet: Uint8Array): Uint8Array {
-    return this.#encoder.encode(packet);
-  }
-
-  push(bytes: Uint8Array): void {
-    this.#splitter.push(bytes);
-  }
 }
 
 export interface SimulatedLink {
@@ -134,18 +112,26 @@ export class Simulation {
     const { clock, random, hub } = this;
     let up = true;
     let events: LinkEvents;
-    const wire = (arrive: (bytes: Uint8Array) => void): Wire => {
+    const wire = (collisions: CrcCollisions, arrive: (bytes: Uint8Array) => void): Wire => {
+      const fate = randomFate(random, faults, kind);
       const guarded = (bytes: Uint8Array) => {
         if (up) arrive(bytes);
       };
-      return kind === 'udp'
-        ? datagramWire(clock, random, faults, guarded)
-        : serialWire(clock, random, faults, guarded);
+      if (kind === 'udp') return datagramWire(clock, () => faults.delay, fate, guarded);
+      const line = byteWire(clock, () => faults.delay, fate, guarded);
+      return {
+        send: (bytes) => {
+          collisions.note(bytes);
+          line.send(bytes);
+        },
+      };
     };
-    const framing = kind === 'serial' ? new SerialEnd((packet) => events.packet(packet)) : undefined;
+    const [fromDevice, fromGateway] = [new CrcCollisions(), new CrcCollisions()];
+    const framing =
+      kind === 'serial' ? new SerialEnd(fromDevice, (packet) => events.packet(packet)) : undefined;
     let current = device;
-    const toDevice = wire((bytes) => current.receive(bytes));
-    const toGateway = wire((bytes) => (framing ? framing.push(bytes) : events.packet(bytes)));
+    const toDevice = wire(fromGateway, (bytes) => current.receive(bytes));
+    const toGateway = wire(fromDevice, (bytes) => (framing ? framing.push(bytes) : events.packet(bytes)));
     const link: Link = {
       kind,
       name: `${kind}:${++this.#links}`,
@@ -162,10 +148,14 @@ export class Simulation {
     };
     events = hub.attach(link);
     const plugIn = () =>
-      current.linkUp(kind, (bytes) => {
-        this.packets++;
-        if (up) toGateway.send(bytes);
-      });
+      current.linkUp(
+        kind,
+        (bytes) => {
+          this.packets++;
+          if (up) toGateway.send(bytes);
+        },
+        fromGateway,
+      );
     plugIn();
     return {
       link,
@@ -259,10 +249,11 @@ export class EngineDevice implements Device {
     );
   }
 
-  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void): void {
+  linkUp(kind: 'serial' | 'udp', send: (bytes: Uint8Array) => void, incoming: CrcCollisions): void {
     const { clock } = this.#simulation;
     this.#driver?.stop();
-    const framing = kind === 'serial' ? new SerialEnd((packet) => this.#receive(packet)) : undefined;
+    const framing =
+      kind === 'serial' ? new SerialEnd(incoming, (packet) => this.#receive(packet)) : undefined;
     this.#framing = framing;
     this.#driver = new Driver(this.session, new Alarms(clock), (packet) =>
       send(framing?.frame(packet) ?? packet),

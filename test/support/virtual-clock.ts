@@ -3,7 +3,8 @@ import type { Cancel, Clock } from '../../src/clock.js';
 interface Task {
   readonly at: number;
   readonly order: number;
-  readonly run: () => void;
+  /** Undefined once it is cancelled: it stays where it is until its time comes. */
+  run: (() => void) | undefined;
 }
 
 /** More than this without the time moving is something that wakes itself for ever. */
@@ -13,7 +14,9 @@ const MAX_TASKS_A_MOMENT = 100_000;
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
-  #tasks: Task[] = [];
+  /** A binary heap: the earliest first. */
+  readonly #tasks: Task[] = [];
+  #cancelled = 0;
   /** Tasks run since the time last moved. */
   #stalled = 0;
   readonly #epoch = 1_700_000_000_000;
@@ -26,15 +29,18 @@ export class VirtualClock implements Clock {
     return this.#epoch + Math.floor(this.#now);
   }
 
+  /** Tasks that wait for their time. */
+  get pending(): number {
+    return this.#tasks.length - this.#cancelled;
+  }
+
   schedule(ms: number, run: () => void): Cancel {
-    const task = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
-    // A sorted insert from the end: most tasks are later than the rest.
-    let index = this.#tasks.length;
-    while (index > 0 && (this.#tasks[index - 1] as Task).at > task.at) index--;
-    this.#tasks.splice(index, 0, task);
+    const task: Task = { at: this.#now + Math.max(0, ms), order: this.#order++, run };
+    this.#push(task);
     return () => {
-      const found = this.#tasks.indexOf(task);
-      if (found >= 0) this.#tasks.splice(found, 1);
+      if (!task.run) return;
+      task.run = undefined;
+      this.#cancelled++;
     };
   }
 
@@ -46,17 +52,32 @@ export class VirtualClock implements Clock {
     return this.schedule(0, run);
   }
 
-  /** Runs all that is due in the next `ms` milliseconds. */
-  advance(ms: number): void {
-    const end = this.#now + ms;
+  /** Runs the next task if it is due within `limitMs`; returns whether there was one. */
+  step(limitMs = Number.POSITIVE_INFINITY): boolean {
+    const end = this.#now + limitMs;
     for (let task = this.#tasks[0]; task && task.at <= end; task = this.#tasks[0]) {
-      this.#tasks.shift();
+      this.#shift();
+      const { run } = task;
+      if (!run) {
+        this.#cancelled--;
+        continue;
+      }
       this.#stalled = task.at > this.#now ? 0 : this.#stalled + 1;
       if (this.#stalled > MAX_TASKS_A_MOMENT)
         throw new Error(`time stands still at ${this.#now} ms: a livelock`);
       this.#now = Math.max(this.#now, task.at);
-      task.run();
+      // From here on there is nothing to cancel.
+      task.run = undefined;
+      run();
+      return true;
     }
+    return false;
+  }
+
+  /** Runs all that is due in the next `ms` milliseconds. */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    while (this.step(end - this.#now)) {}
     this.#now = end;
   }
 
@@ -64,9 +85,41 @@ export class VirtualClock implements Clock {
   until(condition: () => boolean, limitMs: number, what: string): void {
     const end = this.#now + limitMs;
     while (!condition()) {
-      const next = this.#tasks[0];
-      if (!next || next.at > end) throw new Error(`${what}: not within ${limitMs} ms of virtual time`);
-      this.advance(next.at - this.#now);
+      if (!this.step(end - this.#now)) throw new Error(`${what}: not within ${limitMs} ms of virtual time`);
     }
   }
+
+  #push(task: Task): void {
+    const tasks = this.#tasks;
+    let at = tasks.length;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = tasks[parent] as Task;
+      if (isEarlier(above, task)) break;
+      tasks[at] = above;
+      at = parent;
+    }
+    tasks[at] = task;
+  }
+
+  #shift(): void {
+    const tasks = this.#tasks;
+    const last = tasks.pop() as Task;
+    if (tasks.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= tasks.length) break;
+      const right = tasks[child + 1];
+      if (right && isEarlier(right, tasks[child] as Task)) child++;
+      if (isEarlier(last, tasks[child] as Task)) break;
+      tasks[at] = tasks[child] as Task;
+      at = child;
+    }
+    tasks[at] = last;
+  }
+}
+
+function isEarlier(a: Task, b: Task): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
