@@ -152,11 +152,16 @@ export class SessionEngine<C extends Channel> {
     this.#link = link;
     this.#own = epoch.own;
     this.#other = epoch.other;
-    // A peer that allows any number must not make the gateway hold every channel there is.
-    this.#ids.ownLimit =
-      this.#role === 'gateway' ? Math.min(epoch.other.ids, epoch.own.ids) : epoch.other.ids;
+    this.#ids.ownLimit = this.#idsToDeclare(link, epoch);
     this.#outbox.open(link, epoch.other, epoch.beginToken);
     this.#keepAlive.restart(epoch.keepAlive * 1000, now);
+  }
+
+  #idsToDeclare(link: LinkTraits, { own, other }: Epoch): number {
+    // A peer that allows any number must not make the gateway hold every channel there is.
+    if (this.#role === 'gateway') return Math.min(other.ids, own.ids);
+    // On UDP a peer's ids must mean the same at every boot (§6.3), which these, given in order of use, do not.
+    return link.ordered ? other.ids : 0;
   }
 
   /** The link is gone. What is reliable stays, and what is kept for a sleeper; the rest is dropped and counted. */
@@ -461,7 +466,7 @@ export class SessionEngine<C extends Channel> {
   }
 
   #emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
-    const address = this.#ids.address(channel);
+    const address = this.#outbox.address(channel, reliable);
     const target = address ? varintSize(address.id) : 1 + Buffer.byteLength(channel.name);
     return 1 + (reliable ? 2 : 0) + target + payloadBytes;
   }

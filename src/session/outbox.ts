@@ -3,7 +3,7 @@ import { encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
 import type { Emit, Message, Reliable } from '../wire/messages.js';
 import type { LinkTraits, SideLimits } from './contract.js';
-import type { IdTable } from './id-table.js';
+import type { Address, IdTable } from './id-table.js';
 import type { Channel, Outgoing, OutgoingEmit } from './outgoing.js';
 import { Pacer } from './pacer.js';
 import { Queue } from './queue.js';
@@ -55,6 +55,7 @@ export class Outbox<C extends Channel> {
 
   #builder = new PacketBuilder(0);
   #wireSize: LinkTraits['wireSize'] = (packet) => packet.length;
+  #ordered = false;
   #pacer = new Pacer(0);
   #buffer = 0;
   #delayed: BuiltPacket<C> | undefined;
@@ -84,6 +85,7 @@ export class Outbox<C extends Channel> {
       serial ? MAX_SERIAL_FIRST_LENGTH : undefined,
     );
     this.#wireSize = (packet) => link.wireSize(packet);
+    this.#ordered = link.ordered;
     this.#pacer = new Pacer(other.buffer);
     this.#buffer = other.buffer;
     this.#delayed = undefined;
@@ -317,16 +319,24 @@ export class Outbox<C extends Channel> {
     return bytes;
   }
 
+  /** How an emit names its channel now; undefined if by its name. */
+  address(channel: C, reliable: boolean): Address | undefined {
+    const address = this.#from.ids.address(channel);
+    // A datagram may come so late that the gateway has given the id to another channel (§6.3).
+    const ambiguous = address && !reliable && !this.#ordered && this.#isGatewayId(address);
+    return ambiguous ? undefined : address;
+  }
+
+  #isGatewayId({ id, own }: Address): boolean {
+    return id > 0 && own === (this.#role === 'gateway');
+  }
+
   #addressed(emit: OutgoingEmit<C>, seq?: number): Emit {
     const { channel, payload, qos, retain } = emit;
     const base = { type: 'emit', qos, retain, payload, ...(seq === undefined ? {} : { seq }) } as const;
-    const address = this.#from.ids.address(channel);
+    const address = this.address(channel, seq !== undefined);
     if (!address) return { ...base, name: channel.name };
-    return {
-      ...base,
-      id: address.id,
-      gatewayId: address.id > 0 && address.own === (this.#role === 'gateway'),
-    };
+    return { ...base, id: address.id, gatewayId: this.#isGatewayId(address) };
   }
 }
 

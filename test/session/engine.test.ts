@@ -144,7 +144,7 @@ describe('refusals (§7)', () => {
 
 describe('ids (§6.3)', () => {
   test('one of its own is used at QoS 0 only when the declaration was acknowledged', () => {
-    const bench = new Bench('gateway').begin(UDP, { other: { ids: 5 } });
+    const bench = new Bench('gateway').begin(SERIAL, { other: { ids: 5 } });
     bench.emit('1', 0);
     expect(briefs(bench.sent())).toEqual(['declare 1 c#200', 'c=1@0']);
     bench.emit('2', 0);
@@ -153,6 +153,19 @@ describe('ids (§6.3)', () => {
     bench.emit('3', 0);
     bench.emit('4', 1);
     expect(briefs(bench.sent()).sort()).toEqual(['G1=3@0', 'G1=4@1#201']);
+  });
+
+  test('on UDP, where a late datagram could meet another epoch, QoS 0 names what the gateway declared, and a peer declares nothing', () => {
+    const bench = new Bench('gateway').begin(UDP, { other: { ids: 5 } });
+    bench.emit('1', 1);
+    bench.sent();
+    bench.receive(ack(202));
+    bench.emit('2', 0);
+    bench.emit('3', 1);
+    expect(briefs(bench.sent()).sort()).toEqual(['G1=3@1#202', 'c=2@0']);
+    const peer = new Bench('peer').begin(UDP, { other: { ids: 5 } });
+    peer.emit('1', 1);
+    expect(briefs(peer.sent())).toEqual(['c=1@1#200']);
   });
 
   test('one that was refused is never used', () => {
@@ -410,7 +423,7 @@ describe('an epoch that the gateway has not confirmed (§4.2)', () => {
 
 describe('the next epoch (§4.3)', () => {
   function interrupted(): Bench {
-    const bench = new Bench('peer').begin(UDP, { other: { ids: 5 } });
+    const bench = new Bench('peer').begin(SERIAL, { other: { ids: 5 } });
     for (const text of ['a', 'b', 'c']) {
       bench.emit(text, 1);
       bench.sent();
@@ -422,7 +435,7 @@ describe('the next epoch (§4.3)', () => {
 
   test('goes on: what did not arrive is sent again under its number, ids stand', () => {
     const bench = interrupted();
-    bench.begin(UDP, { continues: true, received: 202, other: { ids: 5 } });
+    bench.begin(SERIAL, { continues: true, received: 202, other: { ids: 5 } });
     // The declaration was 200, `a` 201.
     expect(bench.settled).toEqual(['a ok']);
     expect(briefs(bench.sent())).toEqual(['1=b@1#202', '1=c@1#203', 'unsubscribe']);
@@ -430,7 +443,7 @@ describe('the next epoch (§4.3)', () => {
 
   test('begins anew, with what had arrived known: the rest goes under new numbers, by name', () => {
     const bench = interrupted();
-    bench.begin(UDP, { nextOut: 5000, received: 202, other: { ids: 5 } });
+    bench.begin(SERIAL, { nextOut: 5000, received: 202, other: { ids: 5 } });
     expect(bench.settled).toEqual(['a ok']);
     expect(briefs(bench.sent())).toEqual(['unsubscribe', 'c=b@1#5001', 'c=c@1#5002']);
     bench.receive(ack(5003));

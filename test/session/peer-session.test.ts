@@ -5,7 +5,7 @@ import { type PeerIntroduction, PeerSession } from '../../src/session/peer-sessi
 import { decodePacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
-import { ack, brief, UDP } from './engine-bench.js';
+import { ack, brief, SERIAL } from './engine-bench.js';
 
 const NONCE = 0x01020304;
 const CHANNEL: Channel = { name: 'c' };
@@ -65,7 +65,7 @@ class Bench {
       { messages: 100, bytes: 10_000 },
       random,
     );
-    this.session.linkUp(UDP, 0);
+    this.session.linkUp(SERIAL, 0);
   }
 
   emit(text: string): void {
@@ -232,7 +232,7 @@ describe('ready', () => {
     bench.emit('b');
     bench.sent();
     bench.session.linkDown('pulled');
-    bench.session.linkUp(UDP, bench.now);
+    bench.session.linkUp(SERIAL, bench.now);
     bench.sent();
     bench.receive(welcome({ resumed: true, continues: true, known: true, received: 202 }));
     expect(bench.events).toEqual(['fresh', 'ready', 'lost pulled']);
@@ -288,13 +288,13 @@ test('what is to be forgotten is asked for until an epoch stood, and never after
   bench.receive(welcome());
   bench.sent();
   bench.session.linkDown('pulled');
-  bench.session.linkUp(UDP, bench.now);
+  bench.session.linkUp(SERIAL, bench.now);
   // Whether the BEGIN arrived, it cannot know.
   expect(bench.hello()).toMatchObject({ clean: true, token: 77 });
   bench.receive(welcome({ token: 78 }));
   bench.sent();
   bench.receive(ack(200));
   bench.session.linkDown('pulled');
-  bench.session.linkUp(UDP, bench.now);
+  bench.session.linkUp(SERIAL, bench.now);
   expect(bench.hello()).toMatchObject({ clean: false, token: 78 });
 });
