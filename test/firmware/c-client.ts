@@ -43,6 +43,19 @@ export interface CClientOptions {
   send?: (bytes: Uint8Array) => void;
   /** Called from within `receive`, as a handler on a board is. */
   onMessage?: (message: ReceivedMessage) => void;
+  /** Called from within `receive` and `poll`, as `on_event` on a board is. */
+  onEvent?: (event: ClientEvent) => void;
+  /** Called before each thing that the client does to the world around it. What it throws stops the client there and then. */
+  onHostCall?: () => void;
+}
+
+/** A message in the window. */
+export interface WindowSlot {
+  /** PROTOCOL.md §3. */
+  head: number;
+  /** Of the table entry. */
+  id: number;
+  text: string;
 }
 
 export interface ReceivedMessage {
@@ -88,7 +101,14 @@ interface Exports {
   emit_named(nameLength: number, length: number, flags: number): number;
   one_shot(nameLength: number, length: number, flags: number, capacity: number): number;
   counter?(index: number): number;
+  slot?(place: number): number;
+  channel_flags(id: number): number;
 }
+
+/** CHANNEL_TAKEN_UP of slipway_private.h. */
+const CHANNEL_TAKEN_UP = 0x20;
+/** The heads of what asks for a table entry's wish: DECLARE, SUBSCRIBE, UNSUBSCRIBE (PROTOCOL.md §3.2). */
+const WISH_HEADS = [0xb9, 0xba, 0xbb];
 
 const modules = new Map<string, WebAssembly.Module>();
 
@@ -122,9 +142,18 @@ export class CClient {
     const module = moduleFor({ SLIPWAY_WITH_RELIABLE: reliable ? 1 : 0, ...options.defines });
     const instance = new WebAssembly.Instance(module, {
       board: {
-        room: () => Math.max(0, Math.min(0xffff, options.room?.() ?? 0xffff)),
-        write: (byte: number) => this.#written.push(byte),
-        end: () => this.#end(options.send),
+        room: () => {
+          options.onHostCall?.();
+          return Math.max(0, Math.min(0xffff, options.room?.() ?? 0xffff));
+        },
+        write: (byte: number) => {
+          options.onHostCall?.();
+          this.#written.push(byte);
+        },
+        end: () => {
+          this.#end(options.send);
+          options.onHostCall?.();
+        },
         message: (
           name: number,
           nameLength: number,
@@ -144,11 +173,15 @@ export class CClient {
             qos: (flags >> 4) & 3,
             retained: (flags & 8) !== 0,
           };
+          options.onHostCall?.();
           this.received.push(message);
           options.onMessage?.(message);
+          options.onHostCall?.();
         },
         event: (event: number, reason: number, id: number) => {
-          this.events.push({ event: EVENTS[event] as ClientEvent['event'], reason, id });
+          const told: ClientEvent = { event: EVENTS[event] as ClientEvent['event'], reason, id };
+          this.events.push(told);
+          options.onEvent?.(told);
         },
       },
     });
@@ -197,12 +230,16 @@ export class CClient {
 
   /** Puts a channel or pattern into the table, subscribed. Returns its id, 0 if there is no room. */
   subscribe(pattern: string, qos = 0, options: { noLocal?: boolean; noLastValue?: boolean } = {}): number {
-    const flags = 0x10 | qos | (options.noLocal ? 4 : 0) | (options.noLastValue ? 8 : 0);
-    return this.#channel(pattern, flags, true);
+    return this.#channel(pattern, subscriptionFlags(qos, options), true);
   }
 
   unsubscribe(id: number): Result {
     return result(this.#exports.subscribe(id, 0));
+  }
+
+  /** Subscribes to a table entry that is there already. */
+  resubscribe(id: number, qos = 0, options: { noLocal?: boolean; noLastValue?: boolean } = {}): Result {
+    return result(this.#exports.subscribe(id, subscriptionFlags(qos, options)));
   }
 
   /** Emits on a table entry's id (0: broadcast), or on a name. */
@@ -247,6 +284,26 @@ export class CClient {
     >;
   }
 
+  /** The messages that the gateway has not acknowledged, oldest first. */
+  get window(): WindowSlot[] {
+    return Array.from({ length: this.pending }, (_, place) => {
+      const at = this.#exports.slot?.(place) ?? 0;
+      const [head = 0, id = 0, length = 0] = this.#bytes(at, 3);
+      return { head, id, text: Buffer.from(this.#bytes(at + 3, length)).toString() };
+    });
+  }
+
+  /** Whether the gateway has acknowledged what the table entry wants of it. */
+  isSettled(id: number): boolean {
+    const takenUp = (this.#exports.channel_flags(id) & CHANNEL_TAKEN_UP) !== 0;
+    return takenUp && !this.window.some((slot) => slot.id === id && WISH_HEADS.includes(slot.head));
+  }
+
+  /** The bytes of a packet that was being written when `onHostCall` threw. */
+  takeUnfinished(): Uint8Array {
+    return Uint8Array.from(this.#written.splice(0));
+  }
+
   /** What was sent since the last call. */
   take(): Uint8Array[] {
     return this.sent.splice(0);
@@ -275,6 +332,11 @@ export class CClient {
   #bytes(at: number, length: number): Uint8Array {
     return new Uint8Array(this.#exports.memory.buffer, at, length);
   }
+}
+
+/** SLIPWAY_SUBSCRIBE… of slipway.h. */
+function subscriptionFlags(qos: number, options: { noLocal?: boolean; noLastValue?: boolean }): number {
+  return 0x10 | qos | (options.noLocal ? 4 : 0) | (options.noLastValue ? 8 : 0);
 }
 
 function result(code: number): Result {

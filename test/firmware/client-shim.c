@@ -133,6 +133,17 @@ EXPORT void leave(int forget) { slipway_leave(&client, forget != 0); }
 EXPORT int connected(void) { return slipway_connected(&client); }
 EXPORT int pending(void) { return slipway_pending(&client); }
 
+#if SLIPWAY_WITH_RELIABLE
+/* The message at that place of the window, as struct slipway_slot: head, id, length, payload. */
+EXPORT const uint8_t *slot(int place) {
+  int at = client.first + place;
+  return (const uint8_t *)&slots[at < client.slot_count ? at : at - client.slot_count];
+}
+#endif
+
+/* The flags of a table entry, the library's own among them. */
+EXPORT int channel_flags(int id) { return channels[id - 1].flags; }
+
 /* The name is in io. 0: no room. `handled`: whether the entry has a handler. */
 EXPORT int channel(int name_length, int flags, int handled) {
   char *name = names + names_used;

@@ -1,0 +1,200 @@
+import { Random } from '../support/random.js';
+import { CFirmware } from './c-firmware.js';
+import type { Cable } from './cable.js';
+import type { Firmware, ProgramEmit, Wish } from './firmware.js';
+import { Machine } from './machine.js';
+import type { BoardSpec } from './scenario.js';
+import { TsFirmware } from './ts-firmware.js';
+import type { World } from './world.js';
+
+/** A program that finds no gateway, or loses it, tries again after so long, ms. */
+const RECONNECT_MS = 500;
+
+/** One board through all its boots: what is plugged into it, and what its program wants. */
+export class Board {
+  readonly spec: BoardSpec;
+  readonly wishes = new Map<string, Wish>();
+  boot = 0;
+  machine: Machine | undefined;
+  firmware: Firmware | undefined;
+  cable: Cable | undefined;
+  readonly #world: World;
+  readonly #random: Random;
+  #sockets = 0;
+  #plugged = 0;
+  #messages = 0;
+  /** How the next loss of power goes. */
+  #reset = { downMs: 0, told: true };
+
+  constructor(world: World, spec: BoardSpec, seed: number) {
+    this.#world = world;
+    this.spec = spec;
+    this.#random = new Random(seed);
+    for (const { pattern, qos, noLocal } of spec.wishes) this.wishes.set(pattern, { qos, noLocal });
+  }
+
+  // ---------------------------------------------------------------------------------------------------- power
+
+  powerOn(): void {
+    const { ledger } = this.#world;
+    this.boot++;
+    this.#messages = 0;
+    const machine = new Machine(this.#world.clock, () => this.#powerLost());
+    this.machine = machine;
+    machine.run(() => {
+      const Client = this.spec.engine === 'c' ? CFirmware : TsFirmware;
+      this.firmware = new Client({
+        machine,
+        spec: this.spec,
+        wishes: this.wishes,
+        random32: () => this.#random.u32(),
+        random: () => this.#random.next(),
+        compose: (emit) => this.#compose(emit),
+        unsend: (text) => ledger.unsend(text),
+        settled: (text, refusal) => this.#settled(text, refusal),
+        confirmed: (pattern) => this.#world.confirmed(this, pattern),
+        gone: (pattern) => ledger.gone(this.spec.name, pattern),
+        delivered: (delivery) => this.#delivered(delivery),
+        refused: (what) => ledger.violate(`refused for no reason: ${what}`),
+        send: (bytes) => this.cable?.boardSends(bytes),
+        disconnect: () => this.#disconnect(),
+      });
+    });
+    const { cable } = this;
+    if (cable) machine.run(() => this.firmware?.linkUp(cable));
+    else if (this.spec.kind === 'tcp') this.plug(false);
+  }
+
+  /** Power is lost at the host call that so many precede, or a while later if nothing is done until then. */
+  resetAfter(hostCalls: number, downMs: number, told: boolean): void {
+    const { machine } = this;
+    if (!machine?.alive) return;
+    this.#reset = { downMs, told };
+    if (hostCalls === 0) return machine.die();
+    machine.dieAfter(hostCalls - 1);
+    this.#world.clock.schedule(1000, () => machine.die());
+  }
+
+  #powerLost(): void {
+    const { cable, firmware } = this;
+    const { downMs, told } = this.#reset;
+    this.firmware = undefined;
+    this.#world.tell(`${this.spec.name} is without power`);
+    const unfinished = firmware?.unfinished();
+    // What was written of a frame is on the line already.
+    if (unfinished && unfinished.length > 0 && cable?.kind === 'serial') cable.boardSends(unfinished);
+    if (cable?.kind === 'tcp') {
+      this.cable = undefined;
+      if (told) this.#world.hangUp(cable);
+    }
+    this.#world.clock.schedule(downMs, () => {
+      this.#world.tell(`${this.spec.name} boots`);
+      this.powerOn();
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------------------- cables
+
+  /** Plugs it in; a TCP connection is tried until somebody listens. */
+  plug(moved: boolean): void {
+    if (this.cable) return;
+    const { spec } = this;
+    // Only a serial port can be the same as before.
+    if (moved || spec.kind !== 'serial' || this.#sockets === 0) this.#sockets++;
+    const address = `${spec.name}.${this.#sockets}`;
+    const cable = this.#world.cable({
+      kind: spec.kind,
+      address,
+      wire: `${spec.name}${++this.#plugged}`,
+      faults: spec.faults,
+      toBoard: (bytes) => this.#arrive(cable, bytes),
+    });
+    this.cable = cable;
+    if (!this.#world.connect(cable)) {
+      this.cable = undefined;
+      this.#reconnectLater();
+      return;
+    }
+    this.machine?.run(() => this.firmware?.linkUp(cable));
+  }
+
+  /** Pulls the cable out. */
+  unplug(gatewayTold: boolean, boardTold: boolean): void {
+    const { cable } = this;
+    if (!cable) return;
+    this.cable = undefined;
+    cable.pulled = true;
+    if (gatewayTold) this.#world.hangUp(cable);
+    else this.#world.forgottenLater(cable);
+    if (boardTold || cable.kind === 'tcp') this.machine?.run(() => this.firmware?.linkDown());
+  }
+
+  /** The other side closed the connection. */
+  closed(cable: Cable): void {
+    if (cable !== this.cable || cable.kind !== 'tcp') return;
+    this.cable = undefined;
+    cable.pulled = true;
+    this.machine?.run(() => this.firmware?.linkDown());
+    this.#reconnectLater();
+  }
+
+  #disconnect(): void {
+    this.#world.clock.schedule(0, () => {
+      this.unplug(true, true);
+      this.#reconnectLater();
+    });
+  }
+
+  #reconnectLater(): void {
+    this.#world.clock.schedule(RECONNECT_MS, () => {
+      if (this.machine?.alive) this.plug(false);
+    });
+  }
+
+  #arrive(cable: Cable, bytes: Uint8Array): void {
+    if (cable === this.cable) this.machine?.run(() => this.firmware?.receive(bytes));
+  }
+
+  // --------------------------------------------------------------------------------------------------- program
+
+  emit(emit: ProgramEmit): void {
+    this.machine?.run(() => this.firmware?.emit(emit));
+  }
+
+  subscribe(pattern: string, wish: Wish): void {
+    this.wishes.set(pattern, wish);
+    this.#world.ledger.wish(this.spec.name, pattern, wish.qos, wish.noLocal);
+    this.machine?.run(() => this.firmware?.wish(pattern));
+  }
+
+  unsubscribe(pattern: string): void {
+    if (!this.wishes.delete(pattern)) return;
+    this.#world.ledger.unwish(this.spec.name, pattern);
+    this.machine?.run(() => this.firmware?.unwish(pattern));
+  }
+
+  get atRest(): boolean {
+    return this.firmware?.connected === true && this.firmware.pending === 0;
+  }
+
+  #compose({ channel, qos, retain, size }: ProgramEmit): string {
+    const { name } = this.spec;
+    const number = ++this.#messages;
+    const text = `${name}.${this.boot}.${number}.`.padEnd(size, 'x');
+    this.#world.ledger.send({ text, from: name, boot: this.boot, number, channel, qos, retain });
+    this.#world.tell(`${name} emits ${text} on ${channel}, QoS ${qos}`);
+    return text;
+  }
+
+  #settled(text: string, refusal: string | undefined): void {
+    this.#world.ledger.settle(text, refusal);
+    this.#world.tell(`${text} is ${refusal === undefined ? 'acknowledged' : `refused: ${refusal}`}`);
+  }
+
+  #delivered(delivery: Parameters<World['ledger']['deliver']>[2]): void {
+    this.#world.ledger.deliver(this.spec.name, this.boot, delivery);
+    this.#world.tell(
+      `${this.spec.name} is given ${delivery.text}${delivery.retained ? ' (last value)' : ''}`,
+    );
+  }
+}

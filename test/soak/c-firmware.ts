@@ -1,0 +1,191 @@
+import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
+import type { Qos } from '../../src/wire/messages.js';
+import { reasonOfCode } from '../../src/wire/reasons.js';
+import { CClient, type ClientEvent, type ReceivedMessage } from '../firmware/c-client.js';
+import type { Cable } from './cable.js';
+import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
+
+/** What an Uno's UART holds for a sketch that is busy. */
+const RING_BYTES = 63;
+/** An emit that the window has no room for is tried again in the next loop; so many wait, then the sketch lets them go. */
+const MAX_WAITING = 50;
+const FRAMINGS = { serial: 'serial', udp: 'datagram', tcp: 'stream' } as const;
+
+/** A board whose firmware is the C client itself, in a sketch whose loop takes its time. */
+export class CFirmware implements Firmware {
+  readonly #context: FirmwareContext;
+  readonly #client: CClient;
+  readonly #ids = new Map<string, number>();
+  readonly #waiting: ProgramEmit[] = [];
+  /** Emits that the gateway has not acknowledged. */
+  #unsettled: string[] = [];
+  readonly #unsettledWishes = new Map<string, 'wish' | 'unwish'>();
+  #arrived: Uint8Array[] = [];
+  #cable: Cable | undefined;
+  /** What its clock said at boot. */
+  readonly #epoch: number;
+  #pendingSeen = 0;
+
+  constructor(context: FirmwareContext) {
+    this.#context = context;
+    const { spec, machine, random32 } = context;
+    this.#epoch = random32();
+    this.#client = new CClient({
+      framing: FRAMINGS[spec.kind],
+      identity: spec.name,
+      nonce: random32(),
+      reliable: spec.window > 0,
+      slots: spec.inFlight,
+      buffer: spec.maxPacket,
+      channels: 32,
+      defines: spec.kind === 'serial' ? { SLIPWAY_RECEIVE_RING: RING_BYTES } : {},
+      onHostCall: () => machine.hostCall(),
+      send: (bytes) => context.send(bytes),
+      onMessage: (message) => this.#take(message),
+      onEvent: (event) => this.#tell(event),
+    });
+    // On UDP an id must mean the same at every boot (PROTOCOL.md §6.3): the table is a constant of the program.
+    for (const channel of spec.table) this.#ids.set(channel, this.#client.declare(channel));
+    for (const pattern of context.wishes.keys()) this.wish(pattern);
+    // Until it is plugged in a datagram or a byte goes nowhere; a connection has to be made.
+    if (spec.kind === 'tcp') this.#client.link(false);
+    machine.clock.schedule(0, () => this.#loop());
+  }
+
+  linkUp(cable: Cable): void {
+    this.#cable = cable;
+    cable.fromGateway.restart();
+    if (cable.kind === 'tcp') this.#client.link(true);
+  }
+
+  linkDown(): void {
+    this.#arrived = [];
+    if (this.#cable?.kind === 'tcp') this.#client.link(false);
+    this.#cable = undefined;
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#context.spec.kind !== 'serial') {
+      this.#arrived.push(bytes.slice());
+      return;
+    }
+    const held = this.#arrived.reduce((sum, { length }) => sum + length, 0);
+    this.#arrived.push(bytes.slice(0, Math.max(0, RING_BYTES - held)));
+  }
+
+  emit(emit: ProgramEmit): void {
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(emit);
+  }
+
+  wish(pattern: string): void {
+    const wish = this.#context.wishes.get(pattern);
+    if (!wish) return;
+    this.#client.resubscribe(this.#ids.get(pattern) as number, wish.qos, wish);
+    this.#unsettledWishes.set(pattern, 'wish');
+  }
+
+  unwish(pattern: string): void {
+    this.#client.unsubscribe(this.#ids.get(pattern) as number);
+    this.#unsettledWishes.set(pattern, 'unwish');
+  }
+
+  unfinished(): Uint8Array {
+    return this.#client.takeUnfinished();
+  }
+
+  get connected(): boolean {
+    return this.#client.connected;
+  }
+
+  get pending(): number {
+    return this.#client.pending + this.#waiting.length;
+  }
+
+  #loop(): void {
+    const { machine, spec } = this.#context;
+    for (const bytes of this.#arrived.splice(0)) this.#feed(bytes);
+    this.#client.poll(this.#epoch + Math.floor(machine.clock.now()));
+    this.#emitWaiting();
+    this.#settle();
+    machine.clock.schedule(spec.loopMs, () => this.#loop());
+  }
+
+  #feed(bytes: Uint8Array): void {
+    const { machine, spec } = this.#context;
+    machine.hostCall();
+    const screened = spec.kind === 'serial' ? this.#cable?.fromGateway.screen(bytes) : bytes;
+    if (screened && !this.#client.receive(screened)) this.#context.disconnect();
+    this.#pendingSeen = -1;
+    this.#settle();
+  }
+
+  #emitWaiting(): void {
+    for (let emit = this.#waiting[0]; emit; emit = this.#waiting[0]) {
+      const { channel, qos, retain } = emit;
+      if (qos > 0 && this.#client.pending >= this.#context.spec.inFlight) return;
+      const id = channel === BROADCAST_CHANNEL ? 0 : (this.#ids.get(channel) as number);
+      const text = this.#context.compose(emit);
+      // Before the call: a loss of power in the middle of it does not take back what has left.
+      if (qos > 0) this.#unsettled.push(text);
+      const result = this.#client.emit(id, text, { qos, retain });
+      if (result === 'ok') {
+        this.#waiting.shift();
+        continue;
+      }
+      this.#context.unsend(text);
+      if (qos > 0) this.#unsettled.pop();
+      if (result === 'too_large' || result === 'invalid')
+        this.#context.refused(`${text} by the client itself: ${result}`);
+      if (qos > 0) return;
+      this.#waiting.shift();
+    }
+  }
+
+  /** Looks at what has left the window since it was last looked at. */
+  #settle(): void {
+    const client = this.#client;
+    if (client.pending === this.#pendingSeen) return;
+    this.#pendingSeen = client.pending;
+    if (this.#unsettled.length > 0) {
+      const held = new Set(client.window.filter(({ head }) => isReliableEmit(head)).map(({ text }) => text));
+      const settled = this.#unsettled.filter((text) => !held.has(text));
+      this.#unsettled = this.#unsettled.filter((text) => held.has(text));
+      for (const text of settled) this.#context.settled(text, undefined);
+    }
+    for (const [pattern, what] of this.#unsettledWishes) {
+      if (!client.connected || !client.isSettled(this.#ids.get(pattern) as number)) continue;
+      this.#unsettledWishes.delete(pattern);
+      if (what === 'wish') this.#context.confirmed(pattern);
+      else this.#context.gone(pattern);
+    }
+  }
+
+  #tell({ event, reason, id }: ClientEvent): void {
+    if (event === 'connected')
+      for (const pattern of this.#context.wishes.keys()) this.#unsettledWishes.set(pattern, 'wish');
+    if (event !== 'refused' || !this.connected) return;
+    // A refused message has become another, its payload still there.
+    const refused = this.#client.window.find(
+      ({ head, text }) => !isReliableEmit(head) && this.#unsettled.includes(text),
+    );
+    if (!refused)
+      return this.#context.refused(`entry ${id} of ${this.#context.spec.name}: ${reasonOfCode(reason)}`);
+    this.#unsettled = this.#unsettled.filter((text) => text !== refused.text);
+    this.#context.settled(refused.text, reasonOfCode(reason));
+  }
+
+  #take({ channel, broadcast, text, qos, retained }: ReceivedMessage): void {
+    this.#context.delivered({
+      channel: broadcast ? BROADCAST_CHANNEL : (channel ?? '(no name)'),
+      text,
+      qos: qos as Qos,
+      retained,
+    });
+  }
+}
+
+/** PROTOCOL.md §3: QoS 1 or 2, and no control message. */
+function isReliableEmit(head: number): boolean {
+  const qos = (head >> 4) & 3;
+  return qos === 1 || qos === 2;
+}

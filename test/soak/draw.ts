@@ -1,0 +1,179 @@
+import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
+import type { Qos } from '../../src/wire/messages.js';
+import type { Faults } from '../support/faulty-wire.js';
+import { Random } from '../support/random.js';
+import type { Kind } from './cable.js';
+import type { BoardSpec, Scenario, Step } from './scenario.js';
+
+/** How much happens in a run. Times in ms. */
+export interface Shape {
+  readonly boards: readonly [least: number, most: number];
+  readonly durationMs: readonly [least: number, most: number];
+  /** Between two emits of one board, on average. */
+  readonly emitEveryMs: readonly [least: number, most: number];
+  /** Between two disruptions of the whole system, on average. */
+  readonly disruptEveryMs: readonly [least: number, most: number];
+  /** How bad the wires are: the largest chance of each fault. */
+  readonly worst: number;
+  readonly loopMs: readonly [least: number, most: number];
+}
+
+/** Small and violent: what the test suite runs by the thousand. */
+export const SHORT: Shape = {
+  boards: [2, 4],
+  durationMs: [5000, 40_000],
+  emitEveryMs: [300, 4000],
+  disruptEveryMs: [2000, 15_000],
+  worst: 0.25,
+  loopMs: [1, 30],
+};
+
+/** Many boards for a long time, with traffic all along. */
+export const LONG: Shape = {
+  boards: [20, 40],
+  durationMs: [1_800_000, 3_600_000],
+  emitEveryMs: [10_000, 40_000],
+  disruptEveryMs: [5000, 30_000],
+  worst: 0.1,
+  loopMs: [20, 100],
+};
+
+const CHANNELS = ['t/0', 't/1', 't/2/x'];
+const PATTERNS = ['t/0', 't/1', 't/+', 't/#', '#', 't/2/x', 'v/+', 'v/#'];
+const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
+/** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
+const SIZES = [14, 30] as const;
+
+/** The scenario of a seed: always the same one. */
+export function drawScenario(seed: number, shape: Shape): Scenario {
+  const random = new Random(seed);
+  const boards = Array.from({ length: between(random, shape.boards) }, (_, i) =>
+    drawBoard(random, `b${i}`, shape),
+  );
+  const endsAt = between(random, shape.durationMs);
+  const steps = [
+    ...boards.flatMap((board) => drawProgram(random, board, shape, endsAt)),
+    ...drawDisruptions(random, boards, shape, endsAt),
+  ].sort((a, b) => a.at - b.at);
+  return { seed, boards, steps, endsAt };
+}
+
+function drawBoard(random: Random, name: string, shape: Shape): BoardSpec {
+  const kind = pick(random, KINDS);
+  const engine = random.chance(0.5) ? 'c' : 'ts';
+  const wishes = PATTERNS.filter(() => random.chance(0.2)).map((pattern) => ({
+    pattern,
+    qos: pick(random, [0, 1, 1, 2, 2] as Qos[]),
+    noLocal: random.chance(0.2),
+  }));
+  const base = {
+    name,
+    engine,
+    kind,
+    wishes,
+    faults: drawFaults(random, shape.worst),
+    table: [] as string[],
+    loopMs: 1,
+  } as const;
+  if (engine === 'c') {
+    const serial = kind === 'serial';
+    return {
+      ...base,
+      keepAlive: 15,
+      // The smallest build knows QoS 0 only.
+      window: serial && random.chance(0.15) ? 0 : 4,
+      inFlight: 2 + random.below(7),
+      maxPacket: serial ? 64 + random.below(64) : 512,
+      buffer: 0,
+      ids: 0,
+      table: [...CHANNELS, `v/${name}`, ...PATTERNS.filter((pattern) => !CHANNELS.includes(pattern))],
+      loopMs: between(random, shape.loopMs),
+    };
+  }
+  return {
+    ...base,
+    keepAlive: 5 + random.below(15),
+    window: 1 + random.below(32),
+    inFlight: 1 + random.below(32),
+    maxPacket: 64 + random.below(448),
+    buffer: kind === 'serial' && random.chance(0.5) ? 64 + random.below(100) : 0,
+    ids: pick(random, [0, 3, 100]),
+  };
+}
+
+function drawFaults(random: Random, worst: number): Faults {
+  const maybe = () => (random.chance(0.5) ? random.next() * worst : 0);
+  return {
+    loss: maybe(),
+    duplicate: maybe(),
+    corrupt: maybe(),
+    delay: 1 + random.below(40),
+    jitter: random.chance(0.5) ? random.next() * 80 : 0,
+    late: maybe() / 2,
+    noise: maybe() / 2,
+    stall: maybe() / 20,
+    split: maybe(),
+  };
+}
+
+/** What the program of a board does all along. */
+function drawProgram(random: Random, { name, window }: BoardSpec, shape: Shape, endsAt: number): Step[] {
+  const steps: Step[] = [];
+  const every = between(random, shape.emitEveryMs);
+  const reliable = window > 0;
+  for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
+    if (random.chance(0.1)) {
+      const pattern = pick(random, PATTERNS);
+      const qos = random.below(3) as Qos;
+      if (random.chance(0.4)) steps.push({ at, what: 'unsubscribe', board: name, pattern });
+      else steps.push({ at, what: 'subscribe', board: name, pattern, qos, noLocal: random.chance(0.2) });
+      continue;
+    }
+    const kept = random.chance(0.15);
+    const channel = kept ? `v/${name}` : random.chance(0.1) ? BROADCAST_CHANNEL : pick(random, CHANNELS);
+    const qos = (reliable ? pick(random, kept ? [1, 2] : [0, 1, 1, 2, 2]) : 0) as Qos;
+    const size = between(random, SIZES);
+    const count = random.chance(0.15) ? 1 + random.below(15) : 1;
+    steps.push({ at, what: 'emit', board: name, count, emit: { channel, qos, retain: kept, size } });
+  }
+  return steps;
+}
+
+function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Shape, endsAt: number): Step[] {
+  const steps: Step[] = [];
+  // Half of the runs keep their gateway: what it acknowledged is then owed without exception.
+  const kills = random.chance(0.5);
+  const every = between(random, shape.disruptEveryMs);
+  for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every)
+    steps.push(drawDisruption(random, at, pick(random, boards), kills));
+  return steps;
+}
+
+function drawDisruption(random: Random, at: number, { name: board }: BoardSpec, kills: boolean): Step {
+  const hostCalls = random.chance(0.5) ? 0 : 1 + random.below(200);
+  const chance = random.next();
+  if (kills && chance < 0.15)
+    return { at, what: 'kill', hostCalls, downMs: random.below(4000), gently: random.chance(0.2) };
+  if (chance < 0.2) return { at, what: 'clock', jumpMs: Math.floor((random.next() - 0.5) * 1e11) };
+  if (chance < 0.5)
+    return { at, what: 'reset', board, hostCalls, downMs: random.below(3000), told: random.chance(0.5) };
+  if (chance < 0.7)
+    return { at, what: 'mute', board, forMs: random.below(random.chance(0.2) ? 30_000 : 3000) };
+  return {
+    at,
+    what: 'replug',
+    board,
+    afterMs: random.below(5000),
+    moved: random.chance(0.5),
+    gatewayTold: random.chance(0.5),
+    boardTold: random.chance(0.5),
+  };
+}
+
+function between(random: Random, [least, most]: readonly [number, number]): number {
+  return least + random.below(most - least + 1);
+}
+
+function pick<T>(random: Random, values: readonly T[]): T {
+  return values[random.below(values.length)] as T;
+}

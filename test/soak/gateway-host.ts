@@ -1,0 +1,156 @@
+import { pino } from 'pino';
+import { Counters } from '../../src/counters.js';
+import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
+import { Hub } from '../../src/gateway/hub.js';
+import { OneShots } from '../../src/gateway/one-shots.js';
+import type { Session } from '../../src/gateway/session.js';
+import { Router } from '../../src/router/router.js';
+import type { Random } from '../support/random.js';
+import type { VirtualClock } from '../support/virtual-clock.js';
+import type { Cable } from './cable.js';
+import { Machine } from './machine.js';
+import { Port, type PortEvents } from './port.js';
+
+const LOGGER = pino({ level: 'silent' });
+
+export interface GatewayHostEvents {
+  presence(session: Session, state: 'online' | 'offline'): void;
+  packet: PortEvents['packet'];
+  /** The gateway closed the cable's connection. */
+  closed(cable: Cable): void;
+  /** The process is gone, and everything in its memory. */
+  died(): void;
+}
+
+/** The computer on which the gateway runs: hub and router as they are, over simulated ports and sockets. */
+export class GatewayHost {
+  readonly counters = new Counters();
+  machine!: Machine;
+  hub!: Hub;
+  router!: Router;
+  /** How far its wall clock is off, ms. */
+  skew = 0;
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  readonly #events: GatewayHostEvents;
+  readonly #ports = new Map<Cable, Port>();
+  #addresses!: AddressProof;
+  #oneShots!: OneShots;
+
+  constructor(clock: VirtualClock, random: Random, events: GatewayHostEvents) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#events = events;
+  }
+
+  get up(): boolean {
+    return this.machine.alive;
+  }
+
+  /** Starts the process. It opens the serial ports that are plugged in. */
+  start(cables: Iterable<Cable>): void {
+    this.machine = new Machine(
+      this.#clock,
+      () => this.#died(),
+      () => this.skew,
+    );
+    this.machine.run(() => this.#createParts());
+    for (const cable of cables) if (cable.kind === 'serial') this.plug(cable);
+  }
+
+  #createParts(): void {
+    const { machine, counters } = this;
+    this.router = new Router(
+      {
+        maxChannels: 1000,
+        maxSubscriptions: 1000,
+        maxSubscriptionsPerSubscriber: 100,
+        maxLastValues: 100,
+        maxLastValueBytes: 100_000,
+      },
+      counters,
+    );
+    this.hub = new Hub({
+      router: this.router,
+      clock: machine.clock,
+      counters,
+      logger: LOGGER,
+      limits: {
+        queue: { messages: 1000, bytes: 1_000_000 },
+        backlog: 1_000_000,
+        sessions: 200,
+        expiryMs: 86_400_000,
+        packet: { serial: 1024, udp: 1472, tcp: 65_536 },
+        window: { serial: 32, udp: 128, tcp: 2048 },
+        ids: 100,
+      },
+      random32: () => this.#random.u32(),
+      events: {
+        presence: (session, state) => this.#events.presence(session, state),
+        text: () => undefined,
+      },
+    });
+    this.#addresses = new AddressProof(counters);
+    this.#oneShots = new OneShots(undefined, this.router, counters);
+  }
+
+  /** A serial port appears, or a connection is made. False: nobody listens. */
+  plug(cable: Cable): boolean {
+    if (!this.up) return false;
+    this.machine.run(() => {
+      const port = new Port(cable, this.machine, {
+        closed: () => {
+          this.#ports.delete(cable);
+          this.#events.closed(cable);
+        },
+        packet: this.#events.packet,
+      });
+      this.#ports.set(cable, port);
+      port.attach((link) => this.hub.attach(link));
+    });
+    return this.up;
+  }
+
+  /** The gateway notices that there is nothing at the other end any more. */
+  unplugged(cable: Cable): void {
+    this.machine.run(() => {
+      this.#ports.get(cable)?.gone('unplugged');
+      this.#ports.delete(cable);
+    });
+  }
+
+  receive(cable: Cable, bytes: Uint8Array): void {
+    this.machine.run(() => {
+      if (cable.kind === 'udp' && !this.#ports.has(cable)) this.#datagram(cable, bytes);
+      else this.#ports.get(cable)?.receive(bytes);
+    });
+  }
+
+  /** As Gateway does: only a HELLO from an address that is proved gets a link (PROTOCOL.md §4.2). */
+  #datagram(cable: Cable, bytes: Uint8Array): void {
+    const from = { host: cable.address, port: 7770 };
+    const answer = isHello(bytes)
+      ? this.#addresses.judge(bytes, from, this.machine.clock.now())
+      : this.#oneShots.take(bytes, from);
+    if (answer === 'proved') {
+      this.plug(cable);
+      this.#ports.get(cable)?.receive(bytes);
+    } else if (answer && answer.length <= bytes.length) {
+      this.machine.hostCall();
+      cable.gatewaySends(answer);
+    }
+  }
+
+  /** Stops as on SIGTERM: with a goodbye. */
+  stop(): void {
+    this.machine.run(() => this.hub.stop());
+    this.machine.die();
+  }
+
+  #died(): void {
+    const cables = [...this.#ports.keys()];
+    this.#ports.clear();
+    this.#events.died();
+    for (const cable of cables) if (cable.kind === 'tcp') this.#events.closed(cable);
+  }
+}

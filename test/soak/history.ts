@@ -1,0 +1,43 @@
+import type { RunResult } from './run.js';
+import type { BoardSpec, Scenario } from './scenario.js';
+
+/** More lines of a history are not told. */
+const MAX_LINES = 400;
+
+/** A failed run in words: who took part, what happened when, and what was wrong. `result` is of a run with tracing. */
+export function tellHistory({ seed, boards }: Scenario, { trace, violations }: RunResult): string {
+  const left = Math.max(0, trace.length - MAX_LINES);
+  const lines = trace.slice(left).map(({ at, text }) => `${seconds(at)}  ${text}`);
+  return [
+    `seed ${seed}, as short as it gets:`,
+    ...boards.map(describeBoard),
+    ...(left > 0 ? [`… ${left} lines left out`] : []),
+    ...lines,
+    ...violations.map(({ at, what }) => `${seconds(at)}  WRONG: ${what}`),
+  ].join('\n');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(4).padStart(9)} s`;
+}
+
+function describeBoard({
+  name,
+  engine,
+  kind,
+  wishes,
+  window,
+  inFlight,
+  maxPacket,
+  buffer,
+  ids,
+  loopMs,
+  keepAlive,
+}: BoardSpec): string {
+  const subscriptions = wishes.map(
+    ({ pattern, qos, noLocal }) => `${pattern} at QoS ${qos}${noLocal ? ' (no local)' : ''}`,
+  );
+  const client =
+    engine === 'c' ? `C client, loop of ${loopMs} ms` : `TypeScript session, buffer ${buffer}, ids ${ids}`;
+  return `  ${name}: ${client}, on ${kind}, window ${window}, ${inFlight} in flight, packets of ${maxPacket}, keep-alive ${keepAlive} s, subscribed to ${subscriptions.join(', ') || 'nothing'}`;
+}

@@ -1,0 +1,317 @@
+import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
+import type { Qos } from '../../src/wire/messages.js';
+
+/** A message that a board's program was told is on its way. */
+export interface Sent {
+  /** Says who sent it and is unlike every other. */
+  readonly text: string;
+  readonly from: string;
+  readonly boot: number;
+  /** Counts up within a boot. */
+  readonly number: number;
+  readonly channel: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  readonly at: number;
+  /** What became of it: the gateway took responsibility, or refused it. */
+  outcome?: 'ok' | (string & {});
+  settledAt?: number;
+}
+
+/** A time during which something was certain to hold; `until` is open while it does. */
+interface Span {
+  readonly from: number;
+  until: number;
+}
+
+/** One subscription of a board, as far as the board can know. */
+interface Wish extends Span {
+  readonly pattern: string;
+  readonly qos: Qos;
+  readonly noLocal: boolean;
+  /** When the gateway confirmed it; certain from then on until it is ended. */
+  confirmedAt: number;
+  /** When the gateway confirmed its end. */
+  goneAt: number;
+}
+
+/** One boot of a board, as a receiver (PROTOCOL.md §5.1: one that remembers nothing is a new receiver). */
+interface Receiver {
+  readonly identity: string;
+  readonly boot: number;
+  /** How often each reliable message came. */
+  readonly times: Map<string, number>;
+  /** By sender: the last reliable message, and how often the order went backwards. */
+  readonly last: Map<string, Sent>;
+  readonly descents: Map<string, number>;
+}
+
+/** A promise that was broken: what, and the moment on the virtual clock. */
+export interface Violation {
+  readonly what: string;
+  readonly at: number;
+}
+
+export interface Delivery {
+  readonly channel: string;
+  readonly text: string;
+  readonly qos: Qos;
+  readonly retained: boolean;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * Keeps books on a simulated system from outside: what was sent, acknowledged, subscribed to and delivered; and holds it
+ * against what PROTOCOL.md §5 and §6 promise.
+ */
+export class Ledger {
+  readonly violations: Violation[] = [];
+  readonly sent = new Map<string, Sent>();
+  deliveries = 0;
+  readonly #now: () => number;
+  readonly #wishes = new Map<string, Wish[]>();
+  readonly #receivers = new Map<string, Receiver>();
+  readonly #delivered = new Map<string, Set<string>>();
+  readonly #online = new Map<string, Span[]>();
+  /** Moments at which the gateway forgot what it had acknowledged, as one without a store may. */
+  readonly #amnesias: number[] = [];
+  /** By identity: moments at which its session ended by the rules. */
+  readonly #endings = new Map<string, number[]>();
+  /** Those whose firmware takes nothing reliable: all comes at QoS 0. */
+  readonly #unreliable: ReadonlySet<string>;
+
+  constructor(now: () => number, unreliable: ReadonlySet<string>) {
+    this.#now = now;
+    this.#unreliable = unreliable;
+  }
+
+  violate(what: string): void {
+    this.violations.push({ what, at: this.#now() });
+  }
+
+  // ------------------------------------------------------------------------------------------------ what happens
+
+  send(sent: Omit<Sent, 'at'>): void {
+    this.sent.set(sent.text, { ...sent, at: this.#now() });
+  }
+
+  /** The program was told at once that it was not taken. */
+  unsend(text: string): void {
+    this.sent.delete(text);
+  }
+
+  settle(text: string, refusal: string | undefined): void {
+    const sent = this.sent.get(text) as Sent;
+    if (sent.outcome !== undefined) return this.violate(`${text} was settled twice`);
+    sent.outcome = refusal ?? 'ok';
+    sent.settledAt = this.#now();
+  }
+
+  /** A board asks for a subscription, in place of an earlier one to the same pattern. */
+  wish(identity: string, pattern: string, qos: Qos, noLocal: boolean): void {
+    this.unwish(identity, pattern);
+    const wish = {
+      pattern,
+      qos,
+      noLocal,
+      from: this.#now(),
+      until: NEVER,
+      confirmedAt: NEVER,
+      goneAt: NEVER,
+    };
+    this.#wishesOf(identity).push(wish);
+  }
+
+  confirmed(identity: string, pattern: string): void {
+    const wish = this.#wishesOf(identity).findLast((one) => one.pattern === pattern);
+    if (wish && wish.until === NEVER) wish.confirmedAt = Math.min(wish.confirmedAt, this.#now());
+  }
+
+  unwish(identity: string, pattern: string): void {
+    for (const wish of this.#wishesOf(identity)) {
+      if (wish.pattern === pattern) wish.until = Math.min(wish.until, this.#now());
+    }
+  }
+
+  /** The gateway confirmed that the pattern is not subscribed to any more. */
+  gone(identity: string, pattern: string): void {
+    for (const wish of this.#wishesOf(identity)) {
+      if (wish.pattern === pattern && wish.until < NEVER) wish.goneAt = Math.min(wish.goneAt, this.#now());
+    }
+  }
+
+  online(identity: string): void {
+    // A board that took over from its own former boot was not told to be offline.
+    this.offline(identity);
+    const spans = this.#online.get(identity) ?? [];
+    spans.push({ from: this.#now(), until: NEVER });
+    this.#online.set(identity, spans);
+  }
+
+  offline(identity: string): void {
+    const last = this.#online.get(identity)?.at(-1);
+    if (last) last.until = Math.min(last.until, this.#now());
+  }
+
+  /** The gateway lost its memory: subscriptions stand only when they are confirmed again. */
+  amnesia(): void {
+    this.#amnesias.push(this.#now());
+    for (const identity of this.#online.keys()) this.offline(identity);
+    for (const identity of this.#wishes.keys()) this.#renew(identity);
+  }
+
+  /** The session ended by the rules: what was held for it is gone. */
+  ended(identity: string): void {
+    this.#endings.set(identity, [...(this.#endings.get(identity) ?? []), this.#now()]);
+    this.#renew(identity);
+  }
+
+  #renew(identity: string): void {
+    for (const wish of this.#wishesOf(identity).filter(({ until }) => until === NEVER))
+      this.wish(identity, wish.pattern, wish.qos, wish.noLocal);
+  }
+
+  /** A handler was given a message. */
+  deliver(identity: string, boot: number, delivery: Delivery): void {
+    this.deliveries++;
+    const { channel, text, qos, retained } = delivery;
+    const who = `${identity}, boot ${boot},`;
+    const sent = this.sent.get(text);
+    if (!sent) return this.violate(`${who} got "${text}", which nobody sent`);
+    if (sent.channel !== channel) this.violate(`${who} got ${text} on ${channel} instead of ${sent.channel}`);
+    if (qos > sent.qos) this.violate(`${who} got ${text} at QoS ${qos}, which was sent at ${sent.qos}`);
+    if (retained && !sent.retain) this.violate(`${who} got ${text} as a last value, which it never was`);
+    this.#checkWanted(identity, who, sent, retained);
+    if (retained || qos === 0) return;
+    const receiver = this.#receiver(identity, boot);
+    this.#checkTimes(receiver, who, sent);
+    this.#checkOrder(receiver, who, sent);
+    const delivered = this.#delivered.get(text) ?? new Set();
+    delivered.add(identity);
+    this.#delivered.set(text, delivered);
+  }
+
+  #checkWanted(identity: string, who: string, sent: Sent, retained: boolean): void {
+    if (sent.channel === BROADCAST_CHANNEL) {
+      if (sent.from === identity) this.violate(`${who} got its own broadcast ${sent.text}`);
+      return;
+    }
+    // A subscription that was ended for certain before the message was sent cannot have matched it.
+    const wanted = this.#matching(identity, sent).filter(({ goneAt }) => goneAt >= sent.at);
+    if (wanted.length === 0) this.violate(`${who} got ${sent.text}, to which it had not subscribed`);
+    else if (!retained && sent.from === identity && wanted.every(({ noLocal }) => noLocal))
+      this.violate(`${who} got its own ${sent.text} in spite of "no local"`);
+  }
+
+  #checkTimes({ times }: Receiver, who: string, sent: Sent): void {
+    const count = (times.get(sent.text) ?? 0) + 1;
+    times.set(sent.text, count);
+    const allowed = 1 + this.#amnesiasIn(sent.at, Math.min(sent.settledAt ?? NEVER, this.#now()));
+    if (count > allowed) this.violate(`${who} got ${sent.text} (QoS ${sent.qos}) ${count} times`);
+  }
+
+  #checkOrder({ last, descents }: Receiver, who: string, sent: Sent): void {
+    const before = last.get(sent.from);
+    if (before) {
+      const backwards = sent.boot < before.boot || (sent.boot === before.boot && sent.number < before.number);
+      const count = (descents.get(sent.from) ?? 0) + (backwards ? 1 : 0);
+      descents.set(sent.from, count);
+      if (backwards && count > this.#amnesias.length)
+        this.violate(`${who} got ${sent.text} after ${before.text}`);
+    }
+    last.set(sent.from, sent);
+  }
+
+  // --------------------------------------------------------------------------------------- what must have happened
+
+  /** Checks, once everything is at rest, that what was acknowledged arrived. */
+  settleAccounts(): void {
+    for (const sent of this.sent.values()) {
+      if (sent.qos === 0) continue;
+      if (sent.outcome === 'ok') this.#checkArrived(sent);
+      else if (
+        sent.outcome === 'queue_full' &&
+        this.#delivered.has(sent.text) &&
+        !this.#amnesiasIn(sent.at, NEVER)
+      )
+        this.violate(`${sent.text} was refused with queue_full, and delivered all the same`);
+    }
+  }
+
+  #checkArrived(sent: Sent): void {
+    const delivered = this.#delivered.get(sent.text);
+    for (const identity of new Set([...this.#wishes.keys(), ...this.#online.keys()])) {
+      if (delivered?.has(identity) || !this.#isOwed(identity, sent)) continue;
+      this.violate(`${sent.text} (QoS ${sent.qos}) was acknowledged, and never reached ${identity}`);
+    }
+  }
+
+  /** Whether the subscription, or for a broadcast the connection, was certain from the emit to its acknowledgement. */
+  #isOwed(identity: string, sent: Sent): boolean {
+    if (this.#unreliable.has(identity)) return false;
+    const settledAt = sent.settledAt as number;
+    const forgotten = [...this.#amnesias, ...(this.#endings.get(identity) ?? [])];
+    if (forgotten.some((at) => at >= sent.at)) return false;
+    if (sent.channel === BROADCAST_CHANNEL) {
+      const spans = this.#online.get(identity) ?? [];
+      return sent.from !== identity && spans.some(({ from, until }) => from < sent.at && until > settledAt);
+    }
+    return this.#matching(identity, sent).some(
+      ({ confirmedAt, until, qos, noLocal }) =>
+        qos > 0 && confirmedAt < sent.at && until > settledAt && !(noLocal && sent.from === identity),
+    );
+  }
+
+  // ------------------------------------------------------------------------------------------------------ look-ups
+
+  /** What `identity` has asked for and not taken back: pattern and QoS. */
+  standing(identity: string): Map<string, Qos> {
+    const standing = this.#wishesOf(identity).filter(({ until }) => until === NEVER);
+    return new Map(standing.map(({ pattern, qos }) => [pattern, qos]));
+  }
+
+  #matching(identity: string, { channel }: Sent): Wish[] {
+    return this.#wishesOf(identity).filter(({ pattern }) => matches(pattern, channel));
+  }
+
+  #amnesiasIn(from: number, to: number): number {
+    return this.#amnesias.filter((at) => at >= from && at <= to).length;
+  }
+
+  #wishesOf(identity: string): Wish[] {
+    let wishes = this.#wishes.get(identity);
+    if (!wishes) {
+      wishes = [];
+      this.#wishes.set(identity, wishes);
+    }
+    return wishes;
+  }
+
+  #receiver(identity: string, boot: number): Receiver {
+    const key = `${identity}/${boot}`;
+    let receiver = this.#receivers.get(key);
+    if (!receiver) {
+      receiver = { identity, boot, times: new Map(), last: new Map(), descents: new Map() };
+      this.#receivers.set(key, receiver);
+    }
+    return receiver;
+  }
+}
+
+const expressions = new Map<string, RegExp>();
+
+/** Whether a pattern stands for a channel (PROTOCOL.md §6.2). The router is not asked: it is what is being checked. */
+function matches(pattern: string, channel: string): boolean {
+  let expression = expressions.get(pattern);
+  if (!expression) {
+    const source = pattern
+      .replace(/[$.*?()[\]{}|\\^]/g, '\\$&')
+      .replace(/\/#$/, '(/.*)?')
+      .replace(/^#$/, '.*')
+      .replaceAll('+', '[^/]*');
+    expression = new RegExp(`^${/^[+#]/.test(pattern) ? '(?!\\$)' : ''}${source}$`, 's');
+    expressions.set(pattern, expression);
+  }
+  return expression.test(channel);
+}

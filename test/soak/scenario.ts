@@ -1,0 +1,110 @@
+import type { Qos } from '../../src/wire/messages.js';
+import type { Faults } from '../support/faulty-wire.js';
+import type { Kind } from './cable.js';
+import type { PacketFault } from './fault-plan.js';
+import type { ProgramEmit } from './firmware.js';
+
+/** One board as it leaves the factory. */
+export interface BoardSpec {
+  /** Its identity. */
+  readonly name: string;
+  readonly engine: 'c' | 'ts';
+  readonly kind: Kind;
+  readonly faults: Faults;
+  /** s */
+  readonly keepAlive: number;
+  /** Reliable messages that it takes, and sends, unacknowledged. */
+  readonly window: number;
+  readonly inFlight: number;
+  readonly maxPacket: number;
+  /** TypeScript only: what HELLO says of its receive buffer, bytes, and of ids. */
+  readonly buffer: number;
+  readonly ids: number;
+  /** C only: the channels and patterns of its table, and ms between two runs of the sketch's loop. */
+  readonly table: readonly string[];
+  readonly loopMs: number;
+  readonly wishes: readonly { readonly pattern: string; readonly qos: Qos; readonly noLocal: boolean }[];
+}
+
+/** Something that happens to the system, at a moment on the virtual clock (ms). */
+export type Step = { readonly at: number } & (
+  | { readonly what: 'emit'; readonly board: string; readonly count: number; readonly emit: ProgramEmit }
+  | {
+      readonly what: 'subscribe';
+      readonly board: string;
+      readonly pattern: string;
+      readonly qos: Qos;
+      readonly noLocal: boolean;
+    }
+  | { readonly what: 'unsubscribe'; readonly board: string; readonly pattern: string }
+  /** Power is lost after so many host calls, for so long. `told`: the gateway sees a TCP connection end. */
+  | {
+      readonly what: 'reset';
+      readonly board: string;
+      readonly hostCalls: number;
+      readonly downMs: number;
+      readonly told: boolean;
+    }
+  /** Nothing gets through for a while, and nobody is told. */
+  | { readonly what: 'mute'; readonly board: string; readonly forMs: number }
+  /** Unplugged, and plugged in again: `moved` to another port or address. */
+  | {
+      readonly what: 'replug';
+      readonly board: string;
+      readonly afterMs: number;
+      readonly moved: boolean;
+      readonly gatewayTold: boolean;
+      readonly boardTold: boolean;
+    }
+  /** The gateway's process is killed after so many host calls, or asked to stop. */
+  | {
+      readonly what: 'kill';
+      readonly hostCalls: number;
+      readonly downMs: number;
+      readonly gently: boolean;
+    }
+  | { readonly what: 'clock'; readonly jumpMs: number }
+);
+
+/** A whole run, drawn from its seed up front: data, so that parts of it can be left out. */
+export interface Scenario {
+  readonly seed: number;
+  readonly boards: readonly BoardSpec[];
+  readonly steps: readonly Step[];
+  /** When the faults are over, ms. */
+  readonly endsAt: number;
+  /** What happened to packets, if that is not to be drawn anew. */
+  readonly packetFaults?: readonly PacketFault[];
+}
+
+/** A step in words. */
+export function describeStep(step: Step): string {
+  switch (step.what) {
+    case 'emit': {
+      const { channel, qos, retain, size } = step.emit;
+      const what = step.count > 1 ? `${step.count} messages` : 'a message';
+      return `${step.board} emits ${what} on ${channel}, QoS ${qos}${retain ? ', retained' : ''}, ${size} bytes`;
+    }
+    case 'subscribe':
+      return `${step.board} subscribes to ${step.pattern}, QoS ${step.qos}${step.noLocal ? ', no local' : ''}`;
+    case 'unsubscribe':
+      return `${step.board} unsubscribes from ${step.pattern}`;
+    case 'reset': {
+      const told = step.told ? '' : ', its connection left hanging';
+      return `${step.board} loses power after ${step.hostCalls} more host calls, for ${step.downMs} ms${told}`;
+    }
+    case 'mute':
+      return `${step.board} is cut off for ${step.forMs} ms, and nobody is told`;
+    case 'replug': {
+      const where = step.moved ? 'elsewhere' : 'where it was';
+      const told = [step.gatewayTold && 'the gateway', step.boardTold && 'the board'].filter(Boolean);
+      return `${step.board} is unplugged, and plugged in ${where} after ${step.afterMs} ms; ${told.join(' and ') || 'nobody'} is told`;
+    }
+    case 'kill':
+      return step.gently
+        ? `the gateway is stopped, and started ${step.downMs} ms later`
+        : `the gateway is killed after ${step.hostCalls} more host calls, and started ${step.downMs} ms later`;
+    case 'clock':
+      return `the gateway's wall clock jumps by ${step.jumpMs} ms`;
+  }
+}

@@ -1,0 +1,191 @@
+import { Counters } from '../../src/counters.js';
+import { frameSize } from '../../src/links/serial/slip.js';
+import { recordSize, TcpParser, writeRecord } from '../../src/links/tcp/tcp-framing.js';
+import { Driver } from '../../src/session/driver.js';
+import type { LinkTraits } from '../../src/session/engine.js';
+import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
+import { PeerSession } from '../../src/session/peer-session.js';
+import type { Emit } from '../../src/wire/messages.js';
+import { SerialEnd } from '../support/serial-end.js';
+import type { Cable } from './cable.js';
+import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
+
+const BACKLOG_BYTES = 100_000;
+
+/** A board whose client is the TypeScript session. */
+export class TsFirmware implements Firmware {
+  readonly #context: FirmwareContext;
+  readonly #session: PeerSession<Channel>;
+  readonly #channels = new Map<string, Channel>();
+  #driver: Driver | undefined;
+  #serial: SerialEnd | undefined;
+  #parser: TcpParser | undefined;
+  #receive: ((bytes: Uint8Array) => void) | undefined;
+
+  constructor(context: FirmwareContext) {
+    this.#context = context;
+    const { machine, spec, random32, random } = context;
+    this.#session = new PeerSession<Channel>(
+      {
+        identity: spec.name,
+        nonce: random32(),
+        clean: false,
+        program: false,
+        keepAlive: spec.keepAlive,
+        expiry: 3600,
+        limits: {
+          maxPacket: spec.maxPacket,
+          window: spec.window,
+          inFlight: spec.inFlight,
+          buffer: spec.buffer,
+          ids: spec.ids,
+        },
+      },
+      {
+        hold: (name) => this.#channel(name),
+        release: () => undefined,
+        emit: (target, payload, message) => this.#take(target, payload, message),
+        fresh: () => this.#subscribeAll(),
+        ready: () => machine.hostCall(),
+        lost: () => machine.hostCall(),
+        refused: ({ reason }, session) => {
+          if (!session) context.refused(`an unreliable message of ${spec.name}: ${reason}`);
+        },
+      },
+      new Counters(),
+      { messages: 1000, bytes: 1_000_000 },
+      random,
+    );
+  }
+
+  linkUp(cable: Cable): void {
+    const { machine, spec } = this.#context;
+    const { kind } = cable;
+    const take = (packet: Uint8Array) => {
+      this.#session.receive(packet, machine.clock.now());
+      this.#driver?.wake();
+    };
+    this.#serial = kind === 'serial' ? new SerialEnd(cable.fromGateway, take) : undefined;
+    this.#parser = kind === 'tcp' ? new TcpParser(spec.maxPacket, take) : undefined;
+    const end = this.#serial ?? this.#parser;
+    this.#receive = end ? (bytes) => end.push(bytes) : take;
+    this.#driver?.stop();
+    this.#driver = new Driver(this.#session, machine.clock, (packet) => this.#send(packet));
+    this.#session.linkUp(this.#traits(kind), machine.clock.now());
+    this.#driver.wake();
+  }
+
+  #traits(kind: Cable['kind']): LinkTraits {
+    return {
+      reliable: kind === 'tcp',
+      ordered: kind !== 'udp',
+      maxPacket: kind === 'tcp' ? 65_536 : 1024,
+      wireSize: (packet) =>
+        kind === 'serial' ? frameSize(packet) : kind === 'tcp' ? recordSize(packet) : packet.length,
+    };
+  }
+
+  linkDown(): void {
+    this.#driver?.stop();
+    this.#driver = undefined;
+    this.#serial = undefined;
+    this.#parser = undefined;
+    this.#receive = undefined;
+    this.#session.linkDown();
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#context.machine.hostCall();
+    this.#receive?.(bytes);
+  }
+
+  #send(packet: Uint8Array): void {
+    const { machine, send } = this.#context;
+    machine.hostCall();
+    send(this.#framed(packet));
+    machine.hostCall();
+  }
+
+  #framed(packet: Uint8Array): Uint8Array {
+    if (this.#serial) return this.#serial.frame(packet);
+    if (!this.#parser) return packet;
+    const record = new Uint8Array(recordSize(packet));
+    writeRecord(record, 0, packet);
+    return record;
+  }
+
+  emit({ channel: name, qos, retain, size }: ProgramEmit): void {
+    const { engine } = this.#session;
+    const context = this.#context;
+    const channel = this.#channel(name);
+    if (qos === 0 ? !this.connected : engine.refusal(channel, size, true) !== undefined) return;
+    const text = context.compose({ channel: name, qos, retain, size });
+    const emit: OutgoingEmit<Channel> = { type: 'emit', channel, payload: Buffer.from(text), qos, retain };
+    if (qos === 0) {
+      if (engine.emitUnreliable(emit, BACKLOG_BYTES)) context.unsend(text);
+    } else {
+      engine.emitReliable(emit, (refusal) => context.settled(text, refusal));
+    }
+    this.#driver?.wake();
+  }
+
+  wish(pattern: string): void {
+    this.#subscribe(pattern);
+    this.#driver?.wake();
+  }
+
+  unwish(pattern: string): void {
+    this.#session.engine.control({ type: 'unsubscribe', pattern }, (refusal) => {
+      if (refusal === undefined) this.#context.gone(pattern);
+    });
+    this.#driver?.wake();
+  }
+
+  unfinished(): Uint8Array {
+    return new Uint8Array();
+  }
+
+  get connected(): boolean {
+    return this.#session.state === 'ready';
+  }
+
+  get pending(): number {
+    return this.#session.engine.pending;
+  }
+
+  #subscribeAll(): void {
+    for (const pattern of this.#context.wishes.keys()) this.#subscribe(pattern);
+    // Nothing of an older boot's lingers (PROTOCOL.md §3.2).
+    this.#session.engine.control({ type: 'unsubscribe', pattern: '' });
+  }
+
+  #subscribe(pattern: string): void {
+    const wish = this.#context.wishes.get(pattern);
+    if (!wish) return;
+    this.#session.engine.control(
+      { type: 'subscribe', pattern, qos: wish.qos, noLocal: wish.noLocal, noLastValue: false, id: 0 },
+      (refusal) => {
+        if (refusal !== undefined) this.#context.refused(`the subscription to ${pattern}: ${refusal}`);
+        // Another may have taken its place meanwhile.
+        else if (this.#context.wishes.get(pattern) === wish) this.#context.confirmed(pattern);
+      },
+    );
+  }
+
+  #channel(name: string): Channel {
+    let channel = this.#channels.get(name);
+    if (!channel) {
+      channel = { name };
+      this.#channels.set(name, channel);
+    }
+    return channel;
+  }
+
+  #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): undefined {
+    const { machine, delivered } = this.#context;
+    const channel = typeof target === 'string' ? target : target.name;
+    machine.hostCall();
+    delivered({ channel, text: Buffer.from(payload).toString(), qos, retained: retain });
+    machine.hostCall();
+  }
+}

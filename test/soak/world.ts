@@ -1,0 +1,266 @@
+import type { Session } from '../../src/gateway/session.js';
+import { LATE_MS } from '../support/faulty-wire.js';
+import { Random } from '../support/random.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+import { Board } from './board.js';
+import { Cable, type CableOptions } from './cable.js';
+import { FaultPlan, type PacketFault } from './fault-plan.js';
+import { GatewayHost } from './gateway-host.js';
+import { Ledger } from './ledger.js';
+import type { Scenario, Step } from './scenario.js';
+import { describeStep } from './scenario.js';
+
+/** A gateway learns by itself that a port or a connection is gone, but late, ms. */
+const FORGOTTEN_AFTER_MS = 20_000;
+/** What a gateway that is gone had acknowledged may still arrive for so long, ms. */
+const STRAGGLING_MS = LATE_MS + 5000;
+
+export interface TraceLine {
+  readonly at: number;
+  readonly text: string;
+}
+
+/** A whole system in virtual time: one gateway, its boards, what connects them, and the books. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly ledger: Ledger;
+  readonly plan: FaultPlan;
+  readonly gateway: GatewayHost;
+  readonly boards = new Map<string, Board>();
+  /** What happened, if that is wanted. */
+  readonly trace: TraceLine[] = [];
+  /** Called with every packet that leaves or reaches the gateway. */
+  onPacket: ((board: string, packet: Uint8Array, from: 'peer' | 'gateway') => void) | undefined;
+  onPresence: ((identity: string, state: 'online' | 'offline') => void) | undefined;
+  /** Packets that were put on wires. */
+  packets = 0;
+  collisions = 0;
+  /** Things that went wrong on purpose, packet faults aside. */
+  disruptions = 0;
+  readonly #scenario: Scenario;
+  readonly #tracing: boolean;
+  readonly #cables = new Set<Cable>();
+  readonly #sessions = new Map<string, Session>();
+  #killedAt = Number.NEGATIVE_INFINITY;
+  #downMs = 0;
+
+  constructor(scenario: Scenario, tracing: boolean) {
+    this.#scenario = scenario;
+    this.#tracing = tracing;
+    this.plan = new FaultPlan(scenario.seed, scenario.packetFaults);
+    const unreliable = scenario.boards.filter(({ window }) => window === 0).map(({ name }) => name);
+    this.ledger = new Ledger(() => this.clock.now(), new Set(unreliable));
+    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), {
+      presence: (session, state) => this.#presence(session, state),
+      packet: (port, packet, from) => this.onPacket?.(port.cable.address, packet, from),
+      closed: (cable) => this.#closed(cable),
+      died: () => this.#died(),
+    });
+    this.gateway.start([]);
+    for (const [i, spec] of scenario.boards.entries()) {
+      const board = new Board(this, spec, scenario.seed + 1000 * (i + 1));
+      this.boards.set(spec.name, board);
+      for (const { pattern, qos, noLocal } of spec.wishes) this.ledger.wish(spec.name, pattern, qos, noLocal);
+      board.powerOn();
+      board.plug(false);
+    }
+    for (const step of scenario.steps) this.clock.schedule(step.at, () => this.#take(step));
+  }
+
+  /** Notes what happened, for the history. */
+  tell(text: string): void {
+    if (this.#tracing) this.trace.push({ at: this.clock.now(), text });
+  }
+
+  /** Runs until `endMs`, or until something is wrong. */
+  runUntil(endMs: number): void {
+    while (this.ledger.violations.length === 0 && this.clock.step(endMs - this.clock.now())) {}
+    if (this.ledger.violations.length === 0) this.clock.advance(Math.max(0, endMs - this.clock.now()));
+  }
+
+  /** Runs until `condition` holds; says whether it did by `endMs`. */
+  runUntilAll(condition: () => boolean, endMs: number): boolean {
+    while (this.clock.now() < endMs) {
+      if (this.ledger.violations.length > 0 || condition()) return true;
+      this.runUntil(Math.min(endMs, this.clock.now() + 100));
+    }
+    return condition();
+  }
+
+  // ----------------------------------------------------------------------------------------------------- steps
+
+  #take(step: Step): void {
+    if (step.what !== 'emit') this.tell(describeStep(step));
+    if (!['emit', 'subscribe', 'unsubscribe'].includes(step.what)) this.disruptions++;
+    const board = 'board' in step ? this.boards.get(step.board) : undefined;
+    switch (step.what) {
+      case 'emit':
+        for (let i = 0; i < step.count; i++) board?.emit(step.emit);
+        return;
+      case 'subscribe':
+        return board?.subscribe(step.pattern, step);
+      case 'unsubscribe':
+        return board?.unsubscribe(step.pattern);
+      case 'reset':
+        return board?.resetAfter(step.hostCalls, step.downMs, step.told);
+      case 'mute':
+        return board && this.#mute(board, step.forMs);
+      case 'replug':
+        board?.unplug(step.gatewayTold, step.boardTold);
+        this.clock.schedule(step.afterMs, () => board?.plug(step.moved));
+        return;
+      case 'kill':
+        return this.#kill(step.hostCalls, step.downMs, step.gently);
+      case 'clock':
+        this.gateway.skew += step.jumpMs;
+    }
+  }
+
+  #mute(board: Board, forMs: number): void {
+    const { cable } = board;
+    if (!cable) return;
+    // TCP would resend what was lost: for it a mute cable is a connection that hangs, and is given up.
+    cable.mute = true;
+    this.clock.schedule(forMs, () => {
+      if (cable.kind === 'tcp') board.closed(cable);
+      if (cable.kind === 'tcp') this.hangUp(cable);
+      else cable.mute = false;
+    });
+  }
+
+  #kill(hostCalls: number, downMs: number, gently: boolean): void {
+    if (!this.gateway.up) return;
+    this.#downMs = downMs;
+    const { machine } = this.gateway;
+    if (gently) this.gateway.stop();
+    else if (hostCalls === 0) machine.die();
+    else {
+      machine.dieAfter(hostCalls - 1);
+      this.clock.schedule(1000, () => machine.die());
+    }
+  }
+
+  #died(): void {
+    this.tell('the gateway is gone');
+    this.#killedAt = this.clock.now();
+    this.#sessions.clear();
+    this.ledger.amnesia();
+    this.clock.schedule(this.#downMs, () => {
+      this.tell('the gateway starts');
+      this.gateway.start(this.#cables);
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------------------- cables
+
+  cable(options: Omit<CableOptions, 'toGateway' | 'fault'>): Cable {
+    const cable: Cable = new Cable(this.clock, this.plan, {
+      ...options,
+      toGateway: (bytes) => this.gateway.receive(cable, bytes),
+      fault: (fault) => this.tell(describeFault(fault)),
+    });
+    this.#cables.add(cable);
+    return cable;
+  }
+
+  /** The gateway's end is plugged in too. False: there is nobody. */
+  connect(cable: Cable): boolean {
+    if (cable.kind === 'udp') return true;
+    const taken = this.gateway.plug(cable);
+    // A serial line is there even when the gateway is not.
+    return cable.kind === 'serial' || taken;
+  }
+
+  /** The gateway sees the cable go. */
+  hangUp(cable: Cable): void {
+    cable.pulled = true;
+    this.#cables.delete(cable);
+    this.#count(cable);
+    this.gateway.unplugged(cable);
+  }
+
+  /** Nobody tells the gateway; it finds out in the end. */
+  forgottenLater(cable: Cable): void {
+    this.clock.schedule(FORGOTTEN_AFTER_MS, () => {
+      if (cable.kind !== 'udp') this.hangUp(cable);
+      else {
+        this.#cables.delete(cable);
+        this.#count(cable);
+      }
+    });
+  }
+
+  #closed(cable: Cable): void {
+    if (cable.kind !== 'tcp') return;
+    this.#cables.delete(cable);
+    this.#count(cable);
+    // What was sent before is still under way.
+    this.clock.schedule(500, () => {
+      for (const board of this.boards.values()) board.closed(cable);
+    });
+  }
+
+  #count(cable: Cable): void {
+    this.packets += cable.packets;
+    cable.packets = 0;
+    this.collisions += cable.fromBoard.count + cable.fromGateway.count;
+    cable.fromBoard.count = 0;
+    cable.fromGateway.count = 0;
+  }
+
+  /** Adds up what is still counted at the cables. */
+  countAll(): void {
+    for (const cable of this.#cables) this.#count(cable);
+  }
+
+  // -------------------------------------------------------------------------------------------------- sessions
+
+  /** A board says that the gateway confirmed a subscription; the word of one that is gone since counts for nothing. */
+  confirmed({ spec: { name } }: Board, pattern: string): void {
+    const straggler = this.clock.now() - this.#killedAt < STRAGGLING_MS && !this.#holds(name, pattern);
+    if (!straggler) this.ledger.confirmed(name, pattern);
+  }
+
+  #holds(identity: string, pattern: string): boolean {
+    const session = this.gateway.up ? this.gateway.hub.sessions.get(identity) : undefined;
+    return session !== undefined && this.gateway.router.subscriptionsOf(session).has(pattern);
+  }
+
+  #presence(session: Session, state: 'online' | 'offline'): void {
+    const { identity } = session;
+    this.tell(`${identity} is ${state} at the gateway`);
+    if (state === 'offline') this.ledger.offline(identity);
+    else {
+      const before = this.#sessions.get(identity);
+      if (before && before !== session) this.#replaced(identity);
+      this.#sessions.set(identity, session);
+      this.ledger.online(identity);
+    }
+    this.onPresence?.(identity, state);
+  }
+
+  /** The gateway began a new session, though it had one. */
+  #replaced(identity: string): void {
+    // The smallest firmware asks for just that: it makes its subscriptions anew, and nothing is held for it.
+    if (this.boards.get(identity)?.spec.window === 0) this.ledger.ended(identity);
+    else this.ledger.violate(`the gateway forgot the session of ${identity}`);
+  }
+
+  get scenario(): Scenario {
+    return this.#scenario;
+  }
+}
+
+export function describeFault({ wire, packet, fault }: PacketFault): string {
+  const way = wire.endsWith('>') ? 'to the gateway' : 'to the board';
+  const words: string[] = [];
+  if (fault.lost) words.push('is lost');
+  if (fault.cutAt !== undefined) words.push('is cut short');
+  if (fault.flips) words.push(`has ${fault.flips.length} bits flipped`);
+  if (fault.noise) words.push(`has ${fault.noise.length} bytes of noise before it`);
+  if (fault.delay !== undefined) words.push(`takes ${fault.delay.toFixed(1)} ms longer`);
+  for (const later of fault.copies ?? []) words.push(`comes again ${later.toFixed(1)} ms later`);
+  if (fault.stall !== undefined) words.push(`stands still for ${fault.stall.toFixed(1)} ms`);
+  if (fault.pieces) words.push('comes in pieces');
+  return `packet ${packet} of ${wire.slice(0, -1)} ${way} ${words.join(', ')}`;
+}
