@@ -44,6 +44,9 @@ const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
 /** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
 const SIZES = [14, 30] as const;
 
+/** Within this no session expires, ms: a gateway that was restarted has only its wall clock to go by. */
+const MAX_SKEW_MS = 5 * 3_600_000;
+
 /** The scenario of a seed: always the same one. */
 export function drawScenario(seed: number, shape: Shape): Scenario {
   const random = new Random(seed);
@@ -55,7 +58,8 @@ export function drawScenario(seed: number, shape: Shape): Scenario {
     ...boards.flatMap((board) => drawProgram(random, board, shape, endsAt)),
     ...drawDisruptions(random, boards, shape, endsAt),
   ].sort((a, b) => a.at - b.at);
-  return { seed, boards, steps, endsAt };
+  const storeMs = random.chance(0.5) ? { storeMs: random.chance(0.7) ? 30 : 1000 } : {};
+  return { seed, ...storeMs, boards, steps, endsAt };
 }
 
 function drawBoard(random: Random, name: string, shape: Shape): BoardSpec {
@@ -154,7 +158,7 @@ function drawDisruption(random: Random, at: number, { name: board }: BoardSpec, 
   const chance = random.next();
   if (kills && chance < 0.15)
     return { at, what: 'kill', hostCalls, downMs: random.below(4000), gently: random.chance(0.2) };
-  if (chance < 0.2) return { at, what: 'clock', jumpMs: Math.floor((random.next() - 0.5) * 1e11) };
+  if (chance < 0.2) return { at, what: 'clock', skewMs: random.below(2 * MAX_SKEW_MS) - MAX_SKEW_MS };
   if (chance < 0.5)
     return { at, what: 'reset', board, hostCalls, downMs: random.below(3000), told: random.chance(0.5) };
   if (chance < 0.7)

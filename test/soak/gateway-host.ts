@@ -2,19 +2,26 @@ import { pino } from 'pino';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Hub } from '../../src/gateway/hub.js';
+import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { OneShots } from '../../src/gateway/one-shots.js';
+import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
 import { Router } from '../../src/router/router.js';
+import type { Backend } from '../../src/store/backend.js';
+import { Store } from '../../src/store/store.js';
+import { Disk, MemoryBackend } from '../support/memory-backend.js';
 import type { Random } from '../support/random.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 import type { Cable } from './cable.js';
 import { Machine } from './machine.js';
 import { Port, type PortEvents } from './port.js';
 
+/** A gateway that is asked to stop does not wait longer than this, ms. */
+const STOP_GRACE_MS = 3000;
 const LOGGER = pino({ level: 'silent' });
 
 export interface GatewayHostEvents {
-  presence(session: Session, state: 'online' | 'offline'): void;
+  presence(session: Session, state: PresenceState): void;
   packet: PortEvents['packet'];
   /** The gateway closed the cable's connection. */
   closed(cable: Cable): void;
@@ -34,11 +41,23 @@ export class GatewayHost {
   readonly #random: Random;
   readonly #events: GatewayHostEvents;
   readonly #ports = new Map<Cable, Port>();
+  /** What it writes to, if it has a store, and how long a write takes at most, ms. */
+  readonly #disk = new Disk();
+  readonly #maxCommitMs: number | undefined;
+  #backend: MemoryBackend | undefined;
+  #store: Store | undefined;
   #addresses!: AddressProof;
   #oneShots!: OneShots;
 
-  constructor(clock: VirtualClock, random: Random, events: GatewayHostEvents) {
+  /** `maxCommitMs`: how long a write to its store takes at most; without it there is no store. */
+  constructor(
+    clock: VirtualClock,
+    random: Random,
+    maxCommitMs: number | undefined,
+    events: GatewayHostEvents,
+  ) {
     this.#clock = clock;
+    this.#maxCommitMs = maxCommitMs;
     this.#random = random;
     this.#events = events;
   }
@@ -60,6 +79,7 @@ export class GatewayHost {
 
   #createParts(): void {
     const { machine, counters } = this;
+    const store = this.#openStore();
     this.router = new Router(
       {
         maxChannels: 1000,
@@ -69,6 +89,7 @@ export class GatewayHost {
         maxLastValueBytes: 100_000,
       },
       counters,
+      store && ((channel) => recordLastValue(store, channel)),
     );
     this.hub = new Hub({
       router: this.router,
@@ -80,6 +101,8 @@ export class GatewayHost {
         backlog: 1_000_000,
         sessions: 200,
         expiryMs: 86_400_000,
+        queueAgeMs: 0,
+        willBytes: 10_000,
         packet: { serial: 1024, udp: 1472, tcp: 65_536 },
         window: { serial: 32, udp: 128, tcp: 2048 },
         ids: 100,
@@ -89,9 +112,34 @@ export class GatewayHost {
         presence: (session, state) => this.#events.presence(session, state),
         text: () => undefined,
       },
+      ...(store && { store }),
     });
+    if (store) {
+      const kept = this.#disk.read();
+      restoreLastValues(store, this.router, kept.lastValues);
+      this.hub.restore(kept);
+    }
     this.#addresses = new AddressProof(counters);
     this.#oneShots = new OneShots(undefined, this.router, counters);
+  }
+
+  #openStore(): Store | undefined {
+    if (this.#maxCommitMs === undefined) return undefined;
+    const { machine } = this;
+    const disk = new MemoryBackend(this.#disk, machine.clock, this.#random, this.#maxCommitMs);
+    this.#backend = disk;
+    const backend: Backend = {
+      write(changes, done) {
+        machine.hostCall();
+        disk.write(changes, () => {
+          machine.hostCall();
+          done();
+        });
+      },
+      close: () => disk.close(),
+    };
+    this.#store = new Store(backend, machine.clock, LOGGER);
+    return this.#store;
   }
 
   /** A serial port appears, or a connection is made. False: nobody listens. */
@@ -141,13 +189,23 @@ export class GatewayHost {
     }
   }
 
-  /** Stops as on SIGTERM: with a goodbye. */
+  /** Stops as on SIGTERM: with a goodbye, and with what waits for the store. */
   stop(): void {
-    this.machine.run(() => this.hub.stop());
-    this.machine.die();
+    const { machine } = this;
+    const settled = (next: () => void) => (this.#store ? this.#store.settled(next) : next());
+    machine.run(() => {
+      this.hub.flush();
+      settled(() => {
+        this.hub.stop();
+        settled(() => machine.clock.defer(() => machine.die()));
+      });
+    });
+    this.#clock.schedule(STOP_GRACE_MS, () => machine.die());
   }
 
   #died(): void {
+    this.#backend?.kill();
+    this.#backend = undefined;
     const cables = [...this.#ports.keys()];
     this.#ports.clear();
     this.#events.died();

@@ -5,11 +5,12 @@ import type { BoardSpec, Scenario } from './scenario.js';
 const MAX_LINES = 400;
 
 /** A failed run in words: who took part, what happened when, and what was wrong. `result` is of a run with tracing. */
-export function tellHistory({ seed, boards }: Scenario, { trace, violations }: RunResult): string {
+export function tellHistory({ seed, boards, storeMs }: Scenario, { trace, violations }: RunResult): string {
   const left = Math.max(0, trace.length - MAX_LINES);
   const lines = trace.slice(left).map(({ at, text }) => `${seconds(at)}  ${text}`);
   return [
     `seed ${seed}, as short as it gets:`,
+    `  gateway: ${storeMs === undefined ? 'no store' : `a store, whose writes take ${storeMs} ms at most`}`,
     ...boards.map(describeBoard),
     ...(left > 0 ? [`… ${left} lines left out`] : []),
     ...lines,

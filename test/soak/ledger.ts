@@ -154,10 +154,11 @@ export class Ledger {
     if (last) last.until = Math.min(last.until, this.#now());
   }
 
-  /** The gateway lost its memory: subscriptions stand only when they are confirmed again. */
-  amnesia(): void {
-    this.#amnesias.push(this.#now());
+  /** The gateway's process is gone. If it does not remember, subscriptions stand only when they are confirmed again. */
+  gatewayGone(remembers: boolean): void {
     for (const identity of this.#online.keys()) this.offline(identity);
+    if (remembers) return;
+    this.#amnesias.push(this.#now());
     for (const identity of this.#wishes.keys()) this.#renew(identity);
   }
 

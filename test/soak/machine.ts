@@ -30,6 +30,7 @@ export class Machine {
       wallTime: () => time.wallTime() + skew(),
       schedule: (ms, task): Cancel => time.schedule(ms, () => this.run(task)),
       defer: (task) => time.defer(() => this.run(task)),
+      yield: (task) => time.yield(() => this.run(task)),
     };
   }
 

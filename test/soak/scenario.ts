@@ -63,12 +63,15 @@ export type Step = { readonly at: number } & (
       readonly downMs: number;
       readonly gently: boolean;
     }
-  | { readonly what: 'clock'; readonly jumpMs: number }
+  /** The gateway's wall clock is set: so far from the true time. */
+  | { readonly what: 'clock'; readonly skewMs: number }
 );
 
 /** A whole run, drawn from its seed up front: data, so that parts of it can be left out. */
 export interface Scenario {
   readonly seed: number;
+  /** The gateway has a store, on which a write takes so long at most, ms. */
+  readonly storeMs?: number;
   readonly boards: readonly BoardSpec[];
   readonly steps: readonly Step[];
   /** When the faults are over, ms. */
@@ -105,6 +108,6 @@ export function describeStep(step: Step): string {
         ? `the gateway is stopped, and started ${step.downMs} ms later`
         : `the gateway is killed after ${step.hostCalls} more host calls, and started ${step.downMs} ms later`;
     case 'clock':
-      return `the gateway's wall clock jumps by ${step.jumpMs} ms`;
+      return `the gateway's wall clock is set to ${step.skewMs} ms off`;
   }
 }

@@ -32,7 +32,7 @@ export class TsFirmware implements Firmware {
         clean: false,
         program: false,
         keepAlive: spec.keepAlive,
-        expiry: 3600,
+        expiry: 86_400,
         limits: {
           maxPacket: spec.maxPacket,
           window: spec.window,

@@ -1,3 +1,4 @@
+import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
 import { LATE_MS } from '../support/faulty-wire.js';
 import { Random } from '../support/random.js';
@@ -31,7 +32,7 @@ export class World {
   readonly trace: TraceLine[] = [];
   /** Called with every packet that leaves or reaches the gateway. */
   onPacket: ((board: string, packet: Uint8Array, from: 'peer' | 'gateway') => void) | undefined;
-  onPresence: ((identity: string, state: 'online' | 'offline') => void) | undefined;
+  onPresence: ((identity: string, state: PresenceState) => void) | undefined;
   /** Packets that were put on wires. */
   packets = 0;
   collisions = 0;
@@ -50,7 +51,7 @@ export class World {
     this.plan = new FaultPlan(scenario.seed, scenario.packetFaults);
     const unreliable = scenario.boards.filter(({ window }) => window === 0).map(({ name }) => name);
     this.ledger = new Ledger(() => this.clock.now(), new Set(unreliable));
-    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), {
+    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.storeMs, {
       presence: (session, state) => this.#presence(session, state),
       packet: (port, packet, from) => this.onPacket?.(port.cable.address, packet, from),
       closed: (cable) => this.#closed(cable),
@@ -112,7 +113,7 @@ export class World {
       case 'kill':
         return this.#kill(step.hostCalls, step.downMs, step.gently);
       case 'clock':
-        this.gateway.skew += step.jumpMs;
+        this.gateway.skew = step.skewMs;
     }
   }
 
@@ -144,7 +145,7 @@ export class World {
     this.tell('the gateway is gone');
     this.#killedAt = this.clock.now();
     this.#sessions.clear();
-    this.ledger.amnesia();
+    this.ledger.gatewayGone(this.#scenario.storeMs !== undefined);
     this.clock.schedule(this.#downMs, () => {
       this.tell('the gateway starts');
       this.gateway.start(this.#cables);
@@ -217,8 +218,9 @@ export class World {
 
   /** A board says that the gateway confirmed a subscription; the word of one that is gone since counts for nothing. */
   confirmed({ spec: { name } }: Board, pattern: string): void {
-    const straggler = this.clock.now() - this.#killedAt < STRAGGLING_MS && !this.#holds(name, pattern);
-    if (!straggler) this.ledger.confirmed(name, pattern);
+    const straggling =
+      this.#scenario.storeMs === undefined && this.clock.now() - this.#killedAt < STRAGGLING_MS;
+    if (!straggling || this.#holds(name, pattern)) this.ledger.confirmed(name, pattern);
   }
 
   #holds(identity: string, pattern: string): boolean {
@@ -226,10 +228,10 @@ export class World {
     return session !== undefined && this.gateway.router.subscriptionsOf(session).has(pattern);
   }
 
-  #presence(session: Session, state: 'online' | 'offline'): void {
+  #presence(session: Session, state: PresenceState): void {
     const { identity } = session;
     this.tell(`${identity} is ${state} at the gateway`);
-    if (state === 'offline') this.ledger.offline(identity);
+    if (state !== 'online') this.ledger.offline(identity);
     else {
       const before = this.#sessions.get(identity);
       if (before && before !== session) this.#replaced(identity);
