@@ -1,6 +1,7 @@
 import { Counters } from '../../src/counters.js';
 import { frameSize } from '../../src/links/serial/slip.js';
 import { recordSize, TcpParser, writeRecord } from '../../src/links/tcp/tcp-framing.js';
+import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import type { LinkTraits } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
@@ -17,6 +18,7 @@ export class TsFirmware implements Firmware {
   readonly #context: FirmwareContext;
   readonly #session: PeerSession<Channel>;
   readonly #channels = new Map<string, Channel>();
+  readonly #alarms: Alarms;
   #driver: Driver | undefined;
   #serial: SerialEnd | undefined;
   #parser: TcpParser | undefined;
@@ -25,6 +27,7 @@ export class TsFirmware implements Firmware {
   constructor(context: FirmwareContext) {
     this.#context = context;
     const { machine, spec, random32, random } = context;
+    this.#alarms = new Alarms(machine.clock);
     this.#session = new PeerSession<Channel>(
       {
         identity: spec.name,
@@ -70,7 +73,7 @@ export class TsFirmware implements Firmware {
     const end = this.#serial ?? this.#parser;
     this.#receive = end ? (bytes) => end.push(bytes) : take;
     this.#driver?.stop();
-    this.#driver = new Driver(this.#session, machine.clock, (packet) => this.#send(packet));
+    this.#driver = new Driver(this.#session, this.#alarms, (packet) => this.#send(packet));
     this.#session.linkUp(this.#traits(kind), machine.clock.now());
     this.#driver.wake();
   }
@@ -100,9 +103,9 @@ export class TsFirmware implements Firmware {
   }
 
   #send(packet: Uint8Array): void {
-    const { machine, send } = this.#context;
+    const { machine } = this.#context;
     machine.hostCall();
-    send(this.#framed(packet));
+    this.#context.send(this.#framed(packet));
     machine.hostCall();
   }
 
@@ -182,10 +185,10 @@ export class TsFirmware implements Firmware {
   }
 
   #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): undefined {
-    const { machine, delivered } = this.#context;
+    const { machine } = this.#context;
     const channel = typeof target === 'string' ? target : target.name;
     machine.hostCall();
-    delivered({ channel, text: Buffer.from(payload).toString(), qos, retained: retain });
+    this.#context.delivered({ channel, text: Buffer.from(payload).toString(), qos, retained: retain });
     machine.hostCall();
   }
 }
