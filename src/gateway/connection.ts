@@ -1,13 +1,15 @@
+import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
-import { readPacket } from '../session/read-packet.js';
-import { MalformedPacket } from '../wire/decode.js';
+import type { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { MAX_REFUSALS_PER_SECOND, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Begin, Hello, Message, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import type { FairTurns } from './fair-turns.js';
 import type { Offer } from './handshake.js';
+import { Inbox, type InboxOwner } from './inbox.js';
 import type { Session } from './session.js';
 
 /** With more than this unsent, a HELLO is not answered: the peer says it again, unless it reads nothing at all. Bytes. */
@@ -16,14 +18,15 @@ const MAX_UNSENT_BYTES = 65_536;
 /** What a connection asks of the hub. */
 export interface ConnectionKeeper {
   hello(connection: Connection, hello: Hello): void;
-  begin(connection: Connection, offer: Offer, messages: readonly Message[]): void;
+  begin(connection: Connection, offer: Offer): void;
   text(connection: Connection, line: string): void;
   closed(connection: Connection, reason: string): void;
-  now(): number;
+  readonly clock: Clock;
+  readonly turns: FairTurns;
 }
 
 /** One link and where its handshake stands: unknown, offered, open (PROTOCOL.md §4.2). */
-export class Connection implements LinkEvents {
+export class Connection implements LinkEvents, InboxOwner {
   readonly link: Link;
   offer: Offer | undefined;
   session: Session | undefined;
@@ -36,6 +39,7 @@ export class Connection implements LinkEvents {
   #nonce = 0;
   readonly #keeper: ConnectionKeeper;
   readonly #counters: Counters;
+  readonly #inbox: Inbox;
   #refusals = 0;
   #refusalsSince = 0;
 
@@ -43,20 +47,28 @@ export class Connection implements LinkEvents {
     this.link = link;
     this.#keeper = keeper;
     this.#counters = counters;
+    this.#inbox = new Inbox(link, this, keeper.turns, counters);
   }
 
   packet(packet: Uint8Array): void {
-    const messages = readPacket(packet, 'peer', this.#counters);
-    if (messages instanceof MalformedPacket) {
-      const { reason, head } = messages;
-      this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
-      return;
-    }
-    const first = messages[0] as Message;
+    this.#inbox.packet(packet);
+  }
+
+  malformed({ reason, head }: MalformedPacket): void {
+    this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
+  }
+
+  opens(first: Message): boolean {
+    if (first.type === 'begin') return this.#begin(first);
     if (first.type === 'hello') this.#keeper.hello(this, first);
-    else if (first.type === 'begin') this.#begin(first, messages);
-    else if (this.session) this.session.receive(messages);
+    else if (this.session) return true;
     else this.refuse('no_session', headOf(first));
+    return false;
+  }
+
+  receive(messages: Iterable<Message>): boolean {
+    this.session?.receive(messages);
+    return this.session !== undefined;
   }
 
   text(line: string): void {
@@ -64,7 +76,7 @@ export class Connection implements LinkEvents {
   }
 
   closed(reason: string): void {
-    this.#keeper.closed(this, reason);
+    this.#inbox.close(() => this.#keeper.closed(this, reason));
   }
 
   drained(): void {
@@ -88,7 +100,7 @@ export class Connection implements LinkEvents {
   /** Refuses what has no session to refuse it, a bounded number of times a second. Returns whether it was said. */
   refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): boolean {
     this.#counters.add(`session.refused.${reason}`);
-    const now = this.#keeper.now();
+    const now = this.#keeper.clock.now();
     if (now - this.#refusalsSince >= 1000) {
       this.#refusals = 0;
       this.#refusalsSince = now;
@@ -98,15 +110,16 @@ export class Connection implements LinkEvents {
     return true;
   }
 
-  #begin(begin: Begin, messages: readonly Message[]): void {
-    if (this.offer?.welcome.token === begin.token) {
-      const { offer } = this;
+  /** Returns whether the epoch that it names stands now. */
+  #begin(begin: Begin): boolean {
+    const { offer } = this;
+    if (offer?.welcome.token === begin.token) {
       this.offer = undefined;
-      this.#keeper.begin(this, offer, messages.slice(1));
-    } else if (this.session?.token === begin.token) {
-      this.session.receive(messages.slice(1), true);
-    } else if (this.session) {
-      this.#counters.add('session.drop.stale_begin');
-    } else this.refuse('no_session', headOf(begin));
+      this.#keeper.begin(this, offer);
+    } else if (!this.session) this.refuse('no_session', headOf(begin));
+    else if (this.session.token !== begin.token) this.#counters.add('session.drop.stale_begin');
+    if (this.session?.token !== begin.token) return false;
+    this.session.acknowledgeNow();
+    return true;
   }
 }

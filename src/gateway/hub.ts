@@ -9,9 +9,10 @@ import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
 import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
-import type { Hello, Message, Refuse } from '../wire/messages.js';
+import type { Hello, Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
+import { FairTurns } from './fair-turns.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
@@ -79,10 +80,11 @@ export class Hub {
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
     this.#keeper = {
       hello: (connection, hello) => this.#hello(connection, hello),
-      begin: (connection, offer, messages) => this.#begin(connection, offer, messages),
+      begin: (connection, offer) => this.#begin(connection, offer),
       text: (connection, line) => context.events.text(connection.link, connection.session, line),
       closed: (connection, reason) => this.#closed(connection, reason),
-      now: () => context.clock.now(),
+      clock: context.clock,
+      turns: new FairTurns(context.clock, () => context.router.delivered),
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
       slept: (session, state) => context.events.presence(session, state),
@@ -296,7 +298,7 @@ export class Hub {
     this.#probes.set(connection, judge);
   }
 
-  #begin(connection: Connection, offer: Offer, messages: readonly Message[]): void {
+  #begin(connection: Connection, offer: Offer): void {
     this.#offers.get(connection)?.();
     this.#offers.delete(connection);
     const { identity } = offer.hello;
@@ -331,7 +333,6 @@ export class Hub {
       `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}${moved}`,
     );
     this.#context.events.presence(session, 'online');
-    session.receive(messages, true);
   }
 
   #hasRoom(): boolean {

@@ -215,11 +215,14 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     });
   }
 
-  /** Acts on the messages of a packet; with `begin`, one that asked for an ACK at once (§4.2). */
-  receive(messages: readonly Message[], begin = false): void {
-    const now = this.#context.clock.now();
-    if (begin) this.engine.acknowledgeNow(now);
-    this.engine.receive(messages, now);
+  /** A BEGIN came, which is answered at once (§4.2). */
+  acknowledgeNow(): void {
+    this.engine.acknowledgeNow(this.#context.clock.now());
+  }
+
+  /** Acts on the messages of a packet, or on a part of them. */
+  receive(messages: Iterable<Message>): void {
+    this.engine.receive(messages, this.#context.clock.now());
     this.#lastValueMark = this.#context.router.lastValueMark();
     this.#driver?.wake();
   }

@@ -27,6 +27,13 @@ export interface Link {
   send(packet: Uint8Array): void;
   /** Bytes accepted by `send` and not yet handed to the operating system. */
   backlog(): number;
+  /**
+   * Hands on no more packets until `resume`, and lets the peer wait, where that loses nothing (TCP). Other links do not
+   * have it: what comes to them comes.
+   */
+  pause?(): void;
+  /** Goes on handing on packets, perhaps before it returns. */
+  resume?(): void;
   /** Sends what is queued, then closes. Calling it again does nothing. */
   close(): Promise<void>;
 }

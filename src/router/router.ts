@@ -37,6 +37,7 @@ export class Router {
   readonly #subscriptions: Subscriptions;
   readonly #lastValues: LastValues;
   readonly #connected = new Set<Subscriber>();
+  #delivered = 0;
 
   /** `lastValueChanged` is told of every channel whose last value was set or cleared. */
   constructor(limits: RouterLimits, counters: Counters, lastValueChanged?: (channel: Channel) => void) {
@@ -47,6 +48,11 @@ export class Router {
     const broadcast = this.hold(BROADCAST_CHANNEL);
     if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
     this.broadcastChannel = broadcast;
+  }
+
+  /** Deliveries so far. */
+  get delivered(): number {
+    return this.#delivered;
   }
 
   /** What is in use of the limits. */
@@ -243,7 +249,7 @@ export class Router {
       delivered += 1;
     }
     this.#counters.add('router.emit');
-    this.#counters.add('router.delivered', delivered);
+    this.#countDelivered(delivered);
     return unable === undefined ? undefined : this.#reportUnable(unable);
   }
 
@@ -290,8 +296,13 @@ export class Router {
         continue;
       }
       subscriber.deliver(channel, value.payload, qos, true);
-      this.#counters.add('router.delivered');
+      this.#countDelivered(1);
     }
+  }
+
+  #countDelivered(count: number): void {
+    this.#delivered += count;
+    this.#counters.add('router.delivered', count);
   }
 
   #refuse(reason: ReasonName): ReasonName {

@@ -474,7 +474,7 @@ export class SessionEngine<C extends Channel> {
   // ------------------------------------------------------------------------------------------------ receiving
 
   /** Acts on the messages of one packet, handshake messages excepted. Their bytes may be reused afterwards. */
-  receive(messages: readonly Message[], now: number): void {
+  receive(messages: Iterable<Message>, now: number): void {
     this.#keepAlive.heard(now);
     for (const message of messages) {
       if (!this.#link) return;

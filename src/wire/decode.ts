@@ -27,11 +27,31 @@ const ONLY_FROM: { readonly [type in Control['type']]?: Side } = {
  * another version whose later fields cannot be read (reason `version`, §4.6)
  */
 export function decodePacket(packet: Uint8Array, from: Side): Message[] {
-  const reader = new Reader(packet);
+  const reader = new PacketReader(packet, from);
   const messages: Message[] = [];
-  do messages.push(readMessage(reader, from));
-  while (reader.at < packet.length);
+  do messages.push(reader.next());
+  while (!reader.done);
   return messages;
+}
+
+/** Reads a packet message by message; what `decodePacket` says of it holds here too. Checks nothing beyond what was read. */
+export class PacketReader {
+  readonly #reader: Reader;
+  readonly #from: Side;
+
+  constructor(packet: Uint8Array, from: Side) {
+    this.#reader = new Reader(packet);
+    this.#from = from;
+  }
+
+  get done(): boolean {
+    return this.#reader.at >= this.#reader.bytes.length;
+  }
+
+  /** @throws MalformedPacket as `decodePacket` does */
+  next(): Message {
+    return readMessage(this.#reader, this.#from);
+  }
 }
 
 function readMessage(reader: Reader, from: Side): Message {

@@ -40,6 +40,7 @@ export class TcpParser {
   #lengthKnown = false;
   #gathered: Uint8Array = new Uint8Array();
   #gatheredBytes = 0;
+  #stopped = false;
 
   /**
    * `onPacket` gets each packet: a view of the chunk when all of it lies there. The bytes are only valid during the
@@ -50,14 +51,21 @@ export class TcpParser {
     this.#onPacket = onPacket;
   }
 
+  /** To be called while a packet is told: `push` returns after it. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /**
    * Takes what was read. Packets before a fault have been told.
+   * @returns how many bytes were taken: all, unless `stop` was called
    * @throws FramingFault `oversize` for a length beyond the largest packet, `malformed` for one that is zero or no
    * varint
    */
-  push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array): number {
     let at = 0;
-    while (at < chunk.length) {
+    this.#stopped = false;
+    while (at < chunk.length && !this.#stopped) {
       if (!this.#lengthKnown) {
         this.#takeLengthByte(chunk[at++] as number);
         continue;
@@ -71,6 +79,7 @@ export class TcpParser {
       }
       at = end;
     }
+    return at;
   }
 
   #takeLengthByte(byte: number): void {

@@ -43,6 +43,9 @@ export class TcpLink implements Link {
   #flushPending = false;
   /** Somebody saw a backlog, so `drained` is owed to them. */
   #drainOwed = false;
+  #paused = false;
+  /** What was read before a pause and not looked at. */
+  #unread: Buffer | undefined;
   #reason: string | undefined;
   #closing: Promise<void> | undefined;
 
@@ -67,7 +70,10 @@ export class TcpLink implements Link {
     this.#socket.on('error', (error) => {
       this.#reason ??= reasonOf(error);
     });
-    this.#socket.on('close', () => events.closed(this.#reason ?? 'the connection was closed'));
+    this.#socket.on('close', () => {
+      // What was read before a pause still counts, even if the connection is lost meanwhile.
+      if (this.#unread === undefined) this.#tellClosed();
+    });
   }
 
   wireSize(packet: Uint8Array): number {
@@ -92,15 +98,32 @@ export class TcpLink implements Link {
     return bytes;
   }
 
+  pause(): void {
+    this.#paused = true;
+    this.#parser.stop();
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    const unread = this.#unread;
+    this.#unread = undefined;
+    if (unread !== undefined) this.#receive(unread);
+    if (this.#paused) return;
+    if (this.#socket.closed) this.#tellClosed();
+    else this.#socket.resume();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#closeGently();
     return this.#closing;
   }
 
   #receive(chunk: Buffer): void {
-    if (this.#socket.destroyed || this.#closing !== undefined) return;
+    if (this.#closing !== undefined) return;
     try {
-      this.#parser.push(chunk);
+      const taken = this.#parser.push(chunk);
+      if (taken < chunk.length) this.#unread = chunk.subarray(taken);
     } catch (error) {
       if (!(error instanceof FramingFault)) throw error;
       this.#counters.add(`tcp.drop.${error.code}`);
@@ -158,14 +181,22 @@ export class TcpLink implements Link {
     this.#events?.drained?.();
   }
 
+  #tellClosed(): void {
+    this.#events?.closed(this.#reason ?? 'the connection was closed');
+  }
+
   #giveUp(reason: string): void {
     this.#reason ??= reason;
+    this.#unread = undefined;
     this.#socket.destroy();
   }
 
   #closeGently(): Promise<void> {
     this.#reason ??= 'closed on this side';
     this.#flush();
+    if (this.#unread !== undefined && this.#socket.closed) this.#tellClosed();
+    this.#unread = undefined;
+    this.#socket.resume();
     return new Promise((resolve) => {
       const socket = this.#socket;
       if (socket.closed) {

@@ -1,0 +1,139 @@
+import type { Counters } from '../counters.js';
+import type { Link } from '../links/link.js';
+import { Queue } from '../session/queue.js';
+import { readPacket } from '../session/read-packet.js';
+import { MalformedPacket, PacketReader } from '../wire/decode.js';
+import type { Message } from '../wire/messages.js';
+import type { FairTurns, Share, Worker } from './fair-turns.js';
+
+/** What may wait of a link that cannot be paused, bytes; a packet counts with what it takes in memory besides. */
+const MAX_WAITING_BYTES = 65_536;
+const PACKET_OVERHEAD_BYTES = 128;
+
+/** Who acts on what a link brings. */
+export interface InboxOwner {
+  malformed(packet: MalformedPacket): void;
+  /** A packet begins with this message. Returns whether `receive` is to have its messages, this one included. */
+  opens(first: Message): boolean;
+  /** Takes messages until there are no more for now. Returns false when nobody is there to take them. */
+  receive(messages: Iterable<Message>): boolean;
+}
+
+/**
+ * Hands on the packets of a link, in order, as far as there is time: a packet with many messages in pieces, one piece a
+ * turn. While something is left over the link is paused; what a link that cannot be paused brings meanwhile is kept up
+ * to a bound, and beyond it dropped and counted as `session.drop.busy`.
+ */
+export class Inbox implements Worker {
+  readonly #link: Link;
+  readonly #owner: InboxOwner;
+  readonly #turns: FairTurns;
+  readonly #counters: Counters;
+  /** What is left of the packet that was begun. */
+  #rest: PacketReader | undefined;
+  /** Packets that come after it. */
+  #waiting: Queue<Uint8Array> | undefined;
+  #waitingBytes = 0;
+  #closed: (() => void) | undefined;
+
+  constructor(link: Link, owner: InboxOwner, turns: FairTurns, counters: Counters) {
+    this.#link = link;
+    this.#owner = owner;
+    this.#turns = turns;
+    this.#counters = counters;
+  }
+
+  /** A packet came. Its bytes are copied if they are needed for longer. */
+  packet(packet: Uint8Array): void {
+    if (this.#busy) return this.#keep(packet);
+    const share = this.#turns.begin();
+    if (share === undefined) this.#keep(packet);
+    else this.#take(packet, share);
+    if (!this.#busy) return;
+    this.#link.pause?.();
+    this.#turns.wait(this);
+  }
+
+  work(share: Share): boolean {
+    if (this.#rest && !this.#handOn(this.#rest, share)) this.#rest = undefined;
+    while (!this.#rest && this.#waiting) {
+      const packet = this.#waiting.shift() as Uint8Array;
+      this.#waitingBytes -= packet.length + PACKET_OVERHEAD_BYTES;
+      if (this.#waiting.length === 0) this.#waiting = undefined;
+      this.#take(packet, share);
+      if (share.over) break;
+    }
+    if (this.#busy) return true;
+    if (this.#closed) this.#closed();
+    else this.#link.resume?.();
+    return this.#busy;
+  }
+
+  /** The link is gone: calls back when everything that came over it is worked off. */
+  close(done: () => void): void {
+    if (this.#busy) this.#closed = done;
+    else done();
+  }
+
+  get #busy(): boolean {
+    return this.#rest !== undefined || this.#waiting !== undefined;
+  }
+
+  #keep(packet: Uint8Array): void {
+    const bytes = packet.length + PACKET_OVERHEAD_BYTES;
+    // The first is always kept: a link that can be paused brings no second one, whatever its size.
+    if (this.#waiting && this.#waitingBytes + bytes > MAX_WAITING_BYTES)
+      return this.#counters.add('session.drop.busy');
+    this.#waiting ??= new Queue();
+    this.#waiting.push(new Uint8Array(packet));
+    this.#waitingBytes += bytes;
+  }
+
+  #take(packet: Uint8Array, share: Share): void {
+    const messages = readPacket(packet, 'peer', this.#counters);
+    if (messages instanceof MalformedPacket) return this.#owner.malformed(messages);
+    if (!this.#owner.opens(messages[0] as Message)) return;
+    const decoded = new Decoded(messages);
+    if (!this.#handOn(decoded, share)) return;
+    // Read anew rather than kept: decoded messages take far more room than the bytes that they came in.
+    this.#rest = new PacketReader(new Uint8Array(packet), 'peer');
+    for (let n = 0; n < decoded.taken; n++) this.#rest.next();
+  }
+
+  /** Returns whether there are more, and somebody to take them. */
+  #handOn(source: Source, share: Share): boolean {
+    let taken = false;
+    const there = this.#owner.receive(inTime());
+    return there && taken && !source.done;
+
+    function* inTime(): Generator<Message> {
+      do {
+        taken = true;
+        yield source.next();
+      } while (!source.done && !share.over);
+    }
+  }
+}
+
+/** The messages of one packet, one after the other. */
+interface Source {
+  readonly done: boolean;
+  next(): Message;
+}
+
+class Decoded implements Source {
+  readonly #messages: readonly Message[];
+  taken = 0;
+
+  constructor(messages: readonly Message[]) {
+    this.#messages = messages;
+  }
+
+  get done(): boolean {
+    return this.taken >= this.#messages.length;
+  }
+
+  next(): Message {
+    return this.#messages[this.taken++] as Message;
+  }
+}
