@@ -10,6 +10,13 @@ export type PresenceState = 'online' | 'asleep' | 'offline';
 /** How long after a start devices have to come back before the state that is remembered of them is corrected, ms. */
 export const RETURN_MS = 60_000;
 
+/** Shared by the last values of all devices. */
+const PAYLOADS: Readonly<Record<PresenceState, Uint8Array>> = {
+  online: new Uint8Array(Buffer.from('online')),
+  asleep: new Uint8Array(Buffer.from('asleep')),
+  offline: new Uint8Array(Buffer.from('offline')),
+};
+
 const CHANNEL = /^\$slipway\/devices\/(.+)\/state$/;
 
 /** Whether devices are there, as last values of the gateway's own channels. */
@@ -26,7 +33,7 @@ export class Presence {
 
   announce(identity: string, state: PresenceState): void {
     const channel = `$slipway/devices/${identity}/state`;
-    const payload = Buffer.from(state);
+    const payload = PAYLOADS[state];
     let refusal = this.#router.emit(channel, payload, { qos: 1, retain: true });
     // One watcher that takes nothing must not keep the state from everyone else.
     if (refusal === 'queue_full') refusal = this.#router.emit(channel, payload, { qos: 0, retain: true });

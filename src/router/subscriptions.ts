@@ -160,7 +160,7 @@ function join(audience: Audience, subscription: Subscription): void {
 }
 
 function withOneMore(subscriptions: Subscription[], subscription: Subscription): Subscription[] {
-  if (subscriptions.length < FEW) return [...subscriptions, subscription];
+  if (subscriptions.length < FEW) return subscriptions.concat(subscription);
   subscriptions.push(subscription);
   return subscriptions;
 }

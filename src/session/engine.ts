@@ -17,7 +17,7 @@ import type {
 } from './contract.js';
 import { IdTable } from './id-table.js';
 import { KeepAlive } from './keep-alive.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type OutboxOwner } from './outbox.js';
 import { type Channel, Outgoing, type OutgoingControl, type OutgoingEmit } from './outgoing.js';
 import { ReliableReceiver } from './reliable-receiver.js';
 import { ReliableSender } from './reliable-sender.js';
@@ -49,7 +49,7 @@ const OUTLIVES: ReadonlySet<string> = new Set(['unsubscribe', 'emit', 'will', 's
  * `poll` gives the packets that are to be sent and `wakeAt` says when to call it again. The handshake around it is the
  * peer's (peer-session.ts) or the gateway's own business.
  */
-export class SessionEngine<C extends Channel> {
+export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   readonly #role: 'gateway' | 'peer';
   readonly #owner: SessionOwner<C>;
   readonly #counters: Counters;
@@ -84,18 +84,19 @@ export class SessionEngine<C extends Channel> {
     this.#recorder = recorder;
     this.#ids = new IdTable<C>(owner);
     this.#keepAlive = new KeepAlive(role);
-    this.#outbox = new Outbox<C>(role, {
-      sender: this.#sender,
-      receiver: this.#receiver,
-      ids: this.#ids,
-      counters,
-      numbered: (item) => recorder?.outgoing(item),
-      tooLarge: (item) => {
-        this.#drop('too_large_for_receiver');
-        this.#settle(item, 'too_large_for_receiver');
-        recorder?.settled(item);
-      },
-    });
+    this.#outbox = new Outbox<C>(role, this.#sender, this.#receiver, this.#ids, counters, this);
+  }
+
+  /** The outbox gave `item` its number. */
+  numbered(item: Outgoing<C>): void {
+    this.#recorder?.outgoing(item);
+  }
+
+  /** The outbox found that `item` does not fit any packet. */
+  tooLarge(item: Outgoing<C>): void {
+    this.#drop('too_large_for_receiver');
+    this.#settle(item, 'too_large_for_receiver');
+    this.#recorder?.settled(item);
   }
 
   // ------------------------------------------------------------------------------------------------ the epoch

@@ -1,6 +1,7 @@
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import type { Reason } from '../wire/reasons.js';
 import type { IdEntry } from './contract.js';
+import { IdSpace } from './id-space.js';
 import type { Channel } from './outgoing.js';
 
 /** How a channel is named in a message: by the id that one side declared for it (PROTOCOL.md §6.3). */
@@ -22,10 +23,11 @@ const BROADCAST_ADDRESS: Address = { id: 0, own: false };
 /** The channel ids of one session, both sides' spaces. */
 export class IdTable<C extends Channel> {
   readonly #source: ChannelSource<C>;
-  readonly #theirs = new Map<number, C>();
-  readonly #theirIds = new Map<C, number>();
-  readonly #own = new Map<C, { id: number; usable: boolean }>();
-  readonly #ownChannels: C[] = [];
+  #theirs: IdSpace<C> | undefined;
+  #own: IdSpace<C> | undefined;
+  /** Own ones that the other side has not acknowledged. */
+  #unusable: Set<C> | undefined;
+  #lastOwn = 0;
   /** The greatest id that the other side lets this one declare. */
   ownLimit = 0;
 
@@ -37,35 +39,30 @@ export class IdTable<C extends Channel> {
   declare(id: number, name: string): C | Reason {
     const channel = this.#source.hold(name);
     if (typeof channel === 'string') return channel;
-    const before = this.#theirs.get(id);
-    if (before !== undefined) {
-      if (this.#theirIds.get(before) === id) this.#theirIds.delete(before);
-      this.#source.release(before);
-    }
-    this.#theirs.set(id, channel);
-    this.#theirIds.set(channel, id);
+    this.#theirs ??= new IdSpace();
+    const before = this.#theirs.set(id, channel);
+    if (before !== undefined) this.#source.release(before);
     return channel;
   }
 
   get size(): number {
-    return this.#theirs.size + this.#ownChannels.length;
+    return (this.#theirs?.size ?? 0) + (this.#own?.size ?? 0);
   }
 
   /** Both sides' ids. */
   *[Symbol.iterator](): Generator<IdEntry<C>> {
-    for (const [id, channel] of this.#theirs) yield { own: false, id, channel, usable: true };
-    for (const [channel, { id, usable }] of this.#own) yield { own: true, id, channel, usable };
+    for (const [id, channel] of this.#theirs ?? []) yield { own: false, id, channel, usable: true };
+    for (const [id, channel] of this.#own ?? [])
+      yield { own: true, id, channel, usable: !this.#unusable?.has(channel) };
   }
 
   /** Takes up what was kept of both sides' ids; the channels are held already, once an id. */
   restore(entries: Iterable<IdEntry<C>>): void {
     for (const { own, id, channel, usable } of entries) {
-      if (own) {
-        this.#ownChannels[id - 1] = channel;
-        this.#own.set(channel, { id, usable });
-      } else {
+      if (own) this.#setOwn(id, channel, usable);
+      else {
+        this.#theirs ??= new IdSpace();
         this.#theirs.set(id, channel);
-        this.#theirIds.set(channel, id);
       }
     }
   }
@@ -73,41 +70,47 @@ export class IdTable<C extends Channel> {
   /** The channel that a received id means. */
   lookup(id: number, own: boolean): C | string | undefined {
     if (id === 0) return BROADCAST_CHANNEL;
-    return own ? this.#ownChannels[id - 1] : this.#theirs.get(id);
+    return (own ? this.#own : this.#theirs)?.thing(id);
   }
 
   /** How to address `channel` now; undefined if only its name will do. */
   address(channel: C): Address | undefined {
     if (channel.name === BROADCAST_CHANNEL) return BROADCAST_ADDRESS;
-    const theirs = this.#theirIds.get(channel);
+    const theirs = this.#theirs?.id(channel);
     if (theirs !== undefined) return { id: theirs, own: false };
-    const own = this.#own.get(channel);
-    return own?.usable ? { id: own.id, own: true } : undefined;
+    const own = this.#own?.id(channel);
+    return own === undefined || this.#unusable?.has(channel) ? undefined : { id: own, own: true };
   }
 
   /** Picks an id for `channel` if it has none and there is room; it must be declared before it is `usable`. */
   assign(channel: C): number | undefined {
-    if (this.#ownChannels.length >= this.ownLimit || this.#own.has(channel) || this.address(channel))
-      return undefined;
+    if (this.#lastOwn >= this.ownLimit || this.#own?.id(channel) || this.address(channel)) return undefined;
     const held = this.#source.hold(channel.name);
     if (typeof held === 'string') return undefined;
-    const id = this.#ownChannels.push(held);
-    this.#own.set(held, { id, usable: false });
+    const id = this.#lastOwn + 1;
+    this.#setOwn(id, held, false);
     return id;
+  }
+
+  #setOwn(id: number, channel: C, usable: boolean): void {
+    this.#lastOwn = Math.max(this.#lastOwn, id);
+    this.#own ??= new IdSpace();
+    this.#own.set(id, channel);
+    if (usable) return;
+    this.#unusable ??= new Set();
+    this.#unusable.add(channel);
   }
 
   /** The other side acknowledged the declaration. */
   usable(channel: C): void {
-    const own = this.#own.get(channel);
-    if (own) own.usable = true;
+    this.#unusable?.delete(channel);
   }
 
   clear(): void {
-    for (const channel of this.#theirs.values()) this.#source.release(channel);
-    for (const channel of this.#ownChannels) this.#source.release(channel);
-    this.#theirs.clear();
-    this.#theirIds.clear();
-    this.#own.clear();
-    this.#ownChannels.length = 0;
+    for (const { channel } of this) this.#source.release(channel);
+    this.#theirs = undefined;
+    this.#own = undefined;
+    this.#unusable = undefined;
+    this.#lastOwn = 0;
   }
 }

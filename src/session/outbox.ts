@@ -19,6 +19,11 @@ const WAITING_BYTES = 64;
 /** An ACK with the longest bitmap. */
 const MAX_ACK_BYTES = 36;
 
+/** What is built is finished before anything else happens: one builder serves all sessions. */
+const BUILDER = new PacketBuilder();
+/** For all peers that named no buffer. */
+const UNPACED = new Pacer(0);
+
 /** A packet that waits for the peer to have room for it, or is about to leave. */
 interface BuiltPacket<C extends Channel> {
   readonly bytes: Uint8Array;
@@ -30,12 +35,8 @@ interface BuiltPacket<C extends Channel> {
   readonly fence: number | undefined;
 }
 
-/** What an outbox draws from. */
-export interface OutboxSources<C extends Channel> {
-  readonly sender: ReliableSender<Outgoing<C>>;
-  readonly receiver: ReliableReceiver;
-  readonly ids: IdTable<C>;
-  readonly counters: Counters;
+/** Who hears of what becomes of messages. */
+export interface OutboxOwner<C extends Channel> {
   /** `item` has got its number, and leaves with the packet that is being built. */
   numbered(item: Outgoing<C>): void;
   /** `item`, never sent, is larger than the other side takes. */
@@ -48,15 +49,18 @@ export interface OutboxSources<C extends Channel> {
  */
 export class Outbox<C extends Channel> {
   readonly #role: 'gateway' | 'peer';
-  readonly #from: OutboxSources<C>;
-  readonly #replies: Message[] = [];
+  readonly #sender: ReliableSender<Outgoing<C>>;
+  readonly #receiver: ReliableReceiver;
+  readonly #ids: IdTable<C>;
+  readonly #counters: Counters;
+  readonly #owner: OutboxOwner<C>;
+  #replies: Message[] | undefined;
   readonly #unreliable = new Queue<OutgoingEmit<C>>();
   #unreliableBytes = 0;
 
-  #builder = new PacketBuilder(0);
-  #wireSize: LinkTraits['wireSize'] = (packet) => packet.length;
-  #ordered = false;
-  #pacer = new Pacer(0);
+  #link: LinkTraits | undefined;
+  #maxPacket = 0;
+  #pacer = UNPACED;
   #buffer = 0;
   #delayed: BuiltPacket<C> | undefined;
   /** The PING that was sent last to learn what was read, until it is answered. */
@@ -71,44 +75,50 @@ export class Outbox<C extends Channel> {
   /** Repeated at the beginning of each packet until the gateway confirms the epoch. */
   beginToken: number | undefined;
 
-  constructor(role: 'gateway' | 'peer', from: OutboxSources<C>) {
+  constructor(
+    role: 'gateway' | 'peer',
+    sender: ReliableSender<Outgoing<C>>,
+    receiver: ReliableReceiver,
+    ids: IdTable<C>,
+    counters: Counters,
+    owner: OutboxOwner<C>,
+  ) {
     this.#role = role;
-    this.#from = from;
+    this.#sender = sender;
+    this.#receiver = receiver;
+    this.#ids = ids;
+    this.#counters = counters;
+    this.#owner = owner;
   }
 
   /** Begins on a new link. */
   open(link: LinkTraits, other: SideLimits, beginToken: number | undefined): void {
-    // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
-    const serial = link.ordered && !link.reliable;
-    this.#builder = new PacketBuilder(
-      Math.min(other.maxPacket, link.maxPacket),
-      serial ? MAX_SERIAL_FIRST_LENGTH : undefined,
-    );
-    this.#wireSize = (packet) => link.wireSize(packet);
-    this.#ordered = link.ordered;
-    this.#pacer = new Pacer(other.buffer);
+    this.#link = link;
+    this.#maxPacket = Math.min(other.maxPacket, link.maxPacket);
+    this.#pacer = other.buffer > 0 ? new Pacer(other.buffer) : UNPACED;
     this.#buffer = other.buffer;
     this.#delayed = undefined;
     this.#fence = undefined;
     this.#pingWanted = false;
     this.#pingMadeAt = undefined;
     this.pingRoundTrip = undefined;
-    this.#replies.length = 0;
+    this.#replies = undefined;
     this.beginToken = beginToken;
   }
 
   /** The link is gone. Returns how many messages of QoS 0 are lost with it. */
   close(): number {
     const lost = this.#unreliable.drain().length + (this.#delayed?.unreliable ?? 0);
+    this.#link = undefined;
     this.#delayed = undefined;
-    this.#replies.length = 0;
+    this.#replies = undefined;
     this.#unreliableBytes = 0;
     return lost;
   }
 
   /** Bytes. */
   get maxPacket(): number {
-    return this.#builder.maxPacket;
+    return this.#maxPacket;
   }
 
   /** Bytes of QoS 0 that wait, with what they take in memory. */
@@ -134,9 +144,8 @@ export class Outbox<C extends Channel> {
 
   /** Sends `reply` with the next packet. Returns false if there are too many already. */
   reply(message: Message): boolean {
-    if (this.#replies.length >= MAX_REPLIES) return false;
-    this.#replies.push(message);
-    return true;
+    this.#replies ??= [];
+    return this.#replies.length < MAX_REPLIES && this.#replies.push(message) > 0;
   }
 
   /** Sends a PING with the next packet. */
@@ -203,61 +212,70 @@ export class Outbox<C extends Channel> {
   }
 
   #build(now: number, heardAt: number, hush: boolean): BuiltPacket<C> | undefined {
-    const builder = this.#builder;
+    const builder = BUILDER;
+    // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
+    const serial = this.#link?.ordered && !this.#link.reliable;
+    builder.start(this.#maxPacket, serial ? MAX_SERIAL_FIRST_LENGTH : undefined);
     if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
     const prefix = builder.length;
-    while (this.#replies.length > 0 && builder.add(this.#replies[0] as Message)) this.#replies.shift();
+    this.#addReplies();
     if (!hush && this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
     this.#addAck(prefix, now);
     const items = hush ? [] : this.#addReliable(prefix, now, heardAt);
     const unreliable = hush ? 0 : this.#addUnreliable(prefix);
-    if (builder.length === prefix) {
-      if (prefix > 0) builder.finish();
-      return undefined;
-    }
+    if (builder.length === prefix) return undefined;
     const fence = hush || items.some(isFirstSending) ? undefined : this.#addFence(now);
     const bytes = builder.finish();
     this.#packetNumber++;
     return { bytes, size: this.#wireSize(bytes), items, unreliable, fence };
   }
 
+  #wireSize(packet: Uint8Array): number {
+    return this.#link?.wireSize(packet) ?? packet.length;
+  }
+
+  #addReplies(): void {
+    if (!this.#replies) return;
+    while (this.#replies.length > 0 && BUILDER.add(this.#replies[0] as Message)) this.#replies.shift();
+    if (this.#replies.length === 0) this.#replies = undefined;
+  }
+
   /** Adds a message behind the `prefix` if the packet has room for it, alone or in company. */
   #add(message: Message, size: number, prefix: number): boolean {
     const packing = this.#pacer.active ? Math.min(PACKING_BYTES, this.#buffer / 2) : PACKING_BYTES;
-    const alone = this.#builder.length <= prefix;
-    return (alone || this.#builder.lengthWith(size) <= packing) && this.#builder.add(message);
+    const alone = BUILDER.length <= prefix;
+    return (alone || BUILDER.lengthWith(size) <= packing) && BUILDER.add(message);
   }
 
   #addAck(prefix: number, now: number): void {
-    const { receiver, sender } = this.#from;
-    const dueAt = receiver.ackDueAt;
+    const dueAt = this.#receiver.ackDueAt;
     if (dueAt === undefined) return;
     const company =
-      this.#builder.length > prefix || this.#unreliable.length > 0 || sender.peek() !== undefined;
+      BUILDER.length > prefix || this.#unreliable.length > 0 || this.#sender.peek() !== undefined;
     // It fits any packet that is otherwise empty.
-    if ((company || now >= dueAt) && this.#builder.lengthWith(MAX_ACK_BYTES) <= this.maxPacket)
-      this.#builder.add(receiver.takeAck());
+    if ((company || now >= dueAt) && BUILDER.lengthWith(MAX_ACK_BYTES) <= this.maxPacket)
+      BUILDER.add(this.#receiver.takeAck());
   }
 
   #addReliable(prefix: number, now: number, heardAt: number): Outgoing<C>[] {
-    const { sender, counters } = this.#from;
+    const sender = this.#sender;
     const items: Outgoing<C>[] = [];
     for (let item = sender.peek(); item; item = sender.peek()) {
       const message = this.numbered(item, item.lost ? item.seq : sender.nextSeq);
       const size = messageSize(message);
       if (!item.lost && size > this.maxPacket) {
         sender.drop(item);
-        this.#from.tooLarge(item);
+        this.#owner.tooLarge(item);
         continue;
       }
       if (!this.#add(message, size, prefix)) break;
       if (item.lost) {
-        counters.add('session.resends');
+        this.#counters.add('session.resends');
         if (item.sends > 0 && heardAt > item.sentAt) item.ignored++;
       }
       const first = !item.lost;
       sender.sent(item, this.#packetNumber + 1, now);
-      if (first) this.#from.numbered(item);
+      if (first) this.#owner.numbered(item);
       items.push(item);
     }
     return items;
@@ -269,7 +287,7 @@ export class Outbox<C extends Channel> {
     for (let next = this.#unreliable.at(0); next; next = this.#unreliable.at(0)) {
       const message = this.#addressed(next);
       const size = messageSize(message);
-      if (size > this.maxPacket) this.#from.counters.add('session.drop.too_large_for_receiver');
+      if (size > this.maxPacket) this.#counters.add('session.drop.too_large_for_receiver');
       else if (this.#add(message, size, prefix)) added++;
       else break;
       this.#unreliable.shift();
@@ -282,7 +300,7 @@ export class Outbox<C extends Channel> {
 
   /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken. */
   #addFence(now: number): number | undefined {
-    const builder = this.#builder;
+    const builder = BUILDER;
     if (!this.#pacer.active || this.#fence) return undefined;
     if (this.#pacer.outstanding + builder.length <= this.#buffer / 2) return undefined;
     const ping = this.#ping(now);
@@ -321,9 +339,9 @@ export class Outbox<C extends Channel> {
 
   /** How an emit names its channel now; undefined if by its name. */
   address(channel: C, reliable: boolean): Address | undefined {
-    const address = this.#from.ids.address(channel);
+    const address = this.#ids.address(channel);
     // A datagram may come so late that the gateway has given the id to another channel (§6.3).
-    const ambiguous = address && !reliable && !this.#ordered && this.#isGatewayId(address);
+    const ambiguous = address && !reliable && !this.#link?.ordered && this.#isGatewayId(address);
     return ambiguous ? undefined : address;
   }
 

@@ -37,6 +37,8 @@ export class Pacer {
 
   /** `size` bytes were sent, `asking` for an answer or not; returns the position after them, to be handed to `confirm`. */
   sent(size: number, now: number, asking: boolean): number {
+    // Without a limit there is nothing to keep: one pacer serves all such peers.
+    if (!this.active) return 0;
     this.#sent += size;
     this.#sentAt = now;
     if (asking) this.#asked = this.#sent;

@@ -1,6 +1,9 @@
+/** What all empty queues share: there are several for each session. Never changed. */
+const NOTHING: never[] = [];
+
 /** A first-in first-out queue whose `shift` costs the same at any length (an array's grows with it). */
 export class Queue<T> {
-  #items: (T | undefined)[] = [];
+  #items: (T | undefined)[] = NOTHING;
   #head = 0;
 
   get length(): number {
@@ -8,7 +11,8 @@ export class Queue<T> {
   }
 
   push(item: T): void {
-    this.#items.push(item);
+    if (this.#items === NOTHING) this.#items = [item];
+    else this.#items.push(item);
   }
 
   /** The item `index` places behind the first. */
@@ -20,8 +24,11 @@ export class Queue<T> {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
-    // Give memory back once most of the array is spent.
-    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
+    if (this.length === 0) {
+      this.#items = NOTHING;
+      this.#head = 0;
+      // Give memory back once most of the array is spent.
+    } else if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
@@ -31,7 +38,7 @@ export class Queue<T> {
   /** Removes and returns everything, in order. */
   drain(): T[] {
     const items = this.#items.slice(this.#head) as T[];
-    this.#items = [];
+    this.#items = NOTHING;
     this.#head = 0;
     return items;
   }

@@ -20,10 +20,11 @@ export class ReliableReceiver {
   #window = 0;
   /** How many messages the sender will have in flight at most: it waits for an acknowledgement after these. */
   #senderInFlight = 0;
-  readonly #held = new Map<number, Numbered>();
+  /** What came out of order. Nearly always nothing: then there is no map. */
+  #held: Map<number, Numbered> | undefined;
   #heldBytes = 0;
   /** Refused messages whose REJECT is not acknowledged yet (§7). */
-  readonly #withheld = new Set<number>();
+  #withheld: Set<number> | undefined;
   #unacknowledged = 0;
   #ackDueAt: number | undefined;
 
@@ -35,9 +36,9 @@ export class ReliableReceiver {
 
   restart(expected: number): void {
     this.#expected = expected;
-    this.#held.clear();
+    this.#held = undefined;
     this.#heldBytes = 0;
-    this.#withheld.clear();
+    this.#withheld = undefined;
     this.#unacknowledged = 0;
     this.#ackDueAt = undefined;
   }
@@ -45,12 +46,12 @@ export class ReliableReceiver {
   /** Takes up what was kept of a numbering. */
   restore(expected: number, withheld: readonly number[]): void {
     this.restart(expected);
-    for (const seq of withheld) this.#withheld.add(seq);
+    if (withheld.length > 0) this.#withheld = new Set(withheld);
   }
 
   /** Refused messages whose REJECT is not acknowledged yet, in order. */
   get withheld(): readonly number[] {
-    return [...this.#withheld];
+    return [...(this.#withheld ?? [])];
   }
 
   /** The number expected next. */
@@ -61,7 +62,7 @@ export class ReliableReceiver {
   /** All before this number arrived and was taken, or refused with the sender's knowledge. */
   get acknowledged(): number {
     // Messages are taken, and so withheld, in order of number: the first is the oldest.
-    for (const oldest of this.#withheld) return oldest;
+    for (const oldest of this.#withheld ?? []) return oldest;
     return this.#expected;
   }
 
@@ -73,24 +74,26 @@ export class ReliableReceiver {
     if (message.seq === this.#expected) {
       this.#expected = after(this.#expected);
       this.#unacknowledged++;
-      const atOnce = this.#unacknowledged >= Math.min(2, this.#senderInFlight) || this.#held.size > 0;
+      const atOnce = this.#unacknowledged >= Math.min(2, this.#senderInFlight) || this.#held !== undefined;
       this.#ackDueAt = atOnce ? now : (this.#ackDueAt ?? now + ACK_DELAY_MS);
       return 'deliver';
     }
     this.#ackDueAt = now;
-    if (old || this.#held.has(message.seq)) return 'duplicate';
+    if (old || this.#held?.has(message.seq)) return 'duplicate';
     const size = messageSize(message);
     if (this.#heldBytes + size > MAX_HELD_BYTES) return 'beyond';
     this.#heldBytes += size;
+    this.#held ??= new Map();
     this.#held.set(message.seq, message);
     return 'held';
   }
 
   /** The held message whose turn has come, if any. */
   nextHeld(): Numbered | undefined {
-    const message = this.#held.get(this.#expected);
-    if (!message) return undefined;
+    const message = this.#held?.get(this.#expected);
+    if (!this.#held || !message) return undefined;
     this.#held.delete(this.#expected);
+    if (this.#held.size === 0) this.#held = undefined;
     this.#heldBytes -= messageSize(message);
     this.#expected = after(this.#expected);
     return message;
@@ -98,11 +101,14 @@ export class ReliableReceiver {
 
   /** Holds back the acknowledgement of `seq` and of all after it. */
   withhold(seq: number): void {
+    this.#withheld ??= new Set();
     this.#withheld.add(seq);
   }
 
   release(seq: number, now: number): void {
-    if (this.#withheld.delete(seq)) this.#ackDueAt = now;
+    if (!this.#withheld?.delete(seq)) return;
+    if (this.#withheld.size === 0) this.#withheld = undefined;
+    this.#ackDueAt = now;
   }
 
   /** Asks for an ACK at once, as BEGIN does (§4.2). */
@@ -124,7 +130,7 @@ export class ReliableReceiver {
 
   #bitmap(): Uint8Array {
     // While a refusal is on its way, what comes after it is no sign of loss.
-    if (this.#held.size === 0 || this.#withheld.size > 0) return new Uint8Array();
+    if (!this.#held || this.#withheld) return new Uint8Array();
     const bitmap = new Uint8Array(MAX_BITMAP_BYTES);
     let length = 1;
     for (const seq of this.#held.keys()) {

@@ -24,16 +24,25 @@ export function encodePacket(messages: readonly Message[]): Uint8Array {
  * straight into the packet: do not change a message or its payload in between.
  */
 export class PacketBuilder {
-  readonly maxPacket: number;
-  readonly #maxFirstLength: number;
+  maxPacket = 0;
+  #maxFirstLength = Number.POSITIVE_INFINITY;
   readonly #messages: Message[] = [];
   #length = 0;
   #lastSize = 0;
 
-  /** `maxFirstLength`: the greatest length that a first message with L may have; MAX_SERIAL_FIRST_LENGTH on a serial line (§8). */
-  constructor(maxPacket: number, maxFirstLength = Number.POSITIVE_INFINITY) {
+  constructor(maxPacket = 0, maxFirstLength?: number) {
+    this.start(maxPacket, maxFirstLength);
+  }
+
+  /**
+   * Begins a packet, whatever was left of another. `maxFirstLength`: the greatest length that a first message with L may
+   * have; MAX_SERIAL_FIRST_LENGTH on a serial line (§8).
+   */
+  start(maxPacket: number, maxFirstLength = Number.POSITIVE_INFINITY): void {
     this.maxPacket = maxPacket;
     this.#maxFirstLength = maxFirstLength;
+    this.#messages.length = 0;
+    this.#length = 0;
   }
 
   get empty(): boolean {
