@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { SlipwayError } from '../errors.js';
 import { checkCommand } from './check.js';
 import { demoCommand } from './demo.js';
+import { devicesCommand } from './devices.js';
 import { broadcastCommand, emitCommand } from './emit.js';
 import { portsCommand } from './ports.js';
 import { runCommand } from './run.js';
@@ -35,6 +36,7 @@ for (const command of [
   subCommand(),
   emitCommand(),
   broadcastCommand(),
+  devicesCommand(),
   portsCommand(),
   simulateCommand(),
   demoCommand(),

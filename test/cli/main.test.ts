@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { slipway } from '../support/programs.js';
 
-const COMMANDS = ['run', 'check', 'sub', 'emit', 'broadcast', 'ports', 'simulate', 'demo'];
+const COMMANDS = ['run', 'check', 'sub', 'emit', 'broadcast', 'devices', 'ports', 'simulate', 'demo'];
 
 describe('slipway', () => {
   it('lists its commands with --help, and with none', async () => {
