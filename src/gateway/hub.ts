@@ -158,9 +158,8 @@ export class Hub {
         this.#awaitWaking(session);
         continue;
       }
-      if (stored.state.willDue) this.#wills.lost(session);
-      // It went down with the gateway: it has a while to come back, as in `Presence.correctLater`.
-      else if (session.expiresAt === null) this.#wills.lost(session, RETURN_MS);
+      // It went down with the gateway, or could not come back meanwhile: it has a while for that, as in `Presence.correctLater`.
+      if (stored.state.willDue || session.expiresAt === null) this.#wills.lost(session, RETURN_MS);
       // A clock that was set back must not keep it for longer than promised.
       const left = Math.min((session.expiresAt ?? now + session.expiryMs) - now, session.expiryMs);
       if (left > 0) this.#expireIn(session, left);
@@ -186,7 +185,7 @@ export class Hub {
 
   /** Says goodbye to everyone. */
   stop(): void {
-    this.#wills.stop();
+    this.#wills.stop(this.#context.store !== undefined);
     for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
     this.#sweep?.();

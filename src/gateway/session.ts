@@ -143,7 +143,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
 
   #restoreSleep({ state }: StoredSession): void {
     const { clock, router } = this.#context;
-    const left = (state.awaitedUntil ?? 0) - clock.wallTime();
+    const left = (state.sleepsUntil ?? 0) - clock.wallTime();
     if (left <= 0) return;
     this.engine.sleep(Math.min(left, this.expiryMs), clock.now());
     router.connect(this);
@@ -403,6 +403,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
 
   #state(): SessionState {
     const { nonce, token, program, expiryMs, expiresAt, engine } = this;
+    const { sleepsUntil } = engine;
     const { router, keeper, clock } = this.#context;
     const will = keeper.stateOfWill(this);
     const parts = [engine.pending, router.subscriptionCount(this), engine.ids.size, will.stands ? 1 : 0];
@@ -412,7 +413,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
       program,
       expiryMs,
       expiresAt,
-      awaitedUntil: engine.asleep ? clock.wallTime() + engine.awaitedUntil - clock.now() : null,
+      sleepsUntil: sleepsUntil === undefined ? null : clock.wallTime() + sleepsUntil - clock.now(),
       willDue: will.due,
       stands: this.#numberingStands,
       nextIn: engine.expected,

@@ -97,10 +97,11 @@ export class Wills {
     this.#standing.delete(session);
   }
 
-  /** The gateway stops: who is lost already does not come back to it in time. */
-  stop(): void {
+  /** The gateway stops. With `remembered` what is due is judged after its next start; else it is emitted now or never. */
+  stop(remembered: boolean): void {
     for (const [session, due] of this.#due) {
       due.cancel();
+      if (remembered) continue;
       due.tries = RETRY_MS.length;
       this.#try(session, due);
     }

@@ -338,6 +338,11 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     return this.#sleep !== undefined;
   }
 
+  /** Until when the other side sleeps, if it does, on the caller's clock in ms. */
+  get sleepsUntil(): number | undefined {
+    return this.#sleep?.until;
+  }
+
   /** When the other side, if it sleeps, is to be let go of unless it says something, on the caller's clock in ms. */
   get awaitedUntil(): number {
     return this.#keepAlive.deadline();

@@ -23,8 +23,8 @@ const sessionState = z.strictObject({
   expiryMs: z.number(),
   /** When it expires, ms since 1970-01-01 UTC; null while it has a link, or lost that with the gateway. */
   expiresAt: z.number().nullable(),
-  /** If it sleeps, when it is missed (§4.7), ms since 1970-01-01 UTC. */
-  awaitedUntil: z.number().nullable(),
+  /** If it sleeps, until when (§4.7), ms since 1970-01-01 UTC. */
+  sleepsUntil: z.number().nullable(),
   /** Its link is lost, and its will not emitted yet. */
   willDue: z.boolean(),
   /** Whether its numbering may go on (§5.4). */
