@@ -1,0 +1,157 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { Backend, Change } from '../../src/store/backend.js';
+import { unseal } from '../../src/store/seal.js';
+import { Store } from '../../src/store/store.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+/** A backend whose writes end when the test says so. */
+class ScriptedBackend implements Backend {
+  readonly batches: Record<string, string | undefined>[] = [];
+  #done: ((error?: unknown) => void) | undefined;
+
+  write(changes: readonly Change[], done: (error?: unknown) => void): void {
+    expect(this.#done, 'one write at a time').toBeUndefined();
+    const text = ({ key, value }: Change) => value && Buffer.from(unseal(key, value)).toString();
+    this.batches.push(Object.fromEntries(changes.map((change) => [change.key, text(change)])));
+    this.#done = done;
+  }
+
+  finish(error?: unknown): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.(error);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function start() {
+  const clock = new VirtualClock();
+  const backend = new ScriptedBackend();
+  const log: string[] = [];
+  const store = new Store(backend, clock, pino({}, { write: (line) => void log.push(JSON.parse(line).msg) }));
+  const put = (key: string, value: string) => store.put(key, Buffer.from(value));
+  const done: string[] = [];
+  const told = (name: string) => store.settled(() => done.push(name));
+  return { clock, backend, store, log, put, done, told };
+}
+
+describe('group commit', () => {
+  test('what changes in one turn is one batch, and who waits is told when it is written', () => {
+    const { clock, backend, put, done, told, store } = start();
+    put('a', '1');
+    put('b', '2');
+    put('a', '3');
+    store.delete('c');
+    told('first');
+    expect(backend.batches).toEqual([]);
+    clock.advance(0);
+    expect(backend.batches).toEqual([{ a: '3', b: '2', c: undefined }]);
+    expect(done).toEqual([]);
+    backend.finish();
+    expect(done).toEqual(['first']);
+  });
+
+  test('what changes while a batch is written is the next one, however many wait for it', () => {
+    const { clock, backend, put, done, told } = start();
+    put('a', '1');
+    told('one');
+    clock.advance(0);
+    for (const key of ['b', 'c', 'd']) {
+      put(key, key);
+      told(key);
+    }
+    clock.advance(0);
+    expect(backend.batches).toHaveLength(1);
+    backend.finish();
+    expect(done).toEqual(['one']);
+    clock.advance(0);
+    expect(backend.batches[1]).toEqual({ b: 'b', c: 'c', d: 'd' });
+    backend.finish();
+    expect(done).toEqual(['one', 'b', 'c', 'd']);
+  });
+
+  test('who waits for what is written already is told at once; who comes during the write, with it', () => {
+    const { clock, backend, put, done, told } = start();
+    told('nothing yet');
+    expect(done).toEqual(['nothing yet']);
+    put('a', '1');
+    told('a');
+    clock.advance(0);
+    told('also a');
+    backend.finish();
+    expect(done).toEqual(['nothing yet', 'a', 'also a']);
+    clock.advance(10_000);
+    expect(backend.batches).toHaveLength(1);
+  });
+
+  test('what nobody waits for is written within a second, once', () => {
+    const { clock, backend, put } = start();
+    for (let i = 0; i < 9; i++) {
+      put('value', `${i}`);
+      clock.advance(100);
+    }
+    expect(backend.batches).toEqual([]);
+    clock.advance(100);
+    expect(backend.batches).toEqual([{ value: '8' }]);
+  });
+
+  test('a record is made once a batch, as things stand when it is closed', () => {
+    const { clock, backend, store, told } = start();
+    let state = 'first';
+    const recorded = { record: () => store.put('state', Buffer.from(state)) };
+    store.changed(recorded);
+    store.changed(recorded);
+    told('state');
+    state = 'last';
+    clock.advance(0);
+    expect(backend.batches).toEqual([{ state: 'last' }]);
+    backend.finish();
+    store.changed(recorded);
+    store.forget(recorded);
+    told('nothing');
+    expect(backend.batches).toHaveLength(1);
+  });
+});
+
+describe('a disk that fails', () => {
+  test('is tried again each second with the same batch; nobody is told before it is written, the log twice', () => {
+    const { clock, backend, put, done, told, log } = start();
+    put('a', '1');
+    told('a');
+    clock.advance(0);
+    for (let i = 0; i < 5; i++) {
+      backend.finish(new Error('No space left on device'));
+      put('b', `${i}`);
+      told(`b${i}`);
+      clock.advance(999);
+      expect(backend.batches).toHaveLength(i + 1);
+      clock.advance(1);
+    }
+    expect(backend.batches).toEqual(Array.from({ length: 6 }, () => ({ a: '1' })));
+    expect(done).toEqual([]);
+    expect(log).toEqual([
+      'the store cannot be written: No space left on device; nothing reliable is acknowledged until it can (is the disk full?)',
+    ]);
+    backend.finish();
+    expect(done).toEqual(['a']);
+    clock.advance(0);
+    expect(backend.batches.at(-1)).toEqual({ b: '4' });
+    backend.finish();
+    expect(done).toEqual(['a', 'b0', 'b1', 'b2', 'b3', 'b4']);
+    expect(log.slice(1)).toEqual(['the store can be written again']);
+  });
+
+  test('closing ends the trying', async () => {
+    const { clock, backend, put, store, told } = start();
+    put('a', '1');
+    told('a');
+    clock.advance(0);
+    backend.finish(new Error('gone'));
+    await store.close();
+    put('b', '2');
+    clock.advance(60_000);
+    expect(backend.batches).toHaveLength(1);
+  });
+});
