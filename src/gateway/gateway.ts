@@ -202,10 +202,12 @@ export class Gateway {
   #restore(store: Store, contents: Contents): void {
     const { sessions, lastValues } = contents;
     const { logger } = this.#options;
-    const messages = sessions.reduce((sum, session) => sum + session.messages.length, 0);
+    const emits = sessions.flatMap((session) =>
+      session.messages.filter(({ message }) => message.type === 'emit'),
+    );
     logger.info(
-      { sessions: sessions.length, messages, lastValues: lastValues.length },
-      `the store holds ${sessions.length} sessions, ${messages} messages for them, ${lastValues.length} last values`,
+      { sessions: sessions.length, messages: emits.length, lastValues: lastValues.length },
+      `the store holds ${sessions.length} sessions, ${emits.length} messages for them, ${lastValues.length} last values`,
     );
     const gone = restoreLastValues(store, this.#router, lastValues);
     if (gone > 0)

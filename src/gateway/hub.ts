@@ -439,6 +439,7 @@ export class Hub {
       logger.info({ identity }, `the session of ${identity} has expired`);
       this.#end(session, 'timeout');
     };
+    session.offline(ms);
     this.#absences.set(session, clock.schedule(ms, expire));
   }
 

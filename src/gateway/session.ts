@@ -76,7 +76,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   epochs = 0;
   /** How long it may outlive its link, ms. */
   expiryMs = 0;
-  /** When it expires, ms since 1970-01-01 UTC; null while it has a link, or lost that with the gateway. */
+  /** When it expires, ms since 1970-01-01 UTC; null unless it is offline: what goes down with the gateway is not. */
   expiresAt: number | null = null;
   link: Link | undefined;
   /** The serial link that it stood on last. */
@@ -147,6 +147,12 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     if (left <= 0) return;
     this.engine.sleep(Math.min(left, this.expiryMs), clock.now());
     router.connect(this);
+  }
+
+  /** It is offline, and expires in so many ms. */
+  offline(ms: number): void {
+    this.expiresAt = this.#context.clock.wallTime() + ms;
+    this.touch();
   }
 
   /** Something that its record tells has changed. */
@@ -247,8 +253,6 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     this.#gate = undefined;
     this.link = undefined;
     this.#saidFull = false;
-    // What goes down with the gateway has all its time when that is back.
-    this.expiresAt = bye === 'shutdown' ? null : this.#context.clock.wallTime() + this.expiryMs;
     this.#record?.touch();
     this.engine.detach();
     // Whether the link stands while its peer sleeps makes no difference to anyone.

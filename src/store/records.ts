@@ -21,7 +21,7 @@ const sessionState = z.strictObject({
   program: z.boolean(),
   /** How long it outlives its link, ms. */
   expiryMs: z.number(),
-  /** When it expires, ms since 1970-01-01 UTC; null while it has a link, or lost that with the gateway. */
+  /** When it expires, ms since 1970-01-01 UTC; null unless it is offline. */
   expiresAt: z.number().nullable(),
   /** If it sleeps, until when (§4.7), ms since 1970-01-01 UTC. */
   sleepsUntil: z.number().nullable(),

@@ -63,7 +63,7 @@ function run(seed: number): void {
 describe('a gateway with a store (PROTOCOL.md §5.1)', () => {
   test(
     'is killed at any moment, and delivers what it acknowledged exactly once, in order',
-    () => forSeeds(300, run),
+    () => forSeeds(100, run),
     300_000,
   );
 });

@@ -20,7 +20,7 @@ const STATE: SessionState = {
   program: false,
   expiryMs: 60_000,
   expiresAt: null,
-  awaitedUntil: null,
+  sleepsUntil: null,
   willDue: false,
   stands: true,
   nextIn: 10,
