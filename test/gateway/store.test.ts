@@ -71,7 +71,7 @@ describe('what a gateway that was killed still knows', () => {
     clock.advance(1500);
     expect(heard()).toEqual([]);
     restart();
-    clock.advance(10_000);
+    clock.advance(RETURN_MS + 10_000);
     expect(heard()).toEqual(['wills lost']);
   });
 
