@@ -4,6 +4,7 @@ import { SlipwayError } from '../errors.js';
 import { checkCommand } from './check.js';
 import { demoCommand } from './demo.js';
 import { devicesCommand } from './devices.js';
+import { doctorCommand } from './doctor.js';
 import { broadcastCommand, emitCommand } from './emit.js';
 import { portsCommand } from './ports.js';
 import { runCommand } from './run.js';
@@ -38,6 +39,7 @@ for (const command of [
   broadcastCommand(),
   devicesCommand(),
   portsCommand(),
+  doctorCommand(),
   simulateCommand(),
   demoCommand(),
 ]) {

@@ -23,7 +23,7 @@ export function count(text: string): number {
   return Number(text);
 }
 
-function portNumber(text: string): number {
+export function portNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535 || Number(text) === 0) {
     throw new InvalidArgumentError('It must be a port from 1 to 65535.');
   }

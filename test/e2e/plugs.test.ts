@@ -117,7 +117,7 @@ describeWithTools(['socat'], 'a board that is stuck', () => {
     await board.first('welcome');
     expect(running.log.filter((line) => line.startsWith('port bench'))).toEqual([
       'port bench is open',
-      'port bench: the board says nothing at 115200 baud: press its reset button; if that does not help, upload a sketch that uses Slipway or prints',
+      'port bench: the board says nothing: press its reset button; if that does not help, upload a sketch that uses Slipway or prints',
       'port bench: the board is understood now, at 115200 baud',
     ]);
   });

@@ -14,16 +14,13 @@ export interface Holder {
  * everyone may see.
  */
 export async function findHolders(target: string, proc = '/proc'): Promise<Holder[]> {
-  const locking = await lockers(target, proc);
-  const pids = locking.length > 0 ? locking : await openers(target, proc);
-  return Promise.all(pids.map(async (pid) => ({ pid, name: await nameOf(pid, proc) })));
+  const locking = await findLockers(target, proc);
+  return locking.length > 0 ? locking : named(await openers(target, proc), proc);
 }
 
 /** The processes whose program is called `name`. */
 export async function findPrograms(name: string, proc = '/proc'): Promise<Holder[]> {
-  const pids = await processes(proc);
-  const named = await Promise.all(pids.map(async (pid) => ({ pid, name: await nameOf(pid, proc) })));
-  return named.filter((program) => program.name === name);
+  return (await named(await processes(proc), proc)).filter((program) => program.name === name);
 }
 
 /** `screen (pid 4711)`, or several of these. */
@@ -49,13 +46,17 @@ async function hasOpen(folder: string, target: string): Promise<boolean> {
   return false;
 }
 
+function named(pids: readonly number[], proc: string): Promise<Holder[]> {
+  return Promise.all(pids.map(async (pid) => ({ pid, name: await nameOf(pid, proc) })));
+}
+
 async function nameOf(pid: number, proc: string): Promise<string> {
   const comm = await readFile(join(proc, String(pid), 'comm'), 'utf8').catch(() => '');
   return comm.trim() || 'a program';
 }
 
-/** Whoever holds a lock on the file, as programs that mean to have a port for themselves do. */
-async function lockers(path: string, proc: string): Promise<number[]> {
+/** The processes that hold a lock on the file, as programs that mean to have a port for themselves do. */
+export async function findLockers(path: string, proc = '/proc'): Promise<Holder[]> {
   const file = await stat(path).catch(() => undefined);
   if (file === undefined) return [];
   const major = (file.dev >>> 8) & 0xfff;
@@ -68,7 +69,7 @@ async function lockers(path: string, proc: string): Promise<number[]> {
     .filter((fields) => fields.includes(place))
     .map((fields) => Number(fields[fields.indexOf(place) - 1]))
     .filter((pid) => pid > 0);
-  return [...new Set(pids)];
+  return named([...new Set(pids)], proc);
 }
 
 function hex(number: number): string {

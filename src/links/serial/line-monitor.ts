@@ -113,8 +113,8 @@ export class LineMonitor {
     if (this.#inBootloaderSince !== undefined) {
       return now - this.#inBootloaderSince >= BOOTLOADER_MS ? 'bootloader' : undefined;
     }
-    if (this.#search.found || now - this.#goodAt < PATIENCE_MS || !this.#search.exhausted) return undefined;
-    if (this.#search.noisy) return 'noise';
+    if (this.#search.found || now - this.#goodAt < PATIENCE_MS) return undefined;
+    if (this.#search.noisy) return this.#search.exhausted ? 'noise' : undefined;
     return this.#heardAnything || this.#options.mayBeSilent ? undefined : 'silent';
   }
 

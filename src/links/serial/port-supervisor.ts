@@ -5,8 +5,9 @@ import { reasonOf } from '../../errors.js';
 import type { LinkEvents } from '../link.js';
 import type { PortClaims } from './claims.js';
 import { Complaints } from './complaints.js';
+import { sentence } from './diagnosis.js';
 import { describeWanted, type FoundPort, findPorts, isPresent, type WantedPort } from './discovery.js';
-import { explainFault } from './line-fault.js';
+import { diagnoseLine } from './line-fault.js';
 import { LineMonitor } from './line-monitor.js';
 import { type ListPorts, listPorts } from './list-ports.js';
 import { explainOpenError, isBusy, isSettling } from './open-error.js';
@@ -219,7 +220,7 @@ export class PortSupervisor {
       mayBeSilent: lines?.emit !== undefined || lines?.listen !== undefined,
       rateChanged: () => this.#changeRate(port, link),
       understood: () => this.#understood(),
-      fault: (fault) => this.#complaints.complain(explainFault(fault, this.#config.baud), fault),
+      fault: (fault) => this.#complaints.complain(sentence(diagnoseLine(fault, this.#config.baud)), fault),
       garbled: (line) => this.#counters.add('serial.noise.bytes', Buffer.byteLength(line)),
     });
     this.#link = link;

@@ -30,6 +30,8 @@ export class RateSearch {
   #lastByteAt = 0;
   /** Bytes that are, so far, in no packet and no clean line. */
   #unexplained = 0;
+  /** Whether anything at all came since this rate is listened to: what is said at any rate is heard at any other, as noise. */
+  #heard = false;
   #cleanCharacters = 0;
   #cleanLines = 0;
   #bursts = 0;
@@ -55,7 +57,7 @@ export class RateSearch {
     return this.#bursts > 0;
   }
 
-  /** Whether every rate was listened to since the port was opened, or the rate was lost. */
+  /** Whether every rate was listened to, and made no sense, since the port was opened or something was understood. */
   get exhausted(): boolean {
     return this.#changes >= this.rates.length || (this.rates.length === 1 && !this.#found);
   }
@@ -70,6 +72,7 @@ export class RateSearch {
   }
 
   bytes(count: number, now: number): void {
+    this.#heard = true;
     this.#unexplained += count;
     this.#lastByteAt = now;
   }
@@ -106,7 +109,11 @@ export class RateSearch {
       this.#unexplained = 0;
       if (noise) return this.#noise(now);
     }
-    return !this.#found && now >= this.#listenUntil && this.#next(now);
+    if (this.#found || now < this.#listenUntil) return false;
+    if (this.#heard) return this.#next(now);
+    // Nobody speaks: at another rate nobody would either.
+    this.#listen(now);
+    return false;
   }
 
   /** The port cannot run at this rate. Returns false when it was the only one. */
@@ -140,6 +147,7 @@ export class RateSearch {
 
   #listen(now: number): void {
     this.#listenUntil = now + LISTEN_MS;
+    this.#heard = false;
     this.#unexplained = 0;
     this.#cleanLines = 0;
     this.#cleanCharacters = 0;

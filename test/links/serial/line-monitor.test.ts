@@ -160,6 +160,16 @@ describe('a rate that was found', () => {
   });
 });
 
+describe('a rate', () => {
+  it('is not left for silence, in which no other would hear more', () => {
+    const { clock, search, says } = line([115_200, 57_600]);
+    clock.advance(300_000);
+    expect(search.rate).toBe(115_200);
+    says(HELLO_FRAME, 115_200);
+    expect(search.found).toBe(true);
+  });
+});
+
 describe('what is wrong', () => {
   it('is told of a board that says nothing, and that it is well when it speaks', () => {
     const { clock, news, says } = line([115_200]);

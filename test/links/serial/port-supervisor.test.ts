@@ -273,7 +273,7 @@ describeWithTools(['socat', 'stty', 'flock'], 'a port on a pseudo-terminal', () 
     }
     await link();
     expect(logged[0]).toBe(
-      `warn port bench: ${pty.path} is in use by ModemManager (pid ${holder.pid}), which asks whether it is a modem and lets go after half a minute; to keep it off boards: ${INSTALL_RULES}`,
+      `warn port bench: ${pty.path} is in use by ModemManager (pid ${holder.pid}), which asks whether it is a modem and lets go after half a minute: to keep it off boards, run "${INSTALL_RULES}"`,
     );
     expect(existsSync(UDEV_RULES)).toBe(true);
     expect(logged[1]).toBe('info port bench is open');

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { access } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { vi } from 'vitest';
 
 /** How long a test waits for what must happen, in ms. */
@@ -10,12 +11,17 @@ export class Pty {
   readonly path: string;
   /** All that was written to the port so far. */
   readonly written: Buffer[] = [];
+  /** What the board makes of what is written to it. */
+  onWrite: (bytes: Buffer) => void = () => {};
   readonly #socat: ChildProcess;
 
   private constructor(path: string, socat: ChildProcess) {
     this.path = path;
     this.#socat = socat;
-    socat.stdout?.on('data', (chunk: Buffer) => this.written.push(chunk));
+    socat.stdout?.on('data', (chunk: Buffer) => {
+      this.written.push(chunk);
+      this.onWrite(chunk);
+    });
   }
 
   static async plug(path: string): Promise<Pty> {
@@ -32,6 +38,11 @@ export class Pty {
   /** What the board sends. */
   print(bytes: string | Uint8Array): void {
     this.#socat.stdin?.write(bytes);
+  }
+
+  /** The rate that the port is set to, in baud. */
+  async speed(): Promise<number> {
+    return Number((await promisify(execFile)('stty', ['-F', this.path, 'speed'])).stdout);
   }
 
   async unplug(): Promise<void> {

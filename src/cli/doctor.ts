@@ -1,0 +1,63 @@
+import { Command } from 'commander';
+import { CONFIG_FILES } from '../config/find.js';
+import { examine } from '../doctor/doctor.js';
+import type { Finding } from '../doctor/finding.js';
+import { type Host, thisHost } from '../doctor/host.js';
+import { asText, verdict } from '../doctor/print.js';
+import { portNumber } from './options.js';
+
+const EXAMPLES = `
+Examples:
+  $ slipway doctor
+      The config, the gateway, its links, and every serial port of the config. Opens no port.
+  $ slipway doctor bench
+  $ slipway doctor /dev/ttyACM0
+      Also listens to that port, unless a gateway or another program uses it: for up to a minute, at all usual rates.
+      Opening a port resets most Arduinos.
+
+A running gateway is asked how its links do, and is not disturbed. Exit codes: 0 nothing is wrong, 1 something is.`;
+
+interface DoctorOptions {
+  readonly config?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly json?: boolean;
+}
+
+/** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. */
+export function doctorCommand(host: Host = thisHost): Command {
+  return new Command('doctor')
+    .description('look for what is wrong with ports, boards and gateway, and say what mends it')
+    .argument('[port]', 'a serial port, by its path or its name in the config, to be listened to as well')
+    .option('-c, --config <file>', `config file (default: the first there is of ${CONFIG_FILES.join(', ')})`)
+    .option('--host <host>', 'where the gateway is (default: as the config says)')
+    .option('--port <port>', 'its TCP port (default: as the config says)', portNumber)
+    .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)')
+    .addHelpText('after', EXAMPLES)
+    .action(async (port: string | undefined, options: DoctorOptions) => {
+      const request = {
+        gateway: {
+          ...(options.host !== undefined && { host: options.host }),
+          ...(options.port !== undefined && { port: options.port }),
+        },
+        ...(port !== undefined && { port }),
+        ...(options.config !== undefined && { config: options.config }),
+      };
+      const findings: Finding[] = [];
+      for await (const finding of examine(request, { ...host, progress: showProgress })) {
+        findings.push(finding);
+        showProgress('');
+        if (!options.json) process.stdout.write(`${asText(finding)}\n`);
+      }
+      const ok = findings.every(({ level }) => level !== 'problem');
+      process.stdout.write(
+        options.json ? `${JSON.stringify({ ok, findings }, null, 2)}\n` : `${verdict(findings)}\n`,
+      );
+      if (!ok) process.exitCode = 1;
+    });
+}
+
+/** On a terminal, a line that the next one replaces. */
+function showProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text && `${text} …`}`);
+}

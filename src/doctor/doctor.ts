@@ -1,0 +1,112 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Config, SerialConfig } from '../config/schema.js';
+import { findPorts } from '../links/serial/discovery.js';
+import { serialLinkName } from '../links/serial/serial-link.js';
+import { checkConfig } from './config-check.js';
+import { type Finding, Findings } from './finding.js';
+import { checkGateway, type GatewayPlace, type Reports } from './gateway-check.js';
+import { checkGroup } from './group-check.js';
+import type { Host } from './host.js';
+import { checkLine } from './line-check.js';
+import { checkLink } from './link-check.js';
+import { checkPort, type Examined } from './port-check.js';
+import { checkStore } from './store-check.js';
+
+export interface DoctorRequest {
+  /** A port by its name in the config or its path; all of the config unless given. Only such a one is opened. */
+  readonly port?: string;
+  readonly config?: string;
+  /** Where the gateway is; as the config says unless given. */
+  readonly gateway?: Partial<GatewayPlace>;
+}
+
+/** What is known of one port beforehand. */
+interface Patient extends Examined {
+  readonly entry: SerialConfig | undefined;
+}
+
+/** Links that are no serial ports are many, perhaps: more than so many are not listed one by one. */
+const MAX_LISTED_LINKS = 50;
+
+/**
+ * Looks at everything between a board and its gateway, and tells what it finds as it finds it. A running gateway is asked,
+ * and not disturbed: what it uses, or any other program does, is not opened.
+ */
+export async function* examine(request: DoctorRequest, host: Host): AsyncGenerator<Finding> {
+  const { config } = yield* checkConfig(request.config, host);
+  const place = placeOf(config, request.gateway);
+  const reports = yield* checkGateway(place, request.port === undefined, host);
+  yield* checkStore(config.store ? config.store.path : undefined, reports !== undefined);
+  if (config.serial.length > 0) yield* checkGroup();
+  const patients =
+    request.port === undefined ? config.serial.map(patientOf) : [await named(request.port, config, host)];
+  for (const patient of patients) yield* checkPatient(patient, reports, request.port !== undefined, host);
+  if (request.port === undefined) yield* checkOthers(patients, reports);
+}
+
+async function* checkPatient(
+  patient: Patient,
+  reports: Reports,
+  mayOpen: boolean,
+  host: Host,
+): AsyncGenerator<Finding> {
+  const report = await reportOn(patient, reports, host);
+  if (report) {
+    yield* checkLink(report);
+    return;
+  }
+  if (reports && patient.entry) {
+    const text = 'the gateway that runs does not know this port: restart it if it should';
+    yield new Findings('gateway', patient.about).note(text);
+  }
+  const free = yield* checkPort(patient, host);
+  if (free && mayOpen) yield* checkLine(patient.about, free, patient.entry?.baud, host);
+}
+
+/** What the gateway says of that port: by its name in the config, or because it has the same device open. */
+async function reportOn({ entry, path, usb }: Patient, reports: Reports, host: Host) {
+  const known = entry && reports?.get(serialLinkName(entry.name));
+  if (known || !reports) return known;
+  const [found] = await findPorts({ path, usb }, host.listPorts);
+  return [...reports.values()].find(
+    ({ port }) => port?.device !== undefined && port.device === found?.device,
+  );
+}
+
+/** The links that the gateway has besides. */
+function* checkOthers(patients: readonly Patient[], reports: Reports): Generator<Finding> {
+  const seen = new Set(patients.map(({ entry }) => entry && serialLinkName(entry.name)));
+  const others = [...(reports?.values() ?? [])].filter(({ link }) => !seen.has(link));
+  for (const report of others.slice(0, MAX_LISTED_LINKS)) yield* checkLink(report);
+  for (const report of others.slice(MAX_LISTED_LINKS)) {
+    for (const finding of checkLink(report)) if (finding.level === 'problem') yield finding;
+  }
+}
+
+/** The port that somebody named: one of the config, or any other. */
+async function named(name: string, config: Config, host: Host): Promise<Patient> {
+  const byName = config.serial.find((entry) => entry.name === name);
+  if (byName) return patientOf(byName);
+  const path = process.platform === 'win32' ? name : resolve(name);
+  const device = await realpath(path).catch(() => path);
+  for (const entry of config.serial) {
+    const found = await findPorts(entry, host.listPorts);
+    if (found.some((port) => port.device === device)) return { ...patientOf(entry), path, usb: undefined };
+  }
+  return { about: path, path, low_latency: true, entry: undefined };
+}
+
+function patientOf(entry: SerialConfig): Patient {
+  const { name, path, usb, low_latency } = entry;
+  return { about: name, path, usb, low_latency, entry };
+}
+
+function placeOf(config: Config, given: Partial<GatewayPlace> = {}): GatewayPlace | undefined {
+  const [listener] = config.listen.tcp;
+  if (listener === undefined && given.host === undefined && given.port === undefined) return undefined;
+  return {
+    host: given.host ?? listener?.host ?? '127.0.0.1',
+    port: given.port ?? listener?.port ?? 7770,
+  };
+}

@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Client, connect } from '../client/client.js';
+import { SlipwayError } from '../errors.js';
+import { LINK_REPORTS, type LinkReport } from '../gateway/link-reports.js';
+import { codeOf } from '../links/endpoint.js';
+import { describeHolders, findHolders } from '../links/serial/holders.js';
+import { type Finding, Findings } from './finding.js';
+import type { Host } from './host.js';
+
+/** How long the gateway may take to answer, ms. */
+const ANSWER_MS = 2000;
+/** How long its links are watched, ms: two reports of each, so that one that was asked has answered. */
+const WATCH_MS = 2300;
+const NAMES_OF_ALL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+export interface GatewayPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the gateway says of its links, by their names; undefined when there is no gateway. */
+export type Reports = ReadonlyMap<string, LinkReport> | undefined;
+
+/**
+ * Asks the gateway how its links do. Opens a connection to it and nothing else.
+ * @param needed Whether it is wrong that none runs.
+ */
+export async function* checkGateway(
+  place: GatewayPlace | undefined,
+  needed: boolean,
+  host: Host,
+): AsyncGenerator<Finding, Reports> {
+  const findings = new Findings('gateway', 'gateway');
+  if (place === undefined) {
+    yield findings.note('the config has no TCP listener (listen.tcp), so a gateway cannot be asked');
+    return undefined;
+  }
+  const address = { host: NAMES_OF_ALL[place.host] ?? place.host, port: place.port };
+  const where = `${address.host} port ${address.port}`;
+  let client: Client;
+  try {
+    client = await connect({ ...address, timeoutMs: ANSWER_MS });
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    yield await whyNot(error, where, address.port, needed, findings, host);
+    return undefined;
+  }
+  try {
+    const reports = await watchLinks(client, host);
+    yield findings.ok(`runs, at ${where}`);
+    return reports;
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    yield findings.problem({
+      problem: `answers at ${where}, but tells nothing of its links: ${error.message}`,
+    });
+    return new Map();
+  } finally {
+    await client.close();
+  }
+}
+
+async function whyNot(
+  error: SlipwayError,
+  where: string,
+  port: number,
+  needed: boolean,
+  findings: Findings,
+  host: Host,
+): Promise<Finding> {
+  if (error.code !== 'connect_failed')
+    return findings.problem({ problem: `refuses at ${where}: ${error.message}` });
+  if (codeOf(error.cause) === 'ECONNREFUSED') {
+    const problem = `does not run: nothing listens on ${where}`;
+    const mend = 'start it with "slipway run", or name the place with --host and --port';
+    return needed ? findings.problem({ problem, mend }) : findings.note(problem);
+  }
+  if (!error.message.includes('took the connection')) return findings.problem({ problem: error.message });
+  const holders = await findHolders(await socketOf(port, host.proc), host.proc);
+  const who = holders.length > 0 ? describeHolders(holders) : 'another program';
+  return findings.problem({
+    problem: `something that is no Slipway gateway listens on ${where}: ${who}`,
+    mend: 'stop it, or give listen.tcp another port',
+  });
+}
+
+/** `socket:[inode]` of whoever listens on a TCP port of this machine, as in /proc/PID/fd. */
+async function socketOf(port: number, proc: string): Promise<string> {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  for (const table of ['net/tcp', 'net/tcp6']) {
+    const lines = (await readFile(join(proc, table), 'utf8').catch(() => '')).split('\n');
+    for (const line of lines) {
+      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+      if (local?.endsWith(ending) && state === '0A') return `socket:[${inode}]`;
+    }
+  }
+  return 'socket:[]';
+}
+
+async function watchLinks(client: Client, host: Host): Promise<Map<string, LinkReport>> {
+  const reports = new Map<string, LinkReport>();
+  await client.subscribe(`${LINK_REPORTS}/+`, ({ text }) => {
+    const report = JSON.parse(text) as LinkReport;
+    // The doctor's own connection is nobody's business.
+    if (report.identity !== client.identity) reports.set(report.link, report);
+  });
+  await new Promise<void>((resolve) => host.clock.schedule(WATCH_MS, resolve));
+  return reports;
+}

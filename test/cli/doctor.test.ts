@@ -1,0 +1,419 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, copyFile, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Finding } from '../../src/doctor/finding.js';
+import { INSTALL_RULES } from '../../src/links/serial/modem-manager.js';
+import { plug as plugUno, power, sensorUno } from '../e2e/bench.js';
+import { HandBoard, HELLO } from '../e2e/hand-board.js';
+import { Pty } from '../links/serial/pty.js';
+import { connectTo, freePort, startGateway, until } from '../support/gateways.js';
+import { MAIN, Program, slipway } from '../support/programs.js';
+import { Random } from '../support/random.js';
+import { describeWithTools } from '../support/tools.js';
+import { heard } from '../support/uart.js';
+
+const ROOT = process.getuid?.() === 0;
+
+let folder: string;
+/** Where the gateway is looked for. */
+let port: number;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'slipway-doctor-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await chmod(folder, 0o755);
+  port = await freePort();
+});
+
+const path = (name: string) => join(folder, name);
+
+/** Writes a config with these serial ports, and returns the arguments that name it. */
+async function configured(serial: readonly object[] = [], more: object = {}): Promise<string[]> {
+  const file = path('slipway.yaml');
+  const listen = { tcp: { port }, udp: false };
+  await writeFile(file, JSON.stringify({ version: 1, listen, serial, ...more }));
+  return ['-c', file];
+}
+
+async function plug(name = 'tty0'): Promise<Pty> {
+  const pty = await Pty.plug(path(name));
+  onTestFinished(() => pty.unplug());
+  return pty;
+}
+
+/** What `slipway doctor` prints and exits with. */
+async function doctor(...args: string[]): Promise<{ code: number | null; out: string }> {
+  return outcome(slipway(['doctor', ...args]));
+}
+
+/** `slipway` as a user without any rights. */
+function asNobody(...args: string[]): Program {
+  const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  return new Program('setpriv', [...nobody, process.execPath, MAIN, ...args]);
+}
+
+async function outcome(program: Program): Promise<{ code: number | null; out: string }> {
+  const { code } = await program.ended;
+  expect(program.stderr).toBe('');
+  return { code, out: program.stdout };
+}
+
+/** Its findings, of which those about config and gateway are known. */
+const CONFIG = () => `ok       config          ${path('slipway.yaml')}\n`;
+const NO_GATEWAY = () => `PROBLEM  gateway         does not run: nothing listens on 127.0.0.1 port ${port}
+                         → start it with "slipway run", or name the place with --host and --port\n`;
+const NO_GATEWAY_NEEDED = () =>
+  `note     gateway         does not run: nothing listens on 127.0.0.1 port ${port}\n`;
+
+/** A program of that name that locks a port, as those do that mean to use it. */
+async function lockedBy(name: string, device: string): Promise<ChildProcess> {
+  const program = path(name);
+  await copyFile('/usr/bin/flock', program);
+  const holder = spawn(program, [device, 'sh', '-c', 'echo locked; exec sleep 60'], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void process.kill(-(holder.pid as number)));
+  await once(holder.stdout as NodeJS.ReadableStream, 'data');
+  return holder;
+}
+
+describe('slipway doctor, of config and gateway', () => {
+  it('says what it does with --help', async () => {
+    const { code, out } = await doctor('--help');
+    expect(code).toBe(0);
+    expect(out).toContain('slipway doctor /dev/ttyACM0');
+  });
+
+  it('finds nothing wrong where nothing is', async () => {
+    const { tcp } = await startGateway();
+    port = tcp.port;
+    expect(await doctor(...(await configured()))).toEqual({
+      code: 0,
+      out: `${CONFIG()}ok       gateway         runs, at 127.0.0.1 port ${port}\nnothing is wrong\n`,
+    });
+  });
+
+  it('finds that no gateway runs', async () => {
+    expect(await doctor(...(await configured()))).toEqual({
+      code: 1,
+      out: `${CONFIG()}${NO_GATEWAY()}1 problem\n`,
+    });
+  });
+
+  it('finds another program in the place of the gateway', async () => {
+    const server = createServer((socket) => void socket.on('error', () => {}));
+    server.listen({ host: '127.0.0.1', port });
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { code, out } = await doctor(...(await configured()));
+    expect(code).toBe(1);
+    expect(out.split('\n').slice(1)).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^PROBLEM  gateway         something that is no Slipway gateway listens on 127.0.0.1 port ${(server.address() as AddressInfo).port}: .+ \\(pid ${process.pid}\\)$`,
+        ),
+      ),
+      '                         → stop it, or give listen.tcp another port',
+      '1 problem',
+      '',
+    ]);
+  });
+
+  it('finds every mistake in the config', async () => {
+    const file = path('bad.yaml');
+    await writeFile(file, `version: 1\nlisten: { tcp: { port: ${port}, hsot: x } }\nserail: []\n`);
+    const { code, out } = await doctor('-c', file, '--port', String(port));
+    expect(code).toBe(1);
+    expect(out).toBe(
+      `PROBLEM  config          ${file}:2:30: listen.tcp.hsot: unknown key (did you mean "host"?)
+PROBLEM  config          ${file}:3:1: serail: unknown key (did you mean "serial"?)
+${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
+    );
+  });
+
+  it.runIf(ROOT)('finds that the store is a file, or that this user may not write there', async () => {
+    await writeFile(path('file'), '');
+    const asFile = await configured([], { store: { path: 'file' } });
+    expect((await doctor(...asFile)).out).toBe(
+      `${CONFIG()}${NO_GATEWAY()}PROBLEM  store           ${path('file')} is a file, not a folder
+                         → give store.path another folder
+2 problems\n`,
+    );
+    const args = await configured([], { store: { path: 'new/store' } });
+    expect((await doctor(...args)).out).toBe(
+      `${CONFIG()}${NO_GATEWAY()}ok       store           ${path('new/store')}\n1 problem\n`,
+    );
+    expect((await outcome(asNobody('doctor', ...args))).out).toBe(
+      `${CONFIG()}${NO_GATEWAY()}PROBLEM  store           this user may not write in ${folder}
+                         → run the gateway as the user who may, or "sudo chown $USER ${folder}"
+2 problems\n`,
+    );
+  });
+
+  it('prints JSON for programs', async () => {
+    const { code, out } = await doctor(...(await configured()), '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toEqual({
+      ok: false,
+      findings: [
+        { level: 'ok', check: 'config', about: 'config', text: path('slipway.yaml') },
+        {
+          level: 'problem',
+          check: 'gateway',
+          about: 'gateway',
+          text: `does not run: nothing listens on 127.0.0.1 port ${port}`,
+          mend: 'start it with "slipway run", or name the place with --host and --port',
+        },
+      ],
+    });
+  });
+});
+
+describeWithTools(['socat', 'stty', 'flock'], 'slipway doctor, of a port', () => {
+  it('finds that it is not there, or no port at all', async () => {
+    await writeFile(path('file'), '');
+    const args = await configured([
+      { name: 'gone', path: path('tty9') },
+      { name: 'file', path: path('file') },
+      { name: 'usb', usb: { vendor_id: '2341', serial_number: 'none-such' } },
+    ]);
+    expect(await doctor(...args)).toEqual({
+      code: 1,
+      out: `${CONFIG()}${NO_GATEWAY()}PROBLEM  gone            ${path('tty9')} is not there
+                         → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
+ok       file            ${path('file')}
+PROBLEM  file            ${path('file')} is not a serial port
+PROBLEM  usb             USB serial number none-such, USB vendor 2341 is not there
+                         → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
+4 problems\n`,
+    });
+  });
+
+  it('finds who holds it, and does not open it', async () => {
+    const pty = await plug();
+    const device = await realpath(pty.path);
+    const { pid } = await lockedBy('screen', device);
+    expect(await doctor(pty.path, ...(await configured()))).toEqual({
+      code: 1,
+      out: `${CONFIG()}${NO_GATEWAY_NEEDED()}ok       ${pty.path}  ${pty.path} (${device})
+PROBLEM  ${pty.path}  ${pty.path} is in use by screen (pid ${pid})
+                         → close it
+1 problem\n`,
+    });
+  });
+
+  it('finds ModemManager on it', async () => {
+    const pty = await plug();
+    const device = await realpath(pty.path);
+    const { pid } = await lockedBy('ModemManager', device);
+    expect(await doctor('bench', ...(await configured([{ name: 'bench', path: pty.path }])))).toEqual({
+      code: 1,
+      out: `${CONFIG()}${NO_GATEWAY_NEEDED()}ok       bench           ${pty.path} (${device})
+PROBLEM  bench           ${pty.path} is in use by ModemManager (pid ${pid}), which asks whether it is a modem and lets go after half a minute
+                         → to keep it off boards, run "${INSTALL_RULES}"
+1 problem\n`,
+    });
+  });
+
+  it.runIf(ROOT)('finds that the user may not open it, and which group may', async () => {
+    const [open, shut] = [await plug('tty0'), await plug('tty1')];
+    const [device, other] = [await realpath(open.path), await realpath(shut.path)];
+    await chown(device, 0, 20);
+    await chmod(device, 0o660);
+    await chown(other, 0, 0);
+    await chmod(other, 0o600);
+    const args = await configured([
+      { name: 'bench', path: open.path },
+      { name: 'other', path: shut.path },
+    ]);
+    expect(await outcome(asNobody('doctor', ...args))).toEqual({
+      code: 1,
+      out: `${CONFIG()}${NO_GATEWAY()}note     user            you are not in group dialout, which serial ports usually belong to
+                         → run "sudo usermod -aG dialout $USER", then log in again
+ok       bench           ${open.path} (${device})
+PROBLEM  bench           no permission to open ${open.path}, which belongs to group dialout
+                         → run "sudo usermod -aG dialout $USER", then log in again
+ok       other           ${shut.path} (${other})
+PROBLEM  other           no permission to open ${shut.path}, and no group has any
+                         → give it one with a udev rule, as in config/99-slipway.rules
+3 problems\n`,
+    });
+  });
+
+  it('hears a board that waits for a gateway, one that prints, and one at another rate', async () => {
+    const names = ['hello', 'prints', 'slow'];
+    const boards = await Promise.all(names.map((name) => HandBoard.plug(path(name))));
+    const [hello, prints, slow] = boards as [HandBoard, HandBoard, HandBoard];
+    const args = await configured(names.map((name) => ({ name, path: path(name), baud: 115_200 })));
+    const speaking = setInterval(() => {
+      hello.pty.print(hello.frame(HELLO));
+      prints.pty.print('temperature 21.4 C\r\n');
+      void slow.pty.speed().then((baud) => slow.pty.print(heard(slow.frame(HELLO), 57_600, baud)));
+    }, 500);
+    onTestFinished(() => clearInterval(speaking));
+    const [a, b, c] = await Promise.all(names.map((name) => doctor(name, ...args)));
+    const start = (name: string, device: string) =>
+      `${CONFIG()}${NO_GATEWAY_NEEDED()}ok       ${name.padEnd(14)}  ${path(name)} (${device})\n`;
+    const devices = await Promise.all(names.map((name) => realpath(path(name))));
+    expect(a).toEqual({
+      code: 0,
+      out: `${start('hello', devices[0] as string)}ok       hello           by-hand waits for a gateway, at 115200 baud\nnothing is wrong\n`,
+    });
+    expect(b).toEqual({
+      code: 0,
+      out: `${start('prints', devices[1] as string)}ok       prints          the board prints, as "temperature 21.4 C", at 115200 baud\nnothing is wrong\n`,
+    });
+    expect(c).toEqual({
+      code: 1,
+      out: `${start('slow', devices[2] as string)}PROBLEM  slow            by-hand waits for a gateway, at 57600 baud, and not at 115200
+                         → baud: 57600 in the entry of slow in the config
+1 problem\n`,
+    });
+    // Nothing was said to a board that speaks.
+    expect(boards.map(({ written }) => written.length)).toEqual([0, 0, 0]);
+  });
+
+  it('finds a board that says nothing, boards in their bootloaders, and noise', async () => {
+    const ptys = [await plug('silent'), await plug('avr'), await plug('esp'), await plug('noise')] as const;
+    const [, avr, esp, noise] = ptys;
+    const random = new Random(5);
+    const motor = setInterval(() => noise.print(random.bytes(64)), 600);
+    onTestFinished(() => clearInterval(motor));
+    avr.onWrite = (bytes) => {
+      // As Optiboot does: whatever it is asked, if a space ends it.
+      if (bytes.includes(0x20)) avr.print(Uint8Array.of(0x14, 0x10));
+    };
+    const download = setInterval(
+      () => esp.print('boot:0x3 (DOWNLOAD(USB/UART0))\r\nwaiting for download\r\n'),
+      1000,
+    );
+    onTestFinished(() => clearInterval(download));
+    const args = await configured();
+    const outcomes = await Promise.all(ptys.map((pty) => doctor(pty.path, ...args)));
+    const last = outcomes.map(({ out }) => out.split('\n').slice(3));
+    const bootloader = (place: string) => [
+      `PROBLEM  ${place}  the board is in its bootloader and waits for a program`,
+      '                         → press its reset button (on an ESP board without holding BOOT), or upload the sketch again',
+      '1 problem',
+      '',
+    ];
+    expect(last).toEqual([
+      [
+        `PROBLEM  ${path('silent')}  the board says nothing`,
+        '                         → press its reset button; if that does not help, upload a sketch that uses Slipway or prints',
+        '1 problem',
+        '',
+      ],
+      bootloader(path('avr')),
+      bootloader(path('esp')),
+      [
+        `PROBLEM  ${path('noise')}  what comes is neither packets nor text at any of 115200, 57600, 9600, 38400, 19200, 230400, 250000, 74880 baud`,
+        '                         → add the rate that the sketch gives to Serial.begin() to "baud"',
+        '1 problem',
+        '',
+      ],
+    ]);
+    expect(outcomes.map(({ code }) => code)).toEqual([1, 1, 1, 1]);
+  });
+});
+
+describeWithTools(['socat', 'stty', 'flock'], 'slipway doctor, of a gateway that runs', () => {
+  /** A gateway in this process, with an Uno at one of its ports. */
+  async function bench() {
+    const tty = path('tty0');
+    const uno = await sensorUno();
+    await plugUno(uno, tty);
+    power(uno);
+    const serial = [{ name: 'bench', path: tty }];
+    const running = await startGateway({ serial });
+    port = running.tcp.port;
+    const online = (times: number) =>
+      until(() =>
+        expect(running.log.filter(({ msg }) => msg.startsWith('virtual-uno is online'))).toHaveLength(times),
+      );
+    await online(1);
+    return { uno, tty, running, online, args: await configured(serial) };
+  }
+
+  const START = () => `${CONFIG()}ok       gateway         runs, at 127.0.0.1 port ${port}\n`;
+
+  it.each(['', 'bench', 'tty0'])('tells how a link does, and disturbs nobody (doctor %s)', async (named) => {
+    const { uno, running, args, tty } = await bench();
+    const { code, out } = await doctor(...(named ? [named === 'tty0' ? tty : named] : []), ...args);
+    expect(out).toContain(START());
+    expect(out.slice(START().length)).toMatch(
+      /^ok {7}serial:bench {4}virtual-uno, 115200 baud, round trip [\d.]+ ms, 0 of \d+ resent, 0 resets, 0 resumes, 0 CRC errors in \d+ packets, \d+ text lines?, 0 reconnects\nnothing is wrong\n$/,
+    );
+    expect(code).toBe(0);
+    expect(uno.boots).toBe(1);
+    expect(running.count('serial.lost')).toBe(0);
+    expect(running.log.filter(({ msg }) => msg.startsWith('virtual-uno is'))).toHaveLength(1);
+  });
+
+  it('finds a line that loses and spoils', async () => {
+    const { uno, args, running } = await bench();
+    const program = await connectTo(running.tcp);
+    const random = new Random(3);
+    uno.cable = (bytes) => {
+      if (random.chance(0.15)) bytes = bytes.map((byte) => byte ^ 0x21);
+      return bytes;
+    };
+    for (let i = 1; running.count('serial.drop.crc') < 20 || running.count('session.resends') < 20; i++) {
+      await program.emit('greenhouse/led', i % 2 ? 'on' : 'off');
+      await until(() => expect(uno.led).toHaveLength(i));
+    }
+    const { code, out } = await doctor(...args);
+    expect(code).toBe(1);
+    expect(out).toMatch(
+      /\nPROBLEM {2}serial:bench {4}[\d.]+ % of what was sent had to be sent again\n {25}→ use a shorter or shielded cable, connect the grounds, keep away from motors, or lower the rate; a sketch must not block in its loop\n/,
+    );
+    expect(out).toMatch(
+      /\nPROBLEM {2}serial:bench {4}[\d.]+ % of the packets came spoiled \(CRC\)\n {25}→ use a shorter or shielded cable, connect the grounds, keep away from motors, or lower the rate\n/,
+    );
+  });
+
+  it('finds a board that is reset again and again', async () => {
+    const { uno, args, online } = await bench();
+    for (let resets = 1; resets <= 5; resets++) {
+      uno.reset();
+      await online(1 + resets);
+    }
+    const { code, out } = await doctor(...args);
+    expect(code).toBe(1);
+    expect(out).toMatch(
+      /5 resets, .*\nPROBLEM {2}serial:bench {4}the board was reset 5 times\n {25}→ look at its power supply, and at what its watchdog or its stack may do\n1 problem\n$/,
+    );
+  });
+
+  it('tells why the gateway has not opened a port, and JSON has the numbers', async () => {
+    const pty = await plug();
+    const { pid } = await lockedBy('minicom', await realpath(pty.path));
+    const serial = [
+      { name: 'held', path: pty.path },
+      { name: 'gone', path: path('tty9') },
+    ];
+    const running = await startGateway({ serial });
+    port = running.tcp.port;
+    await until(() => expect(running.log.filter(({ level }) => level === 40)).toHaveLength(2));
+    const args = await configured([...serial, { name: 'new', path: path('tty8') }]);
+    expect(await doctor(...args)).toEqual({
+      code: 1,
+      out: `${START()}PROBLEM  serial:held     is not open: ${pty.path} is in use by minicom (pid ${pid}): close it
+PROBLEM  serial:gone     is not open: waiting for ${path('tty9')}: it is not plugged in
+note     new             the gateway that runs does not know this port: restart it if it should
+PROBLEM  new             ${path('tty8')} is not there
+                         → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
+3 problems\n`,
+    });
+    await connectTo(running.tcp, { identity: 'a-program' });
+    const { findings } = JSON.parse((await doctor(...args, '--json')).out) as { findings: Finding[] };
+    const link = findings.find(({ report }) => report?.identity === 'a-program');
+    expect(link).toMatchObject({ level: 'ok', check: 'link', about: expect.stringMatching(/^tcp:/) });
+    expect(link?.report).toMatchObject({ sent: 0, resent: 0, resets: 0, begins: 1 });
+  });
+});
