@@ -46,11 +46,25 @@ static slipway_t gateway = {
 };
 
 int main(void) {
+#if SLIPWAY_WITH_TIME
+  slipway_clock_t clock;
+#endif
   slipway_begin(&gateway, TCNT1);
   for (;;) {
     uint8_t byte = UDR0;
     slipway_receive(&gateway, &byte, 1);
     slipway_poll(&gateway, TCNT1);
     slipway_emit(&gateway, TEMPERATURE, &byte, 1, PORTD);
+#if SLIPWAY_WITH_SLEEP
+    slipway_sleep(&gateway, TCNT1);
+    PORTC = slipway_asleep(&gateway);
+#endif
+#if SLIPWAY_WITH_WILL
+    slipway_will(&gateway, TEMPERATURE, packet, 1, PORTD);
+#endif
+#if SLIPWAY_WITH_TIME
+    slipway_ask_time(&gateway);
+    if (slipway_time(&gateway, TCNT1, &clock)) OCR1A = clock.ms;
+#endif
   }
 }

@@ -1,10 +1,11 @@
-// What the C client costs on an ATmega328P: flash and RAM of the library alone, in three configurations.
+// What the C client costs on an ATmega328P: flash and RAM of the library alone, in three configurations, and what sleep, will and
+// time add to the smaller two.
 //
 //   node size-report.mjs           prints a table, and what each configuration leaves out
 //   node size-report.mjs --check   exits 1 if a figure is over its limit
 //
 // Flash is what a program grows by when the library is linked into it: size-probe.c, which begins, receives, polls, subscribes and
-// emits, minus the same program with its calls going nowhere. What the program itself brings is in both: its table and names, the
+// emits, and sleeps, leaves a will and asks the time where these are compiled in, minus the same program with its calls going nowhere. What the program itself brings is in both: its table and names, the
 // first values of its context, the start-up code. RAM is all that the program has: the context, a packet buffer of 64 bytes, a
 // table of two channels, and the slots of the window where there is one. The stack comes on top of it.
 //
@@ -21,6 +22,9 @@ const sources = readdirSync(join(here, 'src'))
   .filter((name) => name.endsWith('.c'))
   .map((name) => join(here, 'src', name));
 
+// Off in these two, and what each costs is told apart.
+const features = ['SLEEP', 'WILL', 'TIME'];
+
 // One serial line, plain channels, no counters: what the smallest boards want.
 const small = [
   '-DSLIPWAY_WITH_DATAGRAM=0',
@@ -28,6 +32,7 @@ const small = [
   '-DSLIPWAY_WITH_PATTERNS=0',
   '-DSLIPWAY_WITH_COUNTERS=0',
   '-DSLIPWAY_WITH_UNSUPPORTED=0',
+  ...features.map((feature) => `-DSLIPWAY_WITH_${feature}=0`),
   '-DSLIPWAY_NO_USER',
 ];
 const configurations = [
@@ -42,26 +47,28 @@ const configurations = [
     ],
     limits: { flash: 2048, ram: 120 },
     without:
-      'UDP and TCP, wildcards, counters, on_event, messages that come by name, REFUSE of what only a later version sends (§10), ' +
+      'UDP and TCP, wildcards, sleep, will, time, counters, on_event, messages that come by name, REFUSE of what only a later version sends (§10), ' +
       'the limits of a gateway that was configured below its defaults, checks of fields that it does not read',
   },
   {
     name: 'with QoS 1/2, window 4 of 32 bytes',
     options: small,
     limits: { flash: 4096, ram: 350 },
-    without: 'UDP and TCP, wildcards, counters, REFUSE of what only a later version sends (§10)',
+    without:
+      'UDP and TCP, wildcards, sleep, will, time, counters, REFUSE of what only a later version sends (§10)',
   },
   {
     name: 'everything, by default',
     options: [],
-    limits: { flash: 5400, ram: 400 },
+    limits: { flash: 6600, ram: 400 },
     without: 'nothing',
   },
 ];
 
 const tools = ['-flto', '-mrelax', '-fno-move-loop-invariants', '-ffunction-sections', '-Wl,--gc-sections'];
 const target = ['-mmcu=atmega328p', '-Os', '-std=c99', `-I${join(here, 'src')}`, join(here, 'size-probe.c')];
-const nowhere = ['begin', 'receive', 'poll', 'emit'].map((call) => `-Wl,--defsym,slipway_${call}=0`);
+const calls = ['begin', 'receive', 'poll', 'emit', 'sleep', 'asleep', 'will', 'ask_time', 'time'];
+const nowhere = calls.map((call) => `-Wl,--defsym,slipway_${call}=0`);
 
 function link(folder, options, library) {
   const program = join(folder, 'probe.elf');
@@ -91,6 +98,17 @@ try {
       console.error(`${name}: over its limit`);
       process.exitCode = 1;
     }
+  }
+  console.log('');
+  console.log('| added | to QoS 0 only | to QoS 1/2 |');
+  console.log('| --- | --- | --- |');
+  for (const feature of features) {
+    const costs = configurations.slice(0, 2).map(({ options }) => {
+      const plain = measure(folder, options);
+      const more = measure(folder, [...options, `-USLIPWAY_WITH_${feature}`, `-DSLIPWAY_WITH_${feature}=1`]);
+      return `${more.flash - plain.flash} B, RAM ${more.ram - plain.ram} B`;
+    });
+    console.log(`| ${feature.toLowerCase()} | ${costs.join(' | ')} |`);
   }
   console.log('');
   for (const { name, without } of configurations) console.log(`${name}, leaves out: ${without}`);

@@ -112,8 +112,7 @@ public:
    * declared, so that from then on it costs one byte; when the table is full its name is sent each time (QoS 0 only). */
   slipway_result_t emit(const __FlashStringHelper *channel, const uint8_t *payload, size_t length, uint8_t flags = 0) {
     const char *name = (const char *)channel;
-    uint8_t id = find(name);
-    if (!id) id = slipway_channel(&context, name, NULL, 0);
+    uint8_t id = entry(name);
     if (!id) return slipway_emit_named(&context, name, payload, length, flags);
     return slipway_emit(&context, id, payload, length, flags);
   }
@@ -150,6 +149,41 @@ public:
 
   bool connected() const { return slipway_connected(&context); }
 
+  /* How many messages the gateway has not acknowledged yet. 0: a good moment to leave. */
+  uint8_t pending() const { return slipway_pending(&context); }
+
+#if SLIPWAY_WITH_SLEEP
+  /* Asks for that many seconds of sleep; go on calling poll() until asleep(), then nothing more is sent and the board may power
+   * down. The gateway keeps what comes meanwhile, and sends it when the board is back: see slipway_sleep. Do not wait for
+   * ever: there may be no gateway just now. */
+  slipway_result_t sleep(uint32_t seconds) { return slipway_sleep(&context, seconds); }
+
+  /* Back for what was kept. An emit wakes it too. */
+  void wake() { slipway_wake(&context); }
+
+  bool asleep() const { return slipway_asleep(&context); }
+#endif
+
+#if SLIPWAY_WITH_WILL
+  /* What the gateway emits on that channel when it loses this board (slipway_will). The text must stay as it is. FULL: the channel
+   * table has no place left. */
+  slipway_result_t will(const __FlashStringHelper *channel, const char *text, uint8_t flags = 0) {
+    uint8_t id = entry((const char *)channel);
+    return id ? slipway_will(&context, id, text, strlen(text), flags) : (slipway_result_t)SLIPWAY_FULL;
+  }
+
+  /* Takes it back. */
+  slipway_result_t noWill() { return slipway_will(&context, 0, NULL, 0, 0); }
+#endif
+
+#if SLIPWAY_WITH_TIME
+  /* Asks the gateway for the time. When the board connects it is told without asking. */
+  void askTime() { slipway_ask_time(&context); }
+
+  /* The time of day just now; false while it is not known. How old and how exact: see slipway_clock_t. */
+  bool time(slipway_clock_t &clock) const { return slipway_time(&context, millis(), &clock); }
+#endif
+
   /* The client itself, for everything in slipway.h. */
   slipway_t context;
 
@@ -162,6 +196,12 @@ protected:
       if (channel.name && !(channel.flags & SLIPWAY_NAME_IN_RAM) && same(channel.name, name)) return id;
     }
     return 0;
+  }
+
+  /* Its id in the channel table, into which it is put if it is not there; 0: no room. */
+  uint8_t entry(const char *name) {
+    uint8_t id = find(name);
+    return id ? id : slipway_channel(&context, name, NULL, 0);
   }
 
   static bool same(const char *a, const char *b) {

@@ -64,7 +64,8 @@ typedef uint8_t slipway_size_t;
 
 /* A time: milliseconds modulo 65.536 s, or modulo 49 days where the keep-alive is long; in the smallest build 64 ms
  * modulo 16 s, which are enough for it. */
-#define SLIPWAY_COARSE_TIME (!SLIPWAY_WITH_RELIABLE && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM)
+#define SLIPWAY_COARSE_TIME \
+  (!SLIPWAY_WITH_RELIABLE && !SLIPWAY_WITH_DATAGRAM && !SLIPWAY_WITH_STREAM && !SLIPWAY_WITH_TIME)
 #if SLIPWAY_COARSE_TIME
 typedef uint8_t slipway_time_t;
 #if SLIPWAY_KEEP_ALIVE_S > 16
@@ -166,8 +167,15 @@ enum {
   SLIPWAY_LOST,
   /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` VERSION, IDENTITY_IN_USE
    * or IDENTITY_INVALID and no session it is this board itself. */
-  SLIPWAY_REFUSED
+  SLIPWAY_REFUSED,
+  /* The gateway knows that this board sleeps: it may stop polling and power down (slipway_sleep). */
+  SLIPWAY_ASLEEP,
+  /* The time is known, or known anew (slipway_time). */
+  SLIPWAY_TIME
 };
+/* `id` of SLIPWAY_REFUSED when it is no table entry that was refused. */
+#define SLIPWAY_ID_SLEEP 254u
+#define SLIPWAY_ID_WILL 255u
 
 /* One place of the window: a reliable message until the gateway acknowledged it. Treat it as opaque. */
 typedef struct slipway_slot {
@@ -178,6 +186,16 @@ typedef struct slipway_slot {
   uint8_t payload[SLIPWAY_SLOT_BYTES];
 #endif
 } slipway_slot_t;
+
+#if SLIPWAY_WITH_TIME
+/* A time of day: (uint64_t)seconds * 1000 + ms is its milliseconds since 1970-01-01 UTC, until the year 2106. */
+typedef struct slipway_clock {
+  uint32_t seconds;     /* since 1970-01-01 UTC */
+  uint32_t age;         /* s since the gateway told the time, kept by this board's own clock ever since */
+  uint16_t ms;          /* 0 to 999 */
+  uint16_t uncertainty; /* ms by which it may have been wrong, either way, when the gateway told it */
+} slipway_clock_t;
+#endif
 
 #if SLIPWAY_WITH_COUNTERS
 /* They wrap at 65536. */
@@ -295,6 +313,22 @@ struct slipway {
   uint8_t state;
   uint8_t flags;
   uint8_t tries;
+#if SLIPWAY_WITH_SLEEP
+  uint8_t sleep;
+  uint32_t sleep_seconds;
+#endif
+#if SLIPWAY_WITH_WILL
+  const void *will;
+  slipway_size_t will_length;
+  uint8_t will_id;
+  uint8_t will_flags;
+#endif
+#if SLIPWAY_WITH_TIME
+  slipway_clock_t clock; /* as of `now`; its `age` is the second at which it was told */
+  uint16_t clock_asked;  /* when */
+  uint8_t clock_token;
+  uint8_t clock_flags;
+#endif
   slipway_result_t pong; /* BUSY while a PING is to be answered */
   uint8_t pong_token;
   bool writing; /* the packet on its way out, not only measuring it */
@@ -343,6 +377,46 @@ slipway_result_t slipway_emit_named(slipway_t *slipway, const char *name, const 
 /* Leaves: tells the gateway (§3.2, BYE) and sends nothing more until slipway_link(…, true). `forget`: it need not keep
  * the session either. */
 void slipway_leave(slipway_t *slipway, bool forget);
+
+#if SLIPWAY_WITH_SLEEP
+/* Asks for `seconds` of sleep, 1 to 268,435,455 (§4.7): for so long the gateway expects no word of this board and sends it
+ * nothing, but keeps what is reliable, and of the rest the last value of each channel. The gateway is told as soon as
+ * everything before it is acknowledged (slipway_pending is 0). Once it has confirmed that, slipway_asleep is true and
+ * SLIPWAY_ASLEEP is told: nothing more is sent, and the board may power down, with or without its RAM. If it kept its
+ * RAM, let it slipway_poll first when it is back; if not, it begins as ever, with another nonce, and its session stands.
+ * An emit, a new subscription, slipway_ask_time and slipway_wake wake it; while it is not yet asleep they only come first.
+ * Without a gateway it waits for one, so do not wait for ever. Calling it again with the same `seconds` changes nothing.
+ * A gateway that knows no sleep refuses: SLIPWAY_REFUSED with SLIPWAY_ID_SLEEP, and the board is awake.
+ * Returns OK; INVALID: too many seconds. */
+slipway_result_t slipway_sleep(slipway_t *slipway, uint32_t seconds);
+
+/* Ends the sleep, or the wish for it: the gateway is told at the next poll, as often as it takes, and sends what it kept. */
+void slipway_wake(slipway_t *slipway);
+
+/* Whether the gateway has confirmed that this board sleeps. */
+bool slipway_asleep(const slipway_t *slipway);
+#endif
+
+#if SLIPWAY_WITH_WILL
+/* Leaves a will (§4.7): `length` bytes that the gateway emits on the channel with that id when it loses this board, unless that
+ * is back within 5 s. Not when the board leaves by slipway_leave. `flags`: SLIPWAY_QOS1, SLIPWAY_QOS2, SLIPWAY_RETAIN. Call it
+ * at any time, before the connection too; the library sees to it that every gateway has it. Another will replaces it; id 0
+ * takes it back, whatever the rest says. The payload is not copied: it must stay as it is, until the next will.
+ * A refusal is told as SLIPWAY_REFUSED with SLIPWAY_ID_WILL.
+ * Returns OK; INVALID: no such id, or both qualities; TOO_LARGE: longer than a packet. */
+slipway_result_t slipway_will(slipway_t *slipway, uint8_t id, const void *payload, size_t length, uint8_t flags);
+#endif
+
+#if SLIPWAY_WITH_TIME
+/* Asks the gateway for the time (§3.2), at the next poll that can, and again every 4 s until it is told. The answer is corrected by
+ * half the way there and back, and SLIPWAY_TIME is told. A board that knows no time learns it when it connects, too, unasked. */
+void slipway_ask_time(slipway_t *slipway);
+
+/* The time of day at `now_ms` of the clock that slipway_poll is given, at most 65 s after the last poll. False: not known, or no
+ * longer, because the board slept; `clock` is then left as it is. It is as exact as the board's own clock since: a ceramic
+ * resonator loses up to 5 ms each second, a crystal 5 ms in a hundred; ask again when `age` is too much for you. */
+bool slipway_time(const slipway_t *slipway, uint32_t now_ms, slipway_clock_t *clock);
+#endif
 
 /* Encodes one datagram that emits `payload` on `name` without any session (§5.5), for a sensor that wakes, sends and
  * sleeps. Needs no context. The name is in RAM. Returns its size in bytes; 0 if `capacity` is too small or the

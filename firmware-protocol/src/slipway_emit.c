@@ -22,6 +22,7 @@ static slipway_result_t emit_now(slipway_t *s, uint8_t id, const slipway_channel
   if (flags & HEAD_QOS) return SLIPWAY_INVALID;
   if (length > SLIPWAY_MAX_PACKET) return SLIPWAY_TOO_LARGE;
   if (s->state < BEGINNING) return SLIPWAY_NOT_CONNECTED;
+  slipway_stir(s);
   s->payload = payload;
   s->payload_length = (slipway_size_t)length;
   return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, channel);

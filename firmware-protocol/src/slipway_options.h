@@ -48,6 +48,21 @@
 #define SLIPWAY_WITH_EVENTS 1
 #endif
 
+/* slipway_sleep: the gateway keeps what comes for a board while that is silent (§4.7). */
+#ifndef SLIPWAY_WITH_SLEEP
+#define SLIPWAY_WITH_SLEEP 1
+#endif
+
+/* slipway_will: what the gateway emits when the board is lost (§4.7). */
+#ifndef SLIPWAY_WITH_WILL
+#define SLIPWAY_WITH_WILL 1
+#endif
+
+/* slipway_time: the time of day, from the gateway (§3.2, TIME). */
+#ifndef SLIPWAY_WITH_TIME
+#define SLIPWAY_WITH_TIME 1
+#endif
+
 /* 1, for QoS 0 on a serial line and SLIPWAY_MAX_PACKET of 255 at most: the board takes for granted that the gateway takes
  * packets of that size, ids for the whole table and the board's keep-alive, as one at its defaults does; and what the
  * frame's CRC has vouched for is checked only as far as the board reads it. */

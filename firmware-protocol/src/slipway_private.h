@@ -92,12 +92,30 @@ enum {
   CHANNEL_DECLARED = 0x40  /* the gateway knows the id */
 };
 
+/* slipway.sleep: asked for; told the gateway, all alone in the window; confirmed. */
+enum { AWAKE, SLEEP_WANTED, DROWSY, ASLEEP };
+#if SLIPWAY_WITH_SLEEP
+#define SLEEP_STATE(s) ((s)->sleep)
+void slipway_stir(slipway_t *s);
+#else
+#define SLEEP_STATE(s) AWAKE
+#define slipway_stir(s) ((void)0)
+#endif
+
+/* slipway.will_flags, besides those of an emit. */
+enum { WILL_LEFT = 0x01, WILL_TAKEN_UP = 0x02 };
+
+/* slipway.clock_flags: the time is known; wanted; asked for by a TIME that may still be answered; an answer came, of which
+ * the next poll makes a time. */
+enum { CLOCK_KNOWN = 1, CLOCK_WANTED = 2, CLOCK_ASKED = 4, CLOCK_TOLD = 8 };
+
 #if SLIPWAY_COARSE_TIME
 #define TIME(ms) ((slipway_time_t)((ms) >> 6))
 #else
 #define TIME(ms) ((slipway_time_t)(ms))
 #endif
 
+enum { ASK_TIME_AGAIN_MS = 4000, MOST_HELLOS_TIMED = 5 };
 enum { FIRST_RESEND_MS = 250, MOST_RESENDS = 10, MOST_SILENT = 8, MOST_BEGINS = 5, MOST_PINGS = 3, SLOWEST = 6 };
 
 #if !SLIPWAY_TRUSTING
@@ -190,7 +208,7 @@ enum { MIN_MAX_PACKET = 48 };                /* the least that WELCOME may say (
 void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count);
 
 /* slipway_window.c */
-enum { NO_WISH = 0xFF };
+enum { SWEEP_WISH = 0, WILL_WISH = 0xFE, NO_WISH = 0xFF };
 slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id);
 slipway_result_t slipway_send_slot(slipway_t *s, uint8_t place);
 void slipway_settle(slipway_t *s, uint8_t count);
@@ -199,6 +217,13 @@ uint8_t slipway_refused(slipway_t *s, uint16_t seq);
 uint8_t slipway_next_wish(const slipway_t *s);
 void slipway_take_up_wishes(slipway_t *s);
 void slipway_flush(slipway_t *s);
+
+/* slipway_time.c */
+#if SLIPWAY_WITH_TIME
+void slipway_time_told(slipway_t *s, const uint8_t *time);
+void slipway_time_passed(slipway_t *s, uint16_t elapsed);
+void slipway_question_time(slipway_t *s);
+#endif
 
 /* slipway_session.c */
 void slipway_heard(slipway_t *s);

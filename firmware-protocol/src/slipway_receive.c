@@ -21,6 +21,9 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
   slipway_size_t max_packet = 0, window = 0, ids = 0;
 #if !SLIPWAY_TRUSTING
   const uint8_t *p = body + WELCOME_FIXED;
+#if SLIPWAY_WITH_TIME
+  const uint8_t *time;
+#endif
   uint8_t i = 3;
   if (body[1] > 7 || !(body[6] | body[7] | body[8] | body[9])) return false;
   left = (slipway_size_t)(left - WELCOME_FIXED);
@@ -35,6 +38,9 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
   } while (--i);
   /* In less than that nothing could be asked of it, not even whether it is there. */
   if (max_packet < MIN_MAX_PACKET || left < TIME_BYTES) return false;
+#if SLIPWAY_WITH_TIME
+  time = p;
+#endif
   p += TIME_BYTES;
   left = (slipway_size_t)(left - TIME_BYTES);
   while (left) {
@@ -52,7 +58,14 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
   (void)left;
 #endif
   if (acting && s->state == GREETING && (body[0] == 1 || SLIPWAY_TRUSTING) && same(body + 2, s->nonce)) {
+#if SLIPWAY_WITH_TIME && !SLIPWAY_TRUSTING
+    /* It was stamped after the first HELLO, when that was not too long ago for the clock. */
+    bool timely = !(s->clock_flags & CLOCK_KNOWN) && s->tries <= MOST_HELLOS_TIMED;
+#endif
     slipway_welcomed(s, body, max_packet, at_most_255(window), at_most_255(ids));
+#if SLIPWAY_WITH_TIME && !SLIPWAY_TRUSTING
+    if (timely && s->state == BEGINNING) slipway_time_told(s, time);
+#endif
   }
   return true;
 }
@@ -80,6 +93,10 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
   } else if (reason == SLIPWAY_REASON_NO_SESSION) {
     slipway_lose(s, reason);
     return;
+#if SLIPWAY_WITH_TIME
+  } else if (head == HEAD_TIME) {
+    s->clock_flags &= (uint8_t)~(CLOCK_WANTED | CLOCK_ASKED);
+#endif
   } else if (head >= HEAD_DECLARE) {
     if (left >= 4) id = slipway_refused(s, slipway_read16(p + 2));
   } else if (!IS_CONTROL(head) && !(head & (HEAD_QOS | HEAD_NAME)) && left > 2) {
@@ -139,6 +156,7 @@ static bool message(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t
   /* What is read below; a gateway sends this board nothing that is shorter. */
   least = 2;
   if (head == HEAD_WELCOME) least = WELCOME_FIXED;
+  if (SLIPWAY_WITH_TIME && head == HEAD_TIME) least = 1 + TIME_BYTES;
   if (head == HEAD_BYE || head == HEAD_PING || head == HEAD_PONG) least = 1;
   if (left < least) return false;
 #else
@@ -165,6 +183,10 @@ static bool message(slipway_t *s, uint8_t head, const uint8_t *p, slipway_size_t
     /* At the next poll, or as soon as the line has room: the gateway may be waiting for it to send more (§5.6). */
     s->pong_token = *p;
     s->pong = SLIPWAY_BUSY;
+#if SLIPWAY_WITH_TIME
+  } else if (head == HEAD_TIME) {
+    if (s->clock_flags & CLOCK_ASKED && *p == s->clock_token) slipway_time_told(s, p + 1);
+#endif
 #if SLIPWAY_WITH_RELIABLE
   } else if (head == HEAD_REJECT || head == HEAD_DECLARE) {
     if (!slipway_is_next(s, slipway_read16(p))) return true;

@@ -157,6 +157,13 @@ static void put_prefixes(slipway_t *s, uint8_t head) {
 #endif
 }
 
+#if SLIPWAY_WITH_SLEEP
+static void put_varint(slipway_t *s, uint32_t value) {
+  for (; value > 127; value >>= 7) put(s, (uint8_t)(value | 0x80u));
+  put(s, (uint8_t)value);
+}
+#endif
+
 /* §3.1, §3.2 */
 static void put_message(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel) {
   bool control = IS_CONTROL(head);
@@ -170,6 +177,19 @@ static void put_message(slipway_t *s, uint8_t head, uint8_t id, const slipway_ch
   if (!control && id && channel && channel->flags & CHANNEL_DECLARED) channel = NULL;
   put(s, !control && channel ? head | HEAD_NAME : head);
   if (control ? head >= HEAD_DECLARE : IS_RELIABLE(head)) put16(s, SEQUENCE(s));
+#if SLIPWAY_WITH_SLEEP
+  if (head == HEAD_SLEEP) {
+    put_varint(s, s->sleep_seconds);
+    return;
+  }
+#endif
+#if SLIPWAY_WITH_WILL
+  if (head == HEAD_WILL) {
+    /* From here on as an emit by name; none, to take it back, is an id of 0, which looks like a length of 0. */
+    put(s, (uint8_t)((s->will_flags & HEAD_RETAIN) | (s->will_flags & HEAD_QOS) >> 4));
+    control = false;
+  }
+#endif
   if (head == HEAD_SUBSCRIBE) put(s, channel->flags & CHANNEL_OPTIONS);
   if (control ? head != HEAD_UNSUBSCRIBE : !channel) put(s, id);
   if (channel) {

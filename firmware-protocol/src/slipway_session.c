@@ -57,6 +57,10 @@ void slipway_heard(slipway_t *s) {
 
 /* At the next poll that state does what it does first. */
 SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
+  slipway_stir(s);
+#if SLIPWAY_WITH_TIME
+  s->clock_flags &= (uint8_t)~CLOCK_ASKED;
+#endif
   s->state = state;
   s->tries = 0;
   s->due = s->now;
@@ -136,6 +140,9 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
     s->count = 0;
 #endif
     for (; left; left--, channel++) channel->flags &= (uint8_t)~(CHANNEL_TAKEN_UP | CHANNEL_DECLARED);
+#if SLIPWAY_WITH_WILL
+    s->will_flags &= (uint8_t)~WILL_TAKEN_UP;
+#endif
   }
   s->sent = 0;
 #if SLIPWAY_WITH_RELIABLE
@@ -175,6 +182,9 @@ SLIPWAY_APART static void overdue(slipway_t *s) {
   slipway_result_t result;
   if (s->state == GREETING) {
     head = HEAD_HELLO;
+#if SLIPWAY_WITH_TIME
+    if (!s->tries) s->clock_asked = (uint16_t)s->now;
+#endif
   } else if (IS_IDLE(s)) {
     head = HEAD_PING;
     limit = MOST_PINGS;
@@ -201,13 +211,23 @@ SLIPWAY_APART static void overdue(slipway_t *s) {
 }
 
 void slipway_poll(slipway_t *s, uint32_t now_ms) {
+#if SLIPWAY_WITH_TIME
+  uint16_t elapsed = (uint16_t)((uint16_t)now_ms - s->now);
+#endif
   s->now = (slipway_time_t)(SLIPWAY_COARSE_TIME ? (uint16_t)now_ms >> 6 : now_ms);
+#if SLIPWAY_WITH_TIME
+  slipway_time_passed(s, elapsed);
+#endif
   if (s->state == IDLE) return;
   if (s->state != GREETING) {
     slipway_take_up_wishes(s);
     slipway_flush(s);
+#if SLIPWAY_WITH_TIME
+    if (SLEEP_STATE(s) < DROWSY) slipway_question_time(s);
+#endif
     if (s->pong != SLIPWAY_OK) s->pong = slipway_transmit(s, HEAD_PONG, s->pong_token, NULL);
   }
+  if (SLEEP_STATE(s) == ASLEEP) return;
   if (passed(s, s->due)) overdue(s);
 #if SLIPWAY_WITH_RELIABLE
   if (s->state >= BEGINNING && (s->ack_count > 1 || (s->ack_count && (uint8_t)(s->now - s->ack_since) >= 15))) {

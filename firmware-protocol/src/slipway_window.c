@@ -16,15 +16,19 @@ static slipway_slot_t *slot_at(slipway_t *s, uint8_t place) {
 
 #if SLIPWAY_WITH_RELIABLE
 #define SLOT_COUNT(s) ((s)->slot_count)
+#define IS_ACKNOWLEDGED(s) (!(s)->ack_count)
 #else
 #define SLOT_COUNT(s) 1
+#define IS_ACKNOWLEDGED(s) true
 #endif
 
 slipway_slot_t *slipway_add_slot(slipway_t *s, uint8_t head, uint8_t id) {
+  slipway_slot_t *slot;
+  slipway_stir(s);
 #if SLIPWAY_WITH_RELIABLE
-  slipway_slot_t *slot = slot_at(s, s->count++);
+  slot = slot_at(s, s->count++);
 #else
-  slipway_slot_t *slot = &s->slot;
+  slot = &s->slot;
   s->count = 1;
 #endif
   slot->head = head;
@@ -64,6 +68,23 @@ static void measure(slipway_t *s) {
 }
 #endif
 
+#if SLIPWAY_WITH_SLEEP
+static void fall_asleep(slipway_t *s) {
+  s->sleep = AWAKE;
+  if (!s->sleep_seconds) return;
+  s->sleep = ASLEEP;
+#if SLIPWAY_WITH_RELIABLE
+  /* Else what came last would come again. */
+  if (s->ack_count) slipway_transmit(s, HEAD_NONE, 0, NULL);
+#endif
+#if SLIPWAY_WITH_TIME
+  /* How long it will be, nobody can tell. */
+  s->clock_flags = 0;
+#endif
+  slipway_tell(s, SLIPWAY_ASLEEP, SLIPWAY_REASON_NORMAL, 0);
+}
+#endif
+
 /* §5.3, §5.4. `gap`: later messages arrived, `held` of them, and `next` did not. */
 void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
   uint16_t count = (uint16_t)(next - s->oldest);
@@ -83,6 +104,10 @@ void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
 #endif
     slipway_restart_timer(s);
     if (first) slipway_tell(s, SLIPWAY_CONNECTED, SLIPWAY_REASON_NORMAL, 0);
+#if SLIPWAY_WITH_SLEEP
+    /* SLEEP was alone in the window. */
+    if (s->sleep == DROWSY && !s->count) fall_asleep(s);
+#endif
   }
 #if SLIPWAY_WITH_RELIABLE
   if (gap && s->sent && !(s->flags & HURRIED) && !IS_STREAM(s)) {
@@ -104,12 +129,21 @@ SLIPWAY_APART_IF_LARGE uint8_t slipway_refused(slipway_t *s, uint16_t seq) {
   slipway_slot_t *slot;
   uint8_t id;
 #if SLIPWAY_WITH_RELIABLE
-  if (place >= s->sent) return 0;
+  if (place >= s->count) return 0;
 #else
   if (place) return 0;
 #endif
   slot = slot_at(s, (uint8_t)place);
   id = slot->id;
+#if SLIPWAY_WITH_WILL
+  if (slot->head == HEAD_WILL) id = SLIPWAY_ID_WILL;
+#endif
+#if SLIPWAY_WITH_SLEEP
+  if (slot->head == HEAD_SLEEP) {
+    id = SLIPWAY_ID_SLEEP;
+    s->sleep = AWAKE;
+  }
+#endif
   slot->head = HEAD_UNSUBSCRIBE;
   slot->id = 0;
   return id;
@@ -123,19 +157,29 @@ SLIPWAY_APART slipway_result_t slipway_send_slot(slipway_t *s, uint8_t place) {
   s->payload = slot->payload;
   s->payload_length = slot->length;
 #endif
+#if SLIPWAY_WITH_WILL
+  if (slot->head == HEAD_WILL) {
+    s->payload = s->will;
+    s->payload_length = s->will_length;
+    return slipway_transmit_entry(s, HEAD_WILL, s->will_id);
+  }
+#endif
   return slipway_transmit_entry(s, slot->head, slot->id);
 }
 
-/* What the table wants of the gateway and has not been put into the window in this epoch: the entry's id, 0 for the
- * sweep, NO_WISH. */
+/* What the table wants of the gateway and has not been put into the window in this epoch: the entry's id, WILL_WISH, SWEEP_WISH,
+ * NO_WISH. */
 uint8_t slipway_next_wish(const slipway_t *s) {
   const slipway_channel_t *channel = s->channels;
   uint8_t id;
   for (id = 1; id <= s->channel_count; id++, channel++) {
     if (channel->name && !(channel->flags & CHANNEL_TAKEN_UP)) return id;
   }
+#if SLIPWAY_WITH_WILL
+  if ((s->will_flags & (WILL_LEFT | WILL_TAKEN_UP)) == WILL_LEFT) return WILL_WISH;
+#endif
 #if SLIPWAY_WITH_RELIABLE
-  if (s->flags & SWEEP) return 0;
+  if (s->flags & SWEEP) return SWEEP_WISH;
 #endif
   return NO_WISH;
 }
@@ -146,9 +190,22 @@ static bool take_up_wish(slipway_t *s) {
   uint8_t id;
   if (s->count >= SLOT_COUNT(s)) return false;
   id = slipway_next_wish(s);
+#if SLIPWAY_WITH_SLEEP
+  if (id == NO_WISH && s->sleep == SLEEP_WANTED && !s->count && s->state == READY) {
+    slipway_add_slot(s, HEAD_SLEEP, 0);
+    s->sleep = DROWSY;
+    return true;
+  }
+#endif
   if (id == NO_WISH) return false;
+#if SLIPWAY_WITH_WILL
+  if (id == WILL_WISH) {
+    s->will_flags |= WILL_TAKEN_UP;
+    head = HEAD_WILL;
+  } else
+#endif
 #if SLIPWAY_WITH_RELIABLE
-  if (id == 0) {
+  if (id == SWEEP_WISH) {
     s->flags &= (uint8_t)~SWEEP;
   } else
 #endif
@@ -166,13 +223,23 @@ static bool take_up_wish(slipway_t *s) {
   return true;
 }
 
-/* Sends a message that has not been sent in this epoch, if there is one and the gateway's window has room for it. */
+/* Sends a message that has not been sent in this epoch, if there is one and the gateway's window has room for it. False when it
+ * is no use trying again now. */
 static bool send_next(slipway_t *s) {
+  slipway_result_t result;
   if (s->sent >= s->count) return false;
 #if SLIPWAY_WITH_RELIABLE
   if (s->sent >= s->window) return false;
 #endif
-  if (slipway_send_slot(s, s->sent) != SLIPWAY_OK) return false;
+  result = slipway_send_slot(s, s->sent);
+#if !SLIPWAY_TRUSTING
+  /* Not even alone in a packet: it must not keep the others back for ever. */
+  if (result == SLIPWAY_TOO_LARGE && s->state == READY && IS_ACKNOWLEDGED(s)) {
+    slipway_tell(s, SLIPWAY_REFUSED, SLIPWAY_REASON_TOO_LARGE, slipway_refused(s, SEQUENCE(s)));
+    return true;
+  }
+#endif
+  if (result != SLIPWAY_OK) return false;
 #if SLIPWAY_WITH_RELIABLE
   if (!(s->flags & TIMING)) {
     s->flags |= TIMING;

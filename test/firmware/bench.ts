@@ -83,6 +83,12 @@ export class Bench {
     return this.sent();
   }
 
+  /** Lets time pass in one step, with one poll after it. */
+  skip(ms: number): void {
+    this.now += ms;
+    this.client.poll(this.now);
+  }
+
   /** Lets time pass until something is sent, `most` ms at the most. Returns how many ms it took. */
   until(most: number): { ms: number; sent: string[] } {
     for (let ms = 1; ms <= most; ms++) {

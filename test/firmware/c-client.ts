@@ -3,7 +3,7 @@ import { buildWasm } from './build.js';
 
 const FRAMINGS = { serial: 0, datagram: 1, stream: 2 } as const;
 const RESULTS = ['ok', 'busy', 'not_connected', 'too_large', 'full', 'invalid'] as const;
-const EVENTS = ['connected', 'lost', 'refused'] as const;
+const EVENTS = ['connected', 'lost', 'refused', 'asleep', 'time'] as const;
 const COUNTERS = [
   'crc',
   'malformed',
@@ -78,6 +78,16 @@ export interface ClientEvent {
   id: number;
 }
 
+/** What slipway_time says. */
+export interface ClockReading {
+  /** Milliseconds since 1970-01-01 UTC. */
+  ms: number;
+  /** Seconds since the gateway told it. */
+  age: number;
+  /** Milliseconds, either way. */
+  uncertainty: number;
+}
+
 interface Exports {
   memory: WebAssembly.Memory;
   io(): number;
@@ -103,6 +113,13 @@ interface Exports {
   counter?(index: number): number;
   slot?(place: number): number;
   channel_flags(id: number): number;
+  sleep?(seconds: number): number;
+  wake?(): void;
+  asleep?(): number;
+  will?(id: number, length: number, flags: number): number;
+  ask_time?(): void;
+  time?(now: number): number;
+  time_part?(part: number): number;
 }
 
 /** CHANNEL_TAKEN_UP of slipway_private.h. */
@@ -271,6 +288,35 @@ export class CClient {
       options.capacity ?? 1200,
     );
     return size === 0 ? undefined : this.#bytes(this.#exports.io(), size).slice();
+  }
+
+  sleep(seconds: number): Result {
+    return result(this.#exports.sleep?.(seconds) ?? RESULTS.indexOf('invalid'));
+  }
+
+  wake(): void {
+    this.#exports.wake?.();
+  }
+
+  get asleep(): boolean {
+    return this.#exports.asleep?.() === 1;
+  }
+
+  /** Leaves a will on a table entry's id; 0 takes it back. */
+  will(id: number, payload: string, options: { qos?: number; retain?: boolean } = {}): Result {
+    const flags = ((options.qos ?? 0) << 4) | (options.retain ? 8 : 0);
+    return result(this.#exports.will?.(id, this.#put(payload), flags) ?? RESULTS.indexOf('invalid'));
+  }
+
+  askTime(): void {
+    this.#exports.ask_time?.();
+  }
+
+  /** The time of day at `nowMs` of its clock; undefined when it does not know. */
+  time(nowMs: number): ClockReading | undefined {
+    if (!this.#exports.time?.(nowMs >>> 0)) return undefined;
+    const part = (index: number) => (this.#exports.time_part?.(index) ?? 0) >>> 0;
+    return { ms: part(0) * 1000 + part(2), age: part(1), uncertainty: part(3) };
   }
 
   counter(name: CounterName): number {

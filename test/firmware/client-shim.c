@@ -175,6 +175,32 @@ EXPORT int one_shot(int name_length, int length, int flags, int capacity) {
   return (int)size;
 }
 
+#if SLIPWAY_WITH_SLEEP
+EXPORT int sleep(uint32_t seconds) { return (int)slipway_sleep(&client, seconds); }
+EXPORT void wake(void) { slipway_wake(&client); }
+EXPORT int asleep(void) { return slipway_asleep(&client); }
+#endif
+
+#if SLIPWAY_WITH_WILL
+/* The payload is in io, and copied, as it must stay. */
+EXPORT int will(int id, int length, int flags) {
+  static uint8_t payload[2048];
+  memcpy(payload, io_bytes, (size_t)length);
+  return (int)slipway_will(&client, (uint8_t)id, payload, (size_t)length, (uint8_t)flags);
+}
+#endif
+
+#if SLIPWAY_WITH_TIME
+static slipway_clock_t told;
+EXPORT void ask_time(void) { slipway_ask_time(&client); }
+EXPORT int time(uint32_t now) { return slipway_time(&client, now, &told); }
+/* Of the last `time` that was known, in the order of slipway_clock_t. */
+EXPORT uint32_t time_part(int part) {
+  const uint32_t parts[] = {told.seconds, told.age, told.ms, told.uncertainty};
+  return parts[part];
+}
+#endif
+
 #if SLIPWAY_WITH_COUNTERS
 /* In the order of slipway_counters_t. */
 EXPORT int counter(int index) { return ((const uint16_t *)(const void *)&client.counters)[index]; }

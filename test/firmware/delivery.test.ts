@@ -129,6 +129,46 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     }
   });
 
+  it('refuses what is larger than the gateway takes, by whatever way it got into the window, and goes on', () => {
+    for (const reliable of [true, false]) {
+      const bench = new Bench({ reliable });
+      const long = bench.client.declare('x'.repeat(70));
+      const id = bench.client.declare('t');
+      bench.pass(1);
+      bench.welcome({ maxPacket: '40' });
+      bench.next = 0x1000;
+      for (let i = 0; i < 5; i++) bench.ackAll(bench.pass(1));
+      expect(bench.client.events).toContainEqual({ event: 'refused', reason: 8, id: long });
+      expect(bench.client.pending).toBe(0);
+      bench.client.events.splice(0);
+      if (reliable) {
+        expect(bench.client.emit(long, 'a', RELIABLE)).toBe('ok');
+        expect(bench.client.events).toEqual([{ event: 'refused', reason: 8, id: long }]);
+      }
+      bench.ackAll(bench.pass(1));
+      expect(bench.client.emit(id, 'b')).toBe('ok');
+      expect(bench.sent()).toEqual([`8002${ascii('b')}`]);
+    }
+  });
+
+  it('does not take for too large what is so only beside BEGIN or an acknowledgement', () => {
+    const bench = new Bench();
+    const id = bench.client.subscribe('twelve bytes', 1);
+    bench.pass(1);
+    // As many bytes as the gateway takes, under the channel's name; and it declares none.
+    bench.client.emit(id, '.'.repeat(32), RELIABLE);
+    bench.welcome({ maxPacket: '30', ids: '00' });
+    bench.next = 0x1000;
+    bench.ackAll(bench.pass(1));
+    expect(bench.client.pending).toBe(0);
+    bench.client.emit(id, ','.repeat(32), RELIABLE);
+    bench.give(`94 2000 0c ${ascii('twelve bytes')} 31`);
+    bench.ackAll(bench.sent());
+    bench.ackAll(bench.pass(30));
+    expect(bench.client.pending).toBe(0);
+    expect(bench.client.events.filter(({ event }) => event === 'refused')).toEqual([]);
+  });
+
   it('resends nothing on a connection', () => {
     const bench = new Bench({ framing: 'stream' });
     const id = bench.client.declare('t');

@@ -54,4 +54,11 @@ void loop() {
   one.emit(F("bytes"), bytes, sizeof bytes);
   one.emit("in/ram", "text");
   if (one.connected()) two.broadcast("hello");
+  if (one.pending() == 0) one.sleep(300);
+  if (one.asleep()) one.wake();
+  one.will(F("state"), "gone", SLIPWAY_QOS1 | SLIPWAY_RETAIN);
+  one.noWill();
+  one.askTime();
+  slipway_clock_t clock;
+  if (one.time(clock)) one.emit(F("time"), clock.seconds);
 }

@@ -97,8 +97,9 @@ static void on_message(slipway_t *s, const slipway_message_t *m) {
 }
 #if SLIPWAY_WITH_EVENTS
 static void on_event(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
-  REQUIRE(s == client && event <= SLIPWAY_REFUSED && (reason || event != SLIPWAY_LOST || choices), "an event has its reason");
-  REQUIRE(id <= client->channel_count, "an event is of an entry of the table");
+  REQUIRE(s == client && event <= SLIPWAY_TIME && (reason || event != SLIPWAY_LOST || choices), "an event has its reason");
+  REQUIRE(id <= client->channel_count || (event == SLIPWAY_REFUSED && id >= SLIPWAY_ID_SLEEP),
+          "an event is of an entry of the table, of sleep or of the will");
   if (choices && depth == 0 && choose_below(choices, 8) == 0) act(choices);
 }
 #endif
@@ -131,6 +132,23 @@ static void one_shot(choices_t *c) {
   free(exact);
 }
 
+#if SLIPWAY_WITH_SLEEP && SLIPWAY_WITH_WILL && SLIPWAY_WITH_TIME
+static const char last_words[] = "of a board that was lost, which are longer than what a slot of the window holds";
+
+/* Sleep, will, time. */
+static void rest(choices_t *c) {
+  slipway_clock_t clock;
+  switch (choose_below(c, 4)) {
+    case 0: slipway_sleep(client, choose(c) & 1 ? choose(c) : (uint32_t)choose16(c) << (choose(c) & 15)); break;
+    case 1: slipway_will(client, choose_below(c, CHANNELS + 2), last_words, choose_below(c, sizeof last_words), choose(c)); break;
+    case 2: slipway_ask_time(client); break;
+    default: if (slipway_time(client, now + choose(c), &clock)) REQUIRE(clock.ms < 1000, "a second has 1000 ms");
+  }
+}
+#else
+static void rest(choices_t *c) { (void)c; }
+#endif
+
 /* What a program may do at any time, also within a handler. */
 static void act(choices_t *c) {
   depth++;
@@ -146,7 +164,7 @@ static void act(choices_t *c) {
     }
     case 7: slipway_leave(client, choose(c) & 1); break;
     case 8: slipway_link(client, !(choose(c) & 1)); break;
-    default: one_shot(c); break;
+    default: if (choose_below(c, 3) == 0) one_shot(c); else rest(c);
   }
   depth--;
 }
@@ -245,7 +263,15 @@ static void recover(bool continues) {
   /* What was under way on a connection makes the next record another one; a serial line and datagrams mend themselves. */
   if (FRAMING_OF(client) == SLIPWAY_FRAMING_STREAM) slipway_link(client, false);
   if (client->state == 0) slipway_link(client, true);
+#if SLIPWAY_WITH_SLEEP
+  slipway_wake(client);
+#endif
   settle("a session stands");
+#if SLIPWAY_WITH_WILL
+  slipway_will(client, 1, "gone", 4, SLIPWAY_QOS1);
+  settle("a will is left");
+  REQUIRE(gateway_has_will(names[0], "gone"), "the will is the last one");
+#endif
   table[0].handler = on_message;
   slipway_subscribe(client, 1, SLIPWAY_SUBSCRIBE);
   settle("a subscription is made");
@@ -256,6 +282,14 @@ static void recover(bool continues) {
   settle("emits are acknowledged");
   REQUIRE(fine == 1, "an emit of the gateway arrives once, not %u times", fine);
   gateway_check_table(client, 1);
+#if SLIPWAY_WITH_SLEEP
+  slipway_sleep(client, 60);
+  settle("SLEEP is acknowledged");
+  REQUIRE(slipway_asleep(client), "it sleeps");
+  slipway_wake(client);
+  settle("SLEEP of 0 s is acknowledged");
+  REQUIRE(!slipway_asleep(client), "it is awake");
+#endif
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -17,6 +17,7 @@ static struct {
   uint8_t options[MOST_IDS];
   unsigned subscriptions;
   unsigned emits; /* with the payload "fine" */
+  char will[2][256]; /* its channel and payload */
 } g;
 
 void gateway_reset(bool continues) {
@@ -87,6 +88,16 @@ static void subscribe(const sent_message_t *m) {
   g.options[at] = m->options;
 }
 
+static void keep_will(const sent_message_t *m) {
+  memset(g.will, 0, sizeof g.will);
+  memcpy(g.will[0], m->name, m->name_length);
+  memcpy(g.will[1], m->payload, m->payload_length < 255 ? m->payload_length : 255);
+}
+
+bool gateway_has_will(const char *channel, const char *payload) {
+  return strcmp(g.will[0], channel) == 0 && strcmp(g.will[1], payload) == 0;
+}
+
 static void act(const sent_message_t *m) {
   if (m->id > 0 && (m->head == 0xB9 || m->head == 0xBA)) {
     REQUIRE(m->id < MOST_IDS, "an id is a place in the table");
@@ -95,6 +106,7 @@ static void act(const sent_message_t *m) {
   }
   /* The sweep (an empty name) drops what is older than this boot: there is nothing such. */
   if (m->head == 0xBA || (m->head == 0xBB && m->name_length > 0)) subscribe(m);
+  if (m->head == 0xBD) keep_will(m);
   if (m->head < 0xB0 && m->payload_length == 4 && memcmp(m->payload, "fine", 4) == 0) g.emits++;
 }
 

@@ -89,6 +89,7 @@ void gateway_take(const slipway_t *s, const uint8_t *packet, size_t count, deliv
 /* Emits "fine" on the peer's id (QoS 1, or 0 where the peer takes no more). */
 void gateway_emit(uint8_t id, deliver_t deliver);
 bool gateway_settled(void);
+bool gateway_has_will(const char *channel, const char *payload);
 void gateway_check_table(const slipway_t *s, unsigned emits_expected);
 
 /* hostile.c: what a gateway might send just now, if it were broken or worse. */
