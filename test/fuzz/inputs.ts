@@ -24,7 +24,10 @@ export function readInputs(file: string): Uint8Array[] {
 
 /** Shortest first, so that a change shows as little as there is. */
 export function writeInputs(file: string, inputs: readonly Uint8Array[]): void {
-  const lines = inputs.map(toHex).sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+  const lines = inputs
+    .filter(({ length }) => length > 0)
+    .map(toHex)
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${lines.join('\n')}\n`);
 }

@@ -1,12 +1,12 @@
 import { pino } from 'pino';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
-import { Hub } from '../../src/gateway/hub.js';
+import { Hub, type HubLimits } from '../../src/gateway/hub.js';
 import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
 import { frameSize } from '../../src/links/serial/slip.js';
-import { Router } from '../../src/router/router.js';
+import { Router, type RouterLimits } from '../../src/router/router.js';
 import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import type { SideLimits } from '../../src/session/engine.js';
@@ -33,6 +33,9 @@ export interface Device {
   receive(bytes: Uint8Array): void;
 }
 
+/** One for all: each new one makes the file system wait. */
+const SILENT = pino({ level: 'silent' });
+
 export interface SimulatedLink {
   readonly link: Link;
   /** Cuts it: both sides hear of it, what is under way is lost. */
@@ -46,16 +49,19 @@ export class Simulation {
   readonly clock = new VirtualClock();
   readonly counters = new Counters();
   readonly random: Random;
-  readonly logger = pino({ level: 'silent' });
+  readonly logger = SILENT;
   router!: Router;
   hub!: Hub;
   readonly presence: string[] = [];
   packets = 0;
   #links = 0;
+  readonly #limits: { hub?: Partial<HubLimits>; router?: Partial<RouterLimits> };
   #backend: MemoryBackend | undefined;
 
-  constructor(seed: number) {
+  /** `limits`: those that are not as usual. */
+  constructor(seed: number, limits: { hub?: Partial<HubLimits>; router?: Partial<RouterLimits> } = {}) {
     this.random = new Random(seed);
+    this.#limits = limits;
     this.startGateway();
   }
 
@@ -77,6 +83,7 @@ export class Simulation {
       window: { serial: 32, udp: 128, tcp: 2048 },
       ids: 100,
       willBytes: 10_000,
+      ...this.#limits.hub,
     };
     this.router = new Router(
       {
@@ -85,6 +92,7 @@ export class Simulation {
         maxSubscriptionsPerSubscriber: 100,
         maxLastValues: 100,
         maxLastValueBytes: 100_000,
+        ...this.#limits.router,
       },
       this.counters,
       store && ((channel) => recordLastValue(store, channel)),

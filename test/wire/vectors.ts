@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../firmware/build.js';
 
 /** The files of firmware-protocol/vectors; its README says what the fields mean. */
 export interface PacketVector {
@@ -43,8 +45,7 @@ interface Files {
 }
 
 export function vectors<F extends keyof Files>(file: F): readonly Files[F][] {
-  const url = new URL(`../../firmware-protocol/vectors/${file}.json`, import.meta.url);
-  return JSON.parse(readFileSync(url, 'utf8')) as Files[F][];
+  return JSON.parse(readFileSync(join(ROOT, `firmware-protocol/vectors/${file}.json`), 'utf8')) as Files[F][];
 }
 
 /** Bytes in messages stand in vectors as hex. */
