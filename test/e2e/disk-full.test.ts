@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { connectTo, freePort, until } from '../support/gateways.js';
+import { slipway } from '../support/programs.js';
+import { describeWithTools } from '../support/tools.js';
+
+/** How large the daemon's files may become, as if its disk were full then. */
+function limitFiles(pid: number, bytes: number | 'unlimited'): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
+}
+
+describeWithTools(['prlimit'], 'a daemon whose disk is full', () => {
+  test('acknowledges nothing reliable, says so once, serves the rest, and goes on when there is room', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const port = await freePort();
+    const config = join(folder, 'slipway.yaml');
+    await writeFile(
+      config,
+      `version: 1\nlisten: { tcp: { port: ${port} }, udp: false }\nstore: { path: store }\nstats: { interval: 0 }\n`,
+    );
+    const daemon = slipway(['run', '-c', config]);
+    await daemon.prints(/listening/);
+    const address = { host: '127.0.0.1', port };
+    const received: string[] = [];
+    const subscriber = await connectTo(address, { identity: 'subscriber', keepAlive: 0 });
+    await subscriber.subscribe('reliable', ({ text }) => void received.push(text));
+    const emitter = await connectTo(address, { identity: 'emitter', keepAlive: 0 });
+    await emitter.emit('reliable', '0');
+
+    const unreliable: string[] = [];
+    const bystander = await connectTo(address, { keepAlive: 0 });
+    await bystander.subscribe('unreliable', ({ text }) => void unreliable.push(text));
+    // Until the ids of the channel are agreed on, which is reliable.
+    await bystander.emit('unreliable', 'first', { qos: 1 });
+    await until(() => expect(unreliable).toEqual(['first']));
+
+    limitFiles(daemon.child.pid ?? 0, 1);
+    const acknowledged: number[] = [];
+    const emits = [1, 2, 3].map((n) =>
+      emitter.emit('reliable', `${n}`, { qos: 2 }).then(() => acknowledged.push(n)),
+    );
+    await daemon.prints(/the store cannot be written: .*File too large/);
+    for (let n = 0; n < 20; n++) {
+      await bystander.emit('unreliable', `${n}`, { qos: 0 });
+      await until(() => expect(unreliable).toHaveLength(n + 2));
+    }
+    expect(acknowledged).toEqual([]);
+    expect(received).toEqual(['0']);
+
+    limitFiles(daemon.child.pid ?? 0, 'unlimited');
+    await Promise.all(emits);
+    await until(() => expect(received).toEqual(['0', '1', '2', '3']));
+    expect(daemon.lines.filter((line) => line.includes('the store can'))).toEqual([
+      expect.stringMatching(/"level":50.*cannot be written/),
+      expect.stringMatching(/"level":30.*can be written again/),
+    ]);
+  });
+});
