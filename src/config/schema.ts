@@ -57,12 +57,33 @@ const allQueues = section(
   },
 );
 
+const perAddress = section(
+  'What one network address may have of what the gateway has for all, so that one peer cannot take everything. Of IPv6 a /64 counts as one.',
+  {
+    links: count(1, MANY)
+      .prefault(500)
+      .describe('TCP connections, and peers on UDP, of each listener; more are turned away.'),
+    sessions: count(1, MANY)
+      .prefault(1000)
+      .describe(
+        'Sessions, connected or not, that came from there; an absent one of its own makes room first.',
+      ),
+    hellos: count(1, MANY)
+      .prefault(100)
+      .describe('New peers on UDP a second, after bursts of ten times as many; more are refused.'),
+    one_shots: count(1, MANY)
+      .prefault(100)
+      .describe('One-shots a second, after bursts of ten times as many; more are dropped and counted.'),
+  },
+);
+
 const limits = section(
   'Bounds on what peers can make the gateway hold. What goes beyond is refused or dropped, and counted.',
   {
     packet,
     window,
     sessions: count(1, MANY).prefault(10_000).describe('Sessions, connected or not.'),
+    per_address: perAddress,
     subscriptions: count(1, MANY).prefault(1000).describe('Subscriptions of one session.'),
     ids: count(0, MAX_VARINT)
       .prefault(16_383)

@@ -14,7 +14,8 @@ import { helloProblem } from './handshake.js';
 const SLOT_MS = 60_000;
 const HELLO_HEAD = headOf({ type: 'hello' } as Hello);
 
-function refuse(reason: Reason, detail: Uint8Array): Uint8Array {
+/** The packet that refuses a HELLO. */
+export function refuseHello(reason: Reason, detail: Uint8Array = new Uint8Array()): Uint8Array {
   return encodePacket([{ type: 'refuse', reason, head: HELLO_HEAD, detail }]);
 }
 
@@ -40,14 +41,14 @@ export class AddressProof {
   judge(packet: Uint8Array, from: UdpAddress, now: number): 'proved' | Uint8Array | undefined {
     const messages = readPacket(packet, 'peer', this.#counters);
     if (messages instanceof MalformedPacket) {
-      return messages.reason === 'version' ? refuse('version', SPOKEN_VERSIONS) : undefined;
+      return messages.reason === 'version' ? refuseHello('version', SPOKEN_VERSIONS) : undefined;
     }
     const hello = messages[0] as Hello;
     const problem = helloProblem(hello);
-    if (problem) return refuse(problem.reason, problem.detail);
+    if (problem) return refuseHello(problem.reason, problem.detail);
     const slot = Math.floor(now / SLOT_MS);
     const good = [slot, slot - 1].some((each) => hello.cookie === this.#cookie(from, each).readUInt32BE());
-    return good ? 'proved' : refuse('prove_address', this.#cookie(from, slot));
+    return good ? 'proved' : refuseHello('prove_address', this.#cookie(from, slot));
   }
 
   #cookie({ host, port }: UdpAddress, slot: number): Buffer {

@@ -4,6 +4,7 @@ import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
+import { partyOf } from '../links/party.js';
 import { PortClaims } from '../links/serial/claims.js';
 import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
@@ -19,13 +20,14 @@ import { openStore } from '../store/open-store.js';
 import { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { AddressProof, isHello } from './address-proof.js';
+import { AddressProof, isHello, refuseHello } from './address-proof.js';
 import { Hub, type HubLimits } from './hub.js';
 import { recordLastValue, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
 import { Presence } from './presence.js';
+import { RateLimit } from './rate-limit.js';
 import type { Session } from './session.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
 
@@ -64,6 +66,7 @@ export class Gateway {
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
   readonly #addresses: AddressProof;
+  readonly #hellos: RateLimit;
   readonly #portOfLink = new Map<Link, SerialConfig>();
   #stopCorrecting: Cancel | undefined;
   #stopping: Promise<void> | undefined;
@@ -118,14 +121,17 @@ export class Gateway {
         queueAgeMs: limits.queue.age,
         willBytes: limits.will_bytes,
         expiryMs: sessions.expiry,
+        sessionsPerParty: limits.per_address.sessions,
       },
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
+        forgotten: (identity) => this.#presence.forget(identity),
         text: (link, session, line) => this.#text(link, session, line),
       },
       random32: () => randomInt(2 ** 32),
     });
     this.#addresses = new AddressProof(this.#counters);
+    this.#hellos = new RateLimit(limits.per_address.hellos);
     this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
     this.#linkReports = new LinkReports(this.#router, this.#hub, clock, () =>
       this.#ports.map(({ link, report }) => [link, report] as const),
@@ -217,10 +223,17 @@ export class Gateway {
 
   async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
     const { logger, config } = this.#options;
-    const { packet, queue, backlog } = config.limits;
+    const { packet, queue, backlog, per_address } = config.limits;
     // Room for all that the limits above the link let through: reaching it is a fault, not a slow peer.
     const maxBacklog = backlog + 2 * (queue.bytes + packet.tcp);
-    const options = { host, port, maxConnections: max_connections, maxPacket: packet.tcp, maxBacklog };
+    const options = {
+      host,
+      port,
+      maxConnections: max_connections,
+      maxConnectionsPerParty: per_address.links,
+      maxPacket: packet.tcp,
+      maxBacklog,
+    };
     const listener = await listenTcp(options, (link) => this.#hub.attach(link), logger, this.#counters);
     this.#tcp.push(listener);
     logger.info(
@@ -231,8 +244,20 @@ export class Gateway {
 
   async #listenUdp({ host, port, one_shot }: UdpConfig): Promise<void> {
     const { logger, config } = this.#options;
-    const oneShots = new OneShots(one_shot || undefined, this.#router, this.#counters);
-    const options = { host, port, maxPacket: config.limits.packet.udp, maxLinks: config.limits.sessions };
+    const { packet, sessions, per_address } = config.limits;
+    const oneShots = new OneShots(one_shot || undefined, per_address.one_shots, {
+      router: this.#router,
+      turns: this.#hub.turns,
+      clock: this.#clock,
+      counters: this.#counters,
+    });
+    const options = {
+      host,
+      port,
+      maxPacket: packet.udp,
+      maxLinks: sessions,
+      maxLinksPerParty: per_address.links,
+    };
     const listener = await listenUdp(
       options,
       (packet, from) => this.#datagram(listener, oneShots, packet, from),
@@ -248,16 +273,32 @@ export class Gateway {
 
   /** A datagram from an address that has no link: only a HELLO gives it one, once the address is proved. */
   #datagram(listener: UdpListener, oneShots: OneShots, packet: Uint8Array, from: UdpAddress): void {
-    const answer = isHello(packet) ? this.#greet(listener, packet, from) : oneShots.take(packet, from);
-    // Never more bytes than came, so that a forged address gains nothing by it.
-    if (answer && answer.length <= packet.length) listener.sendTo(answer, from);
+    const { length } = packet;
+    const answer = (bytes: Uint8Array): void => {
+      // Never more bytes than came, so that a forged address gains nothing by it.
+      if (bytes.length <= length) listener.sendTo(bytes, from);
+    };
+    if (isHello(packet)) this.#greet(listener, packet, from, answer);
+    else oneShots.take(packet, from, answer);
   }
 
-  #greet(listener: UdpListener, packet: Uint8Array, from: UdpAddress): Uint8Array | undefined {
-    const answer = this.#addresses.judge(packet, from, this.#clock.now());
-    if (answer === 'proved') listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
-    else return answer;
-    return undefined;
+  #greet(
+    listener: UdpListener,
+    packet: Uint8Array,
+    from: UdpAddress,
+    answer: (packet: Uint8Array) => void,
+  ): void {
+    const now = this.#clock.now();
+    const judgement = this.#addresses.judge(packet, from, now);
+    if (judgement === undefined) return;
+    if (judgement !== 'proved') return answer(judgement);
+    // Counted from here on only: whoever forges an address must not use up what its owner may do.
+    if (!this.#hellos.take(partyOf(from.host), now)) {
+      this.#counters.add('udp.refused.too_many_hellos');
+      return answer(refuseHello('limit_reached'));
+    }
+    if (listener.full) this.#hub.giveUpHalfOpen();
+    listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
   }
 
   #watchPort(config: SerialConfig, claims: PortClaims): void {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
+import { Tally } from '../links/party.js';
 import type { Router } from '../router/router.js';
 import { Alarms } from '../session/alarms.js';
 import type { SideLimits } from '../session/engine.js';
@@ -16,12 +17,15 @@ import { FairTurns } from './fair-turns.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
+import { QuietLogger } from './quiet-logger.js';
 import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
 import { Wills } from './wills.js';
 
 export interface HubLimits extends SessionLimits {
   /** Sessions, connected or not. */
   readonly sessions: number;
+  /** How many of them may have come from one network address. */
+  readonly sessionsPerParty: number;
   /** How long a message may wait for its session, ms; 0 for as long as the session stands. */
   readonly queueAgeMs: number;
   /** Bytes of all wills together. */
@@ -37,6 +41,8 @@ export interface HubLimits extends SessionLimits {
 export interface HubEvents {
   /** A session came to stand on a link, or its peer sleeps, or woke, or is gone. */
   presence(session: Session, state: PresenceState): void;
+  /** Nothing is remembered of that identity any more. */
+  forgotten(identity: string): void;
   /** A line of text on a serial link, and the session that stands there. */
   text(link: Link, session: Session | undefined, line: string): void;
 }
@@ -59,8 +65,13 @@ const SWEEP_MS = 60_000;
 
 /** The sessions and the links they stand on: who is who, who takes over from whom (PROTOCOL.md §4). */
 export class Hub {
+  /** Who works when. */
+  readonly turns: FairTurns;
   readonly #context: HubContext;
+  /** For what peers cause. */
+  readonly #peerLog: QuietLogger;
   readonly #sessions = new Map<string, Session>();
+  readonly #sessionsOf = new Tally();
   readonly #connections = new Map<Link, Connection>();
   readonly #numberings: RememberedNumberings;
   readonly #wills: Wills;
@@ -68,6 +79,7 @@ export class Hub {
   readonly #absences = new Map<Session, Cancel>();
   readonly #offers = new Map<Connection, Cancel>();
   readonly #probes = new Map<Connection, Cancel>();
+  /** Connections on which no session stands, longest first. */
   readonly #unused = new Map<Connection, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
   #sweep: Cancel | undefined;
@@ -76,7 +88,11 @@ export class Hub {
 
   constructor(context: HubContext) {
     this.#context = context;
-    this.#numberings = new RememberedNumberings(context.limits.sessions, context.store);
+    this.turns = new FairTurns(context.clock, () => context.router.delivered);
+    this.#peerLog = new QuietLogger(context.logger, context.clock);
+    this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
+      if (!this.#sessions.has(identity)) context.events.forgotten(identity);
+    });
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
     this.#keeper = {
       hello: (connection, hello) => this.#hello(connection, hello),
@@ -84,7 +100,7 @@ export class Hub {
       text: (connection, line) => context.events.text(connection.link, connection.session, line),
       closed: (connection, reason) => this.#closed(connection, reason),
       clock: context.clock,
-      turns: new FairTurns(context.clock, () => context.router.delivered),
+      turns: this.turns,
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
       slept: (session, state) => context.events.presence(session, state),
@@ -92,7 +108,7 @@ export class Hub {
       stateOfWill: (session) => this.#wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
       full: (session) => {
-        context.logger.warn(
+        this.#peerLog.warn(
           { identity: session.identity, open: session.open },
           `the queue of ${session.identity}, which is ${session.open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
         );
@@ -141,6 +157,16 @@ export class Hub {
       if (unused) void connection.link.close();
     });
     this.#unused.set(connection, judge);
+  }
+
+  /** Closes the connection over UDP that has been there longest without a session: somebody else wants its place. */
+  giveUpHalfOpen(): void {
+    for (const connection of this.#unused.keys()) {
+      if (connection.link.kind !== 'udp') continue;
+      this.#context.counters.add('udp.closed.half_open');
+      void connection.link.close();
+      return;
+    }
   }
 
   get connections(): ReadonlyMap<Link, Connection> {
@@ -212,7 +238,8 @@ export class Hub {
       return this.#welcome(connection, offer);
     }
     const session = this.#sessions.get(hello.identity);
-    if (!session && !this.#hasRoom()) return this.#refuseHello(connection, hello, 'limit_reached');
+    if (!session && !this.#hasRoom(connection.link))
+      return this.#refuseHello(connection, hello, 'limit_reached');
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
     const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;
@@ -225,7 +252,7 @@ export class Hub {
     if (!connection.refuse(reason, headOf(hello), detail)) return;
     // An identity that breaks the rules may hold anything, also what a terminal would obey.
     const peer = hello.identity === '' ? 'a peer without identity' : `"${harmless(hello.identity)}"`;
-    this.#context.logger.warn(
+    this.#peerLog.warn(
       { link: connection.link.name, identity: hello.identity, version: hello.version, reason },
       `refused ${peer} on ${connection.link.name}: ${reason}`,
     );
@@ -278,7 +305,7 @@ export class Hub {
   /** Two links, one identity, two boots: asks the old one whether it is still there (§4.4). */
   #probe(connection: Connection, hello: Hello, session: Session): void {
     if (this.#probes.has(connection)) return;
-    const { clock, counters, logger } = this.#context;
+    const { clock, counters } = this.#context;
     const askedAt = clock.now();
     session.engine.probe();
     session.wake();
@@ -288,7 +315,7 @@ export class Hub {
       const answered = session.open && session.link !== connection.link && session.engine.heardAt > askedAt;
       if (!answered) return this.#offer(connection, hello, this.#sessions.get(hello.identity));
       counters.add('session.identity_collisions');
-      logger.warn(
+      this.#peerLog.warn(
         { identity: hello.identity, link: connection.link.name, other: session.link?.name },
         `two peers call themselves "${hello.identity}": ${session.link?.name} keeps it, ${connection.link.name} is refused; give one of them another identity`,
       );
@@ -304,7 +331,7 @@ export class Hub {
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
     const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
-    const full = !standing && !this.#hasRoom();
+    const full = !standing && !this.#hasRoom(connection.link);
     if (stale || full) {
       connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
       return this.#closeIfUnusedLater(connection);
@@ -317,42 +344,69 @@ export class Hub {
     else if (standing?.open && !standing.engine.asleep) this.#wills.lost(standing);
     if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
-    if (!standing) this.#makeRoom();
+    if (!standing) this.#makeRoom(connection.link);
     const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
+    this.#unused.get(connection)?.();
+    this.#unused.delete(connection);
+    this.#account(session, connection.link.party);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
     const moved = movedFrom(session.port, connection.link);
     const expiryMs = Math.min(expiry * 1000, this.#context.limits.expiryMs);
     const who = { identity, nonce, token: offer.welcome.token, program };
     session.begin(connection.link, who, offer.epoch, expiryMs, offer.welcome.resumed);
-    this.#context.logger.info(
+    this.#peerLog.info(
       { identity, link: connection.link.name, resumed: offer.welcome.resumed },
       `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}${moved}`,
     );
     this.#context.events.presence(session, 'online');
   }
 
-  #hasRoom(): boolean {
-    return this.#sessions.size < this.#context.limits.sessions || this.#dispensable() !== undefined;
+  /** Whether a new session may stand on that link. */
+  #hasRoom({ party }: Link): boolean {
+    const limit = this.#limitReached(party);
+    return limit === undefined || this.#dispensable(limit, party) !== undefined;
   }
 
-  /** The session that has been absent longest of those for which nothing is held. */
-  #dispensable(): Session | undefined {
-    for (const session of this.#absences.keys()) if (session.engine.pending === 0) return session;
+  #limitReached(party: string | undefined): 'limits.sessions' | 'limits.per_address.sessions' | undefined {
+    const { sessions, sessionsPerParty } = this.#context.limits;
+    // First the narrower one: a party that has its share makes room among its own.
+    if (party !== undefined && this.#sessionsOf.of(party) >= sessionsPerParty)
+      return 'limits.per_address.sessions';
+    return this.#sessions.size >= sessions ? 'limits.sessions' : undefined;
+  }
+
+  /** The session that has been absent longest of those that count for a limit and for which nothing is held. */
+  #dispensable(
+    limit: 'limits.sessions' | 'limits.per_address.sessions',
+    party: string | undefined,
+  ): Session | undefined {
+    for (const session of this.#absences.keys()) {
+      const counts = limit === 'limits.sessions' || session.party === party;
+      if (counts && session.engine.pending === 0) return session;
+    }
     return undefined;
   }
 
-  #makeRoom(): void {
-    const session = this.#sessions.size < this.#context.limits.sessions ? undefined : this.#dispensable();
+  #makeRoom({ party }: Link): void {
+    const limit = this.#limitReached(party);
+    const session = limit && this.#dispensable(limit, party);
     if (!session) return;
     this.#context.counters.add('session.made_room');
-    this.#context.logger.info(
+    this.#peerLog.info(
       { identity: session.identity },
-      `the session of ${session.identity}, which is absent, makes room for another (limits.sessions)`,
+      `the session of ${session.identity}, which is absent, makes room for another (${limit})`,
     );
     this.#end(session, 'limit_reached');
+  }
+
+  /** From now on the session counts for whom it came from last. */
+  #account(session: Session, party: string | undefined): void {
+    if (session.party !== undefined) this.#sessionsOf.remove(session.party);
+    session.party = party;
+    if (party !== undefined) this.#sessionsOf.add(party);
   }
 
   /** The session goes on elsewhere: its old link hears that, if it is another one. */
@@ -423,9 +477,9 @@ export class Hub {
 
   /** From now on the session has its expiry to come back. */
   #offline(session: Session, why: string, lost: boolean): void {
-    const { logger, events } = this.#context;
+    const { events } = this.#context;
     const { identity } = session;
-    logger.info({ identity }, `${identity} is offline: ${why}`);
+    this.#peerLog.info({ identity }, `${identity} is offline: ${why}`);
     events.presence(session, 'offline');
     if (lost) this.#wills.lost(session);
     if (session.expiryMs === 0) return this.#end(session, 'end_session');
@@ -433,10 +487,10 @@ export class Hub {
   }
 
   #expireIn(session: Session, ms: number): void {
-    const { logger, clock } = this.#context;
+    const { clock } = this.#context;
     const { identity } = session;
     const expire = () => {
-      logger.info({ identity }, `the session of ${identity} has expired`);
+      this.#peerLog.info({ identity }, `the session of ${identity} has expired`);
       this.#end(session, 'timeout');
     };
     session.offline(ms);
@@ -457,6 +511,7 @@ export class Hub {
     this.#endAbsence(session);
     this.#wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
+    this.#account(session, undefined);
     const { nonce, token, engine } = session;
     this.#numberings.remember(session.identity, {
       nonce,

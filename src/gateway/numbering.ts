@@ -14,11 +14,14 @@ export interface Numbering {
 export class RememberedNumberings {
   readonly #capacity: number;
   readonly #store: Store | undefined;
+  readonly #forgotten: (identity: string) => void;
   readonly #numberings = new Map<string, Numbering>();
 
-  constructor(capacity: number, store?: Store) {
+  /** `forgotten` hears of each that made room. */
+  constructor(capacity: number, store: Store | undefined, forgotten: (identity: string) => void) {
     this.#capacity = capacity;
     this.#store = store;
+    this.#forgotten = forgotten;
   }
 
   remember(identity: string, numbering: Numbering): void {
@@ -28,6 +31,7 @@ export class RememberedNumberings {
     for (const oldest of this.#numberings.keys()) {
       this.#numberings.delete(oldest);
       this.#store?.delete(keys.numbering(oldest));
+      this.#forgotten(oldest);
       break;
     }
   }

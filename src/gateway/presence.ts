@@ -40,6 +40,11 @@ export class Presence {
     if (refusal) this.#logger.warn({ refusal }, `the state of ${identity} could not be kept: ${refusal}`);
   }
 
+  /** Clears the state of a device of which nothing else is remembered either. */
+  forget(identity: string): void {
+    this.#router.clearLastValue(`$slipway/devices/${identity}/state`);
+  }
+
   /**
    * To be called at the start, when last values were taken up from a store: devices that are said to be there and are
    * not after a while, as `stateOf` tells, become `offline`. Returns what calls that off.

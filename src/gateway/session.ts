@@ -79,6 +79,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   /** When it expires, ms since 1970-01-01 UTC; null unless it is offline: what goes down with the gateway is not. */
   expiresAt: number | null = null;
   link: Link | undefined;
+  /** Whom it counts for: the network address that it came from last, if any. */
+  party: string | undefined;
   /** The serial link that it stood on last. */
   port: string | undefined;
   readonly #context: SessionContext;

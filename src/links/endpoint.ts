@@ -1,9 +1,13 @@
 import { reasonOf, SlipwayError } from '../errors.js';
 
+/** An IPv4 peer of a socket for both families shows as ::ffff:192.0.2.7. */
+export function plainHost(host: string): string {
+  return host.replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
 /** A network address as it stands in logs: `tcp:127.0.0.1:7770`, `udp:[::1]:7770`. */
 export function endpointName(kind: 'tcp' | 'udp', host: string, port: number): string {
-  // An IPv4 peer of a socket for both families shows as ::ffff:192.0.2.7.
-  const plain = host.replace(/^::ffff:(?=\d+\.)/i, '');
+  const plain = plainHost(host);
   return `${kind}:${plain.includes(':') ? `[${plain}]` : plain}:${port}`;
 }
 

@@ -15,6 +15,8 @@ export interface Link {
   readonly kind: 'serial' | 'udp' | 'tcp';
   /** For logs and stats: `serial:bench`, `udp:192.0.2.7:5000`, `tcp:127.0.0.1:40312`. */
   readonly name: string;
+  /** Whom limits count it for, where it comes over a network (`partyOf` its address). */
+  readonly party?: string;
   /** Nothing is lost, repeated or reordered while the link stands (TCP). */
   readonly reliable: boolean;
   /** Packets keep their order, though some may be lost (serial, TCP). */

@@ -51,6 +51,11 @@ export class LastValues {
     );
   }
 
+  /** The channel of that name, if it has a last value. */
+  channel(name: string): Channel | undefined {
+    return this.#channels.get(name);
+  }
+
   /** The channels with a last value that the pattern matches. */
   matching(pattern: string): Channel[] {
     return this.#channels.matchingNames(pattern);

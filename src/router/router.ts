@@ -157,6 +157,12 @@ export class Router {
     return this.#send(channel, payload, options, from);
   }
 
+  /** Clears the channel's last value as an emit of the gateway would, if it has one. */
+  clearLastValue(name: string): void {
+    const channel = this.#lastValues.channel(name);
+    if (channel) this.#send(channel, new Uint8Array(), { qos: 0, retain: true }, undefined);
+  }
+
   /**
    * Delivers to everyone connected but `from`, subscribed or not (§6.4). Refused: `not_allowed` with retain; `queue_full`
    * and `too_large_for_receiver` as by `emit`.

@@ -100,6 +100,7 @@ export class GatewayHost {
         queue: { messages: 1000, bytes: 1_000_000 },
         backlog: 1_000_000,
         sessions: 200,
+        sessionsPerParty: 200,
         expiryMs: 86_400_000,
         queueAgeMs: 0,
         willBytes: 10_000,
@@ -110,6 +111,7 @@ export class GatewayHost {
       random32: () => this.#random.u32(),
       events: {
         presence: (session, state) => this.#events.presence(session, state),
+        forgotten: () => undefined,
         text: () => undefined,
       },
       ...(store && { store }),
@@ -120,7 +122,12 @@ export class GatewayHost {
       this.hub.restore(kept);
     }
     this.#addresses = new AddressProof(counters);
-    this.#oneShots = new OneShots(undefined, this.router, counters);
+    this.#oneShots = new OneShots(undefined, 100, {
+      router: this.router,
+      turns: this.hub.turns,
+      clock: machine.clock,
+      counters,
+    });
   }
 
   #openStore(): Store | undefined {
@@ -177,16 +184,17 @@ export class GatewayHost {
   /** As Gateway does: only a HELLO from an address that is proved gets a link (PROTOCOL.md §4.2). */
   #datagram(cable: Cable, bytes: Uint8Array): void {
     const from = { host: cable.address, port: 7770 };
-    const answer = isHello(bytes)
-      ? this.#addresses.judge(bytes, from, this.machine.clock.now())
-      : this.#oneShots.take(bytes, from);
-    if (answer === 'proved') {
+    const answer = (packet: Uint8Array): void => {
+      if (packet.length > bytes.length) return;
+      this.machine.hostCall();
+      cable.gatewaySends(packet);
+    };
+    if (!isHello(bytes)) return this.#oneShots.take(bytes, from, answer);
+    const judgement = this.#addresses.judge(bytes, from, this.machine.clock.now());
+    if (judgement === 'proved') {
       this.plug(cable);
       this.#ports.get(cable)?.receive(bytes);
-    } else if (answer && answer.length <= bytes.length) {
-      this.machine.hostCall();
-      cable.gatewaySends(answer);
-    }
+    } else if (judgement) answer(judgement);
   }
 
   /** Stops as on SIGTERM: with a goodbye, and with what waits for the store. */

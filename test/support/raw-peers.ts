@@ -97,8 +97,9 @@ export class RawTcp extends RawPeer {
   readonly socket: Socket;
   closed = false;
 
-  static async open({ host, port }: Address): Promise<RawTcp> {
-    const socket = connectSocket({ host, port });
+  /** `from`: the address that it comes from, if it matters. */
+  static async open({ host, port }: Address, from?: string): Promise<RawTcp> {
+    const socket = connectSocket({ host, port, ...(from !== undefined && { localAddress: from }) });
     await once(socket, 'connect');
     const peer = new RawTcp(socket);
     onTestFinished(() => void socket.destroy());
@@ -135,9 +136,10 @@ export class RawUdp extends RawPeer {
   readonly sizes: number[] = [];
   readonly #gateway: Address;
 
-  static async open(gateway: Address): Promise<RawUdp> {
+  /** `from`: the address that it comes from. */
+  static async open(gateway: Address, from = gateway.host): Promise<RawUdp> {
     const socket = dgram.createSocket(gateway.host.includes(':') ? 'udp6' : 'udp4');
-    socket.bind(0, gateway.host);
+    socket.bind(0, from);
     await once(socket, 'listening');
     onTestFinished(() => void socket.close());
     return new RawUdp(socket, gateway);

@@ -77,6 +77,7 @@ export class Simulation {
       queue: { messages: 1000, bytes: 1_000_000 },
       backlog: 1_000_000,
       sessions: 100,
+      sessionsPerParty: 100,
       expiryMs: 3_600_000,
       queueAgeMs: 0,
       packet: { serial: 1024, udp: 1472, tcp: 1_048_576 },
@@ -106,6 +107,7 @@ export class Simulation {
       random32: () => this.random.u32(),
       events: {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
+        forgotten: () => undefined,
         text: () => undefined,
       },
       ...(store && { store }),

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
-import { endpointName } from '../endpoint.js';
+import { endpointName, plainHost } from '../endpoint.js';
 import type { Link, LinkEvents } from '../link.js';
+import { partyOf } from '../party.js';
 import { FramingFault, recordSize, TcpParser, writeRecord } from './tcp-framing.js';
 
 /** How long `close()` waits for the other side to read what is queued and to close too. */
@@ -29,6 +30,7 @@ export interface TcpLinkOptions {
 export class TcpLink implements Link {
   readonly kind = 'tcp';
   readonly name: string;
+  readonly party: string;
   readonly reliable = true;
   readonly ordered = true;
   readonly maxPacket: number;
@@ -51,6 +53,7 @@ export class TcpLink implements Link {
 
   constructor(socket: Socket, options: TcpLinkOptions) {
     this.name = endpointName('tcp', socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
+    this.party = partyOf(plainHost(socket.remoteAddress ?? 'unknown'));
     this.maxPacket = options.maxPacket;
     this.#socket = socket;
     this.#maxBacklog = options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Counters } from '../../counters.js';
 import { endpointName, listenError } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
+import { Tally } from '../party.js';
 import { TcpLink } from './tcp-link.js';
 
 export interface TcpListenOptions {
@@ -11,6 +12,8 @@ export interface TcpListenOptions {
   readonly port: number;
   /** Connections open at once; more are closed at once and counted. */
   readonly maxConnections: number;
+  /** How many of them one party may have (see `partyOf`); any number if left out. */
+  readonly maxConnectionsPerParty?: number;
   /** The largest packet in bytes. */
   readonly maxPacket: number;
   /** See TcpLinkOptions. */
@@ -33,27 +36,40 @@ export async function listenTcp(
   logger: Logger,
   counters: Counters,
 ): Promise<TcpListener> {
-  const { host, port, maxConnections, maxPacket, maxBacklog } = options;
+  const { host, port, maxConnections, maxConnectionsPerParty = maxConnections, ...linkOptions } = options;
   const links = new Set<TcpLink>();
-  let full = false;
+  const linksOf = new Tally();
+  /** Why a peer was turned away last, if none was let in since. */
+  let turnedAway: string | undefined;
+  const turnAway = (peer: string, reason: string, why: string): void => {
+    counters.add(`tcp.refused.${reason}`);
+    if (turnedAway !== reason) logger.warn(`${peer} was turned away: ${why}`);
+    turnedAway = reason; // Once is enough for the log; the counter has them all.
+  };
 
   const server = createServer((socket) => {
-    full = false;
+    const link = new TcpLink(socket, { ...linkOptions, counters });
+    if (linksOf.of(link.party) >= maxConnectionsPerParty) {
+      const why = `${maxConnectionsPerParty} connections of that address are open (limits.per_address.links)`;
+      turnAway(link.name, 'too_many_of_address', why);
+      socket.on('error', () => {}); // It is gone either way.
+      socket.destroy();
+      return;
+    }
+    turnedAway = undefined;
     counters.add('tcp.accepted');
-    const link = new TcpLink(socket, { maxPacket, maxBacklog, counters });
     links.add(link);
-    socket.once('close', () => links.delete(link));
+    linksOf.add(link.party);
+    socket.once('close', () => {
+      links.delete(link);
+      linksOf.remove(link.party);
+    });
     link.start(onLink(link));
   });
   server.maxConnections = maxConnections;
   server.on('drop', (from) => {
-    counters.add('tcp.refused.too_many');
-    if (full) return;
-    full = true; // Once is enough for the log; the counter has them all.
     const peer = endpointName('tcp', from?.remoteAddress ?? 'unknown', from?.remotePort ?? 0);
-    logger.warn(
-      `${peer} was turned away: ${maxConnections} connections are open (listen.tcp.max_connections)`,
-    );
+    turnAway(peer, 'too_many', `${maxConnections} connections are open (listen.tcp.max_connections)`);
   });
 
   await listening(server, host, port);

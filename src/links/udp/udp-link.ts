@@ -1,6 +1,7 @@
 import type { Counters } from '../../counters.js';
 import { endpointName } from '../endpoint.js';
 import type { Link, LinkEvents } from '../link.js';
+import { partyOf } from '../party.js';
 
 /** Where a datagram came from or goes to. `host` is an address, IPv4 in its plain form also on a socket for both families. */
 export interface UdpAddress {
@@ -22,6 +23,7 @@ export interface UdpCarrier {
 export class UdpLink implements Link {
   readonly kind = 'udp';
   readonly name: string;
+  readonly party: string;
   readonly reliable = false;
   readonly ordered = false;
   readonly maxPacket: number;
@@ -37,6 +39,7 @@ export class UdpLink implements Link {
 
   constructor(to: UdpAddress, carrier: UdpCarrier) {
     this.name = endpointName('udp', to.host, to.port);
+    this.party = partyOf(to.host);
     this.maxPacket = carrier.maxPacket;
     this.to = to;
     this.#carrier = carrier;

@@ -6,6 +6,7 @@ import type { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
 import { codeOf, endpointName, listenError } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
+import { Tally } from '../party.js';
 import { type UdpAddress, type UdpCarrier, UdpLink } from './udp-link.js';
 
 /** Room for a burst of datagrams that come while this process is busy. The system may give less. */
@@ -23,6 +24,8 @@ export interface UdpListenOptions {
   readonly maxPacket: number;
   /** Links at once, over this socket. */
   readonly maxLinks: number;
+  /** How many of them one party may have (see `partyOf`); any number if left out. */
+  readonly maxLinksPerParty?: number;
   /** Bytes that wait for the system, of all links together; what goes beyond is dropped and counted. 8 MiB if left out. */
   readonly maxBacklog?: number;
   /** Makes the socket; `node:dgram` if left out. */
@@ -79,7 +82,9 @@ export class UdpListener implements UdpCarrier {
   readonly #ipv6: boolean;
   readonly #options: UdpListenerOptions;
   readonly #links = new Map<string, UdpLink>();
-  #full = false;
+  readonly #linksOf = new Tally();
+  /** Why a peer was turned away last, if none was let in since. */
+  #turnedAway: string | undefined;
   #backlog = 0;
   #emptied: (() => void) | undefined;
   #socketError: Error | undefined;
@@ -115,18 +120,25 @@ export class UdpListener implements UdpCarrier {
     const key = keyOf(peer.host, peer.port);
     const standing = this.#links.get(key);
     if (standing !== undefined) return standing;
-    if (this.#links.size >= this.#options.maxLinks || this.#closing !== undefined) {
-      this.counters.add('udp.refused.too_many');
-      if (!this.#full)
-        this.#options.warn(`${peer.host} was turned away: ${this.#links.size} peers are known`);
-      this.#full = true; // Once is enough for the log; the counter has them all.
-      return undefined;
+    if (this.full || this.#closing !== undefined) {
+      return this.#turnAway(peer, 'too_many', `${this.#links.size} peers are known (limits.sessions)`);
     }
-    this.#full = false;
     const link = new UdpLink(peer, this);
+    const { maxLinksPerParty = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.#linksOf.of(link.party) >= maxLinksPerParty) {
+      const why = `${maxLinksPerParty} peers of that address are known (limits.per_address.links)`;
+      return this.#turnAway(peer, 'too_many_of_address', why);
+    }
+    this.#turnedAway = undefined;
     this.#links.set(key, link);
+    this.#linksOf.add(link.party);
     link.start(onLink(link));
     return link;
+  }
+
+  /** Whether there are as many links as there may be. */
+  get full(): boolean {
+    return this.#links.size >= this.#options.maxLinks;
   }
 
   /** Sends one datagram to a peer without a link, or drops and counts it. Never throws. */
@@ -162,7 +174,15 @@ export class UdpListener implements UdpCarrier {
 
   detach(link: UdpLink): void {
     const key = keyOf(link.to.host, link.to.port);
-    if (this.#links.get(key) === link) this.#links.delete(key);
+    if (this.#links.get(key) !== link) return;
+    this.#links.delete(key);
+    this.#linksOf.remove(link.party);
+  }
+
+  #turnAway({ host }: UdpAddress, reason: string, why: string): undefined {
+    this.counters.add(`udp.refused.${reason}`);
+    if (this.#turnedAway !== reason) this.#options.warn(`${host} was turned away: ${why}`);
+    this.#turnedAway = reason; // Once is enough for the log; the counter has them all.
   }
 
   async #send(bytes: Buffer, { host, port }: UdpAddress): Promise<void> {

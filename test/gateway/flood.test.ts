@@ -1,0 +1,163 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { Address } from '../../src/gateway/gateway.js';
+import { decodePacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import { connectTo, startGateway, until } from '../support/gateways.js';
+import { hello, RawTcp, RawUdp } from '../support/raw-peers.js';
+import { UdpDevice } from '../support/udp-device.js';
+
+/** Sends one datagram from each of many addresses of 127/8. One in fifty waits for its answer; returns those, with what they answer. */
+async function fromManyAddresses(udp: Address, count: number, packet: (n: number) => Uint8Array) {
+  const answers: { sent: number; answer: Uint8Array }[] = [];
+  for (let n = 0; n < count; n++) {
+    const socket = dgram.createSocket('udp4');
+    socket.bind(0, `127.1.${n >> 8}.${1 + (n % 250)}`);
+    await once(socket, 'listening');
+    const bytes = packet(n);
+    const answered = n % 50 === 0 ? once(socket, 'message') : undefined;
+    await new Promise((resolve) => socket.send(bytes, udp.port, udp.host, resolve));
+    if (answered) answers.push({ sent: bytes.length, answer: (await answered)[0] as Buffer });
+    socket.close();
+  }
+  return answers;
+}
+
+describe('a flood of datagrams', () => {
+  it('with HELLOs from addresses that prove nothing leaves nothing behind, and a good peer is served meanwhile', async () => {
+    const { tcp, udp, gateway, count } = await startGateway({ limits: { sessions: 50 } });
+    const device = new UdpDevice('good');
+    await device.connect(udp);
+    const client = await connectTo(tcp);
+    const got: string[] = [];
+    await client.subscribe('up', ({ text }) => void got.push(text));
+    device.emit('up', 'first');
+    await until(() => expect(got.splice(0)).toEqual(['first']));
+    const before = gateway.statistics();
+    const flood = fromManyAddresses(udp, 1000, (n) => encodePacket([hello(`flood-${n}`, { cookie: n })]));
+    for (let n = 0; n < 20; n++) {
+      device.emit('up', `${n}`);
+      await until(() => expect(got).toHaveLength(n + 1));
+    }
+    const answers = await flood;
+    expect(answers).toHaveLength(20);
+    for (const { sent, answer } of answers) {
+      expect(decodePacket(answer, 'gateway')).toMatchObject([{ type: 'refuse', reason: 'prove_address' }]);
+      expect(answer.length).toBeLessThanOrEqual(sent);
+    }
+    await until(() =>
+      expect(count('udp.rx.packets') - (before.counters['udp.rx.packets'] ?? 0)).toBeGreaterThan(900),
+    );
+    expect(gateway.statistics()).toMatchObject({ sessions: before.sessions, router: before.router });
+    expect(count('udp.refused.too_many')).toBe(0);
+    const newcomer = new UdpDevice('newcomer');
+    await newcomer.connect(udp);
+  });
+
+  it('with HELLOs that prove their address takes places from each other, not from newcomers', async () => {
+    const { udp, count } = await startGateway({
+      limits: { sessions: 20, per_address: { links: 30 } },
+    });
+    const good = new UdpDevice('good');
+    await good.connect(udp);
+    for (let n = 0; n < 40; n++) {
+      const peer = await RawUdp.open(udp);
+      await peer.greet(`half-open-${n}`);
+    }
+    expect(count('udp.closed.half_open')).toBeGreaterThanOrEqual(20);
+    const newcomer = new UdpDevice('newcomer');
+    await newcomer.connect(udp);
+    good.emit('x', 'still here');
+    await until(() => expect(good.outcomes).toEqual(['ok']));
+  });
+
+  it('from one address has no more links than it may, others do', async () => {
+    const { udp, count, log } = await startGateway({ limits: { per_address: { links: 3 } } });
+    for (let n = 0; n < 3; n++) await new UdpDevice(`one-${n}`).connect(udp);
+    const fourth = await RawUdp.open(udp);
+    await fourth.hail('one-3');
+    await fourth.hail('one-3');
+    await until(() => expect(count('udp.refused.too_many_of_address')).toBe(2));
+    expect(fourth.all('welcome')).toEqual([]);
+    expect(log.filter(({ msg }) => msg.includes('limits.per_address.links'))).toHaveLength(1);
+    const elsewhere = await RawUdp.open(udp, '127.0.0.2');
+    await elsewhere.introduce('two');
+  });
+
+  it('with new peers from one address is refused beyond its rate', async () => {
+    const { udp, count } = await startGateway({ limits: { per_address: { hellos: 1 } } });
+    for (let n = 0; n < 10; n++) await (await RawUdp.open(udp)).greet(`peer-${n}`);
+    const beyond = await RawUdp.open(udp);
+    await beyond.hail('beyond');
+    await until(() => expect(beyond.all('refuse').map(({ reason }) => reason)).toContain('limit_reached'));
+    expect(count('udp.refused.too_many_hellos')).toBe(1);
+    await (await RawUdp.open(udp, '127.0.0.2')).greet('elsewhere');
+  });
+
+  it('with one-shots is taken at its rate, the rest is counted', async () => {
+    const { tcp, udp, count } = await startGateway({
+      listen: { udp: { port: 0, one_shot: { channels: ['up/#'] } } },
+      limits: { per_address: { one_shots: 2 } },
+    });
+    const client = await connectTo(tcp);
+    let got = 0;
+    await client.subscribe('up/#', () => {
+      got += 1;
+    });
+    const sensor = await RawUdp.open(udp);
+    const shot = { type: 'emit', qos: 0, retain: false, name: 'up/x', payload: Buffer.from('1') } as const;
+    for (let n = 0; n < 50; n++) sensor.send({ ...shot });
+    sensor.send(...Array.from({ length: 50 }, () => ({ ...shot })));
+    await until(() => expect(count('udp.one_shots') + count('udp.drop.too_many_one_shots')).toBe(100));
+    expect(count('udp.one_shots')).toBeLessThan(40);
+    await until(() => expect(got).toBe(count('udp.one_shots')));
+  });
+});
+
+describe('sessions from one address', () => {
+  it('make room among themselves, and leave those of others alone', async () => {
+    const { tcp, gateway, count } = await startGateway({ limits: { per_address: { sessions: 5 } } });
+    const other = await RawTcp.open(tcp, '127.0.0.2');
+    await other.introduce('other', { expiry: 600 });
+    other.socket.destroy();
+    await until(() => expect(gateway.statistics().sessions).toEqual({ open: 0, held: 1 }));
+    for (let n = 0; n < 20; n++) {
+      const peer = await RawTcp.open(tcp);
+      await peer.introduce(`new-${n}`, { expiry: 600 });
+      peer.socket.destroy();
+      await until(() => expect(gateway.statistics().sessions.open).toBe(0));
+    }
+    expect(gateway.statistics().sessions.held).toBe(6);
+    expect(count('session.made_room')).toBe(15);
+    const back = await RawTcp.open(tcp, '127.0.0.2');
+    expect(await back.introduce('other')).toMatchObject({ resumed: true });
+  });
+
+  it('that are all connected are all there are', async () => {
+    const { tcp } = await startGateway({ limits: { per_address: { sessions: 2 } } });
+    for (let n = 0; n < 2; n++) await (await RawTcp.open(tcp)).introduce(`peer-${n}`);
+    const third = await RawTcp.open(tcp);
+    third.send(hello('peer-2'));
+    await until(() => expect(third.all('refuse')).toMatchObject([{ reason: 'limit_reached' }]));
+    await (await RawTcp.open(tcp, '127.0.0.2')).introduce('elsewhere');
+  });
+});
+
+describe('identities that never come back', () => {
+  it('leave no states for ever: the oldest are forgotten with all else about them', async () => {
+    const { tcp, gateway } = await startGateway({ limits: { sessions: 5 } });
+    const client = await connectTo(tcp);
+    for (let n = 0; n < 30; n++) {
+      const peer = await RawTcp.open(tcp);
+      await peer.introduce(`passing-${n}`, { expiry: 0 });
+      peer.socket.destroy();
+      await until(() => expect(gateway.statistics().sessions.open).toBe(1));
+    }
+    const states = new Map<string, string>();
+    await client.subscribe('$slipway/devices/+/state', ({ channel, text }) => void states.set(channel, text));
+    await until(() => expect(states.get('$slipway/devices/passing-29/state')).toBe('offline'));
+    expect(states.size).toBeLessThanOrEqual(6);
+    expect(states.has('$slipway/devices/passing-1/state')).toBe(false);
+  });
+});
