@@ -70,7 +70,7 @@ export class Wills {
   /** The gateway has let go of the session's link: the will is due unless the session resumes within `delayMs`. */
   lost(session: Session, delayMs = WILL_DELAY_MS): void {
     const will = this.#standing.get(session);
-    if (!will || this.#due.has(session)) return;
+    if (!will) return;
     this.#bytes += sizeOf(will);
     const due: Due = { will, tries: 0, cancel: () => undefined };
     this.#due.set(session, due);

@@ -404,7 +404,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   /** Whether the other side sleeps, and knows that this side knows: until then it listens. */
   get #hushed(): boolean {
     const { acknowledged, expected } = this.#receiver;
-    return this.#sleep !== undefined && acknowledged === expected && !this.#outbox.delayed;
+    return this.#sleep !== undefined && acknowledged === expected;
   }
 
   // ------------------------------------------------------------------------------------------------ queues

@@ -118,6 +118,8 @@ describe.each(['udp', 'serial'] as const)('a device that sleeps (PROTOCOL.md §4
     sender.emit('data/held', 'reliable', 1);
     sender.emit('data/kept', 'first', 0);
     sender.emit('data/kept', 'last', 0, true);
+    simulation.clock.advance(1000);
+    simulation.router.broadcast(Buffer.from('to all'), { qos: 1, retain: false });
     simulation.clock.advance(300_000);
     const reborn = new EngineDevice(simulation, 'sleeper', { keepAlive: KEEP_ALIVE_S });
     simulation.connect('udp', reborn, NO_FAULTS);
@@ -125,6 +127,7 @@ describe.each(['udp', 'serial'] as const)('a device that sleeps (PROTOCOL.md §4
     // Each once: the retained one comes as what was kept, and not as a last value besides.
     expect(reborn.received.map(({ text, retained }) => [text, retained])).toEqual([
       ['reliable', false],
+      ['to all', false],
       ['last', false],
     ]);
     expect(presence(system)).toEqual(['online', 'asleep', 'online']);
