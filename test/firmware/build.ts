@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The project's folder, also for a copy of this file that was compiled to somewhere below it. */
 export const ROOT = folderWith('package.json', dirname(fileURLToPath(import.meta.url)));
 export const LIBRARY = join(ROOT, 'firmware-protocol/src');
+const POSIX = join(ROOT, 'firmware-protocol/examples/posix');
 const HERE = join(ROOT, 'test/firmware');
 const BUILD = join(ROOT, 'build/firmware');
 
@@ -52,6 +53,11 @@ export function buildWasm(options: Readonly<Record<string, number>>): string {
 export function buildNative(name: string, folder: string, flags: readonly string[]): string {
   const program = cFiles(folder);
   return buildOnce(name, '', ['clang', ...flags, `-I${LIBRARY}`, ...program, ...librarySources()], folder);
+}
+
+/** Compiles the POSIX example with the library by the machine's clang. Returns the program's path. */
+export function buildPosix(): string {
+  return buildNative('slipway-posix', POSIX, ['-std=c99', '-O1']);
 }
 
 /** Runs a compiler once for each command and state of the sources, also when several test files ask at a time. */

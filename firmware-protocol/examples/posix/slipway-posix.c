@@ -5,7 +5,7 @@
  *   ./slipway-posix udp|tcp HOST PORT IDENTITY [PATTERN]...
  *
  * It subscribes to the patterns at QoS 2 and prints what arrives, a line `CHANNEL TEXT` each. Lines `CHANNEL TEXT` on its
- * standard input are emitted at QoS 1. What happens to the session is told on standard error. It ends with its input
+ * standard input are emitted at QoS 1. What happens to the session, and what is wrong, is told on standard error. It ends with its input
  * once everything that was read is acknowledged, or with SIGINT; with patterns it goes on listening.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -25,17 +25,21 @@
 
 #include "slipway.h"
 
-enum { CHANNELS = 64, SLOTS = 16, LINE = 1024, BACKLOG = 8192, RECONNECT_MS = 500 };
+enum { CHANNELS = 64, SLOTS = 16, LINE = 1024, BACKLOG = 8192, RECONNECT_MS = 500, PATIENCE_MS = 3000 };
 
 typedef struct program {
   slipway_t client;
   slipway_channel_t channels[CHANNELS];
   slipway_slot_t slots[SLOTS];
   uint8_t buffer[SLIPWAY_MAX_PACKET];
-  const struct addrinfo *gateway;
+  const char *const *words; /* of the command line */
+  const struct addrinfo *addresses;
+  const struct addrinfo *gateway; /* the one of them that is tried, or in use */
   int socket;
   bool connecting;
   uint32_t retry_at;
+  uint32_t silent_since; /* how long there has been no session */
+  char complaint[256];   /* what was said last of what is wrong: it is said once */
   /* What the client has written and the kernel has not taken. */
   uint8_t out[BACKLOG];
   size_t out_length;
@@ -51,7 +55,52 @@ static uint32_t now_ms(void) {
   return (uint32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
+/* --- What is wrong --- */
+
+/* §7, in words. */
+static const char *reason_in_words(slipway_reason_t reason) {
+  static const char *const words[] = {
+      [SLIPWAY_REASON_NORMAL] = "the gateway said goodbye",
+      [SLIPWAY_REASON_END_SESSION] = "the gateway has ended the session",
+      [SLIPWAY_REASON_SHUTDOWN] = "the gateway is stopping",
+      [SLIPWAY_REASON_NO_SESSION] = "the gateway knows no session (was it restarted?)",
+      [SLIPWAY_REASON_VERSION] = "the gateway does not speak this version of the protocol",
+      [SLIPWAY_REASON_IDENTITY_IN_USE] = "another device is connected under this identity: give each its own",
+      [SLIPWAY_REASON_IDENTITY_INVALID] =
+          "the identity is not valid: 1 to 64 bytes without space, / + #, and not beginning with $",
+      [SLIPWAY_REASON_NOT_ALLOWED] = "the gateway's configuration does not allow it",
+      [SLIPWAY_REASON_TOO_LARGE] = "larger than the gateway takes",
+      [SLIPWAY_REASON_TOO_LARGE_FOR_RECEIVER] = "larger than one of the receivers takes; the others have it",
+      [SLIPWAY_REASON_NO_SUCH_ID] = "an id that the gateway does not know",
+      [SLIPWAY_REASON_BAD_CHANNEL] = "not a valid channel or pattern",
+      [SLIPWAY_REASON_LIMIT_REACHED] = "a limit of the gateway is reached (sessions, subscriptions, ids, channels, last values)",
+      [SLIPWAY_REASON_QUEUE_FULL] = "a receiver has no room left: try again later",
+      [SLIPWAY_REASON_MALFORMED] = "the other side could not be understood",
+      [SLIPWAY_REASON_UNSUPPORTED] = "the gateway does not support it",
+      [SLIPWAY_REASON_TIMEOUT] = "the gateway has fallen silent",
+      [SLIPWAY_REASON_TAKEN_OVER] = "the session went on over another link",
+      [SLIPWAY_REASON_TOO_SLOW] = "this program did not read what it was sent",
+      [SLIPWAY_REASON_PROVE_ADDRESS] = "the gateway wants this address proved",
+      [SLIPWAY_REASON_NOT_STORED] = "the gateway could not store it",
+  };
+  return reason < sizeof words / sizeof *words ? words[reason] : NULL;
+}
+
+/* Says what is wrong with the connection, unless that was said last. */
+static void complain(program_t *p, const char *what, const char *hint) {
+  char complaint[sizeof p->complaint];
+  snprintf(complaint, sizeof complaint, "%s%s", what, hint);
+  if (strcmp(complaint, p->complaint) == 0) return;
+  strcpy(p->complaint, complaint);
+  fprintf(stderr, "slipway-posix: %s %s %s: %s; trying again\n", p->words[1], p->words[2], p->words[3], complaint);
+}
+
 /* --- The link --- */
+
+/* A name may have several addresses, of which the gateway listens on one. */
+static void next_address(program_t *p) {
+  p->gateway = p->gateway->ai_next ? p->gateway->ai_next : p->addresses;
+}
 
 static void disconnect(program_t *p) {
   if (p->socket >= 0) close(p->socket);
@@ -59,6 +108,13 @@ static void disconnect(program_t *p) {
   p->out_length = 0;
   p->retry_at = now_ms() + RECONNECT_MS;
   slipway_link(&p->client, false);
+}
+
+static void fail(program_t *p, int error) {
+  complain(p, strerror(error), error == ECONNREFUSED ? " (is the gateway running, with a listener there?)" : "");
+  if (!slipway_connected(&p->client)) next_address(p);
+  p->connecting = false;
+  disconnect(p);
 }
 
 static void up(program_t *p) {
@@ -71,7 +127,7 @@ static void open_link(program_t *p) {
   int one = 1;
   p->socket = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
   if (p->socket < 0) {
-    disconnect(p);
+    fail(p, errno);
     return;
   }
   fcntl(p->socket, F_SETFL, fcntl(p->socket, F_GETFL) | O_NONBLOCK);
@@ -80,9 +136,11 @@ static void open_link(program_t *p) {
   if (connect(p->socket, a->ai_addr, a->ai_addrlen) == 0) {
     up(p);
   } else if (errno != EINPROGRESS) {
-    disconnect(p);
+    fail(p, errno);
   }
 }
+
+static bool is_passing(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
 
 static void send_out(program_t *p) {
   while (p->out_length) {
@@ -90,11 +148,12 @@ static void send_out(program_t *p) {
     if (p->gateway->ai_socktype == SOCK_DGRAM) {
       /* A datagram that the kernel does not take, or that nobody listens for, is lost like any other. */
       p->out_length = 0;
+      if (sent < 0 && !is_passing(errno) && !slipway_connected(&p->client)) fail(p, errno);
     } else if (sent > 0) {
       p->out_length -= (size_t)sent;
       memmove(p->out, p->out + sent, p->out_length);
     } else {
-      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) disconnect(p);
+      if (!is_passing(errno)) fail(p, errno);
       return;
     }
   }
@@ -106,8 +165,22 @@ static void receive(program_t *p) {
   bool stream = p->gateway->ai_socktype == SOCK_STREAM;
   if (count > 0) {
     if (!slipway_receive(&p->client, bytes, (size_t)count)) disconnect(p);
-  } else if (stream && (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))) {
+  } else if (stream && count == 0) {
+    complain(p, "the gateway closed the connection", "");
     disconnect(p);
+  } else if (count < 0 && !is_passing(errno) && (stream || !slipway_connected(&p->client))) {
+    fail(p, errno);
+  }
+}
+
+/* A gateway that does not answer at all. */
+static void watch(program_t *p) {
+  if (slipway_connected(&p->client)) {
+    p->silent_since = now_ms();
+  } else if (p->socket >= 0 && now_ms() - p->silent_since >= PATIENCE_MS && !*p->complaint) {
+    complain(p, "no answer", p->gateway->ai_socktype == SOCK_DGRAM
+                                 ? " (is the gateway running, with a udp listener there, and no firewall between?)"
+                                 : " (is it a Slipway gateway?)");
   }
 }
 
@@ -142,13 +215,26 @@ static void on_message(slipway_t *client, const slipway_message_t *message) {
   fflush(stdout);
 }
 
-static void on_event(slipway_t *client, slipway_event_t event, uint8_t reason, uint8_t id) {
-  static const char *const names[] = {"connected", "lost", "refused"};
-  (void)client;
-  fprintf(stderr, "%s", names[event]);
-  if (event != SLIPWAY_CONNECTED) fprintf(stderr, " (reason %u of PROTOCOL.md, section 7)", reason);
-  if (id) fprintf(stderr, " for channel %u", id);
-  fprintf(stderr, "\n");
+static void on_event(slipway_t *client, slipway_event_t event, slipway_reason_t reason, uint8_t id) {
+  program_t *p = client->user;
+  const char *words = reason_in_words(reason);
+  char unknown[32];
+  if (!words) {
+    snprintf(unknown, sizeof unknown, "reason %u", reason);
+    words = unknown;
+  }
+  if (event == SLIPWAY_CONNECTED) {
+    *p->complaint = 0;
+    fprintf(stderr, "connected\n");
+  } else if (event == SLIPWAY_LOST) {
+    fprintf(stderr, "lost: %s\n", words);
+  } else if (event == SLIPWAY_REFUSED && id && id <= CHANNELS && p->channels[id - 1].name) {
+    fprintf(stderr, "refused: %s: %s\n", p->channels[id - 1].name, words);
+  } else if (event == SLIPWAY_REFUSED && slipway_connected(client)) {
+    fprintf(stderr, "refused: %s\n", words);
+  } else if (event == SLIPWAY_REFUSED) {
+    complain(p, words, "");
+  }
 }
 
 static uint8_t channel_for(program_t *p, const char *name) {
@@ -242,8 +328,11 @@ int main(int count, char **words) {
     fprintf(stderr, "slipway-posix: %s %s: %s\n", words[2], words[3], gai_strerror(i));
     return 1;
   }
+  p.words = (const char *const *)words;
+  p.addresses = found;
   p.gateway = found;
   p.socket = -1;
+  p.silent_since = now_ms();
   p.client.identity = words[4];
   p.client.room = room;
   p.client.write = put;
@@ -281,7 +370,7 @@ int main(int count, char **words) {
         socklen_t size = sizeof error;
         getsockopt(p.socket, SOL_SOCKET, SO_ERROR, &error, &size);
         if (error) {
-          disconnect(&p);
+          fail(&p, error);
         } else {
           up(&p);
         }
@@ -293,6 +382,7 @@ int main(int count, char **words) {
     emit_lines(&p);
     slipway_poll(&p.client, now_ms());
     if (p.socket >= 0 && !p.connecting) send_out(&p);
+    watch(&p);
   }
   slipway_leave(&p.client, false);
   freeaddrinfo(found);
