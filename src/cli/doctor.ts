@@ -5,6 +5,7 @@ import type { Finding } from '../doctor/finding.js';
 import { type Host, thisHost } from '../doctor/host.js';
 import { asText, verdict } from '../doctor/print.js';
 import { portNumber } from './options.js';
+import { stopRequest } from './process.js';
 
 const EXAMPLES = `
 Examples:
@@ -35,6 +36,8 @@ export function doctorCommand(host: Host = thisHost): Command {
     .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)')
     .addHelpText('after', EXAMPLES)
     .action(async (port: string | undefined, options: DoctorOptions) => {
+      // A port that is being listened to is closed with the process.
+      void stopRequest().then(() => process.exit(1));
       const request = {
         gateway: {
           ...(options.host !== undefined && { host: options.host }),

@@ -3,8 +3,8 @@ import { Counters } from '../counters.js';
 import { isBootloaderAnswer } from '../links/serial/bootloader.js';
 import type { FoundPort } from '../links/serial/discovery.js';
 import { type LineFault, LineMonitor } from '../links/serial/line-monitor.js';
+import { openPrepared } from '../links/serial/open-port.js';
 import type { PortStream } from '../links/serial/port.js';
-import { preparePort } from '../links/serial/prepare-port.js';
 import { LISTEN_MS, RateSearch } from '../links/serial/rate-search.js';
 import { SerialLink } from '../links/serial/serial-link.js';
 import { decodePacket } from '../wire/decode.js';
@@ -30,16 +30,8 @@ const BOOTLOADER_RATES = [115_200, 57_600];
  */
 export async function listenTo({ device }: FoundPort, rates: readonly number[], host: Host): Promise<Heard> {
   const search = new RateSearch(rates);
-  const port = host.openPort({
-    path: device,
-    baudRate: search.rate,
-    hupcl: false,
-    lock: true,
-    autoOpen: false,
-  });
-  port.on('error', () => {});
-  await new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())));
-  await preparePort(port, { device, dtr: 'never', low_latency: false }, host.clock);
+  const wanted = { device, dtr: 'never', low_latency: false } as const;
+  const { port } = await openPrepared(host.openPort, search.rate, wanted, host.clock);
   const ear = new Ear(port, search, host);
   try {
     const heard = await ear.listen();

@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from '../clock.js';
-import type { PortReport } from '../links/serial/port-supervisor.js';
+import type { PortReport } from '../links/serial/port-status.js';
 import type { Router } from '../router/router.js';
 import type { Connection } from './connection.js';
 import type { Hub } from './hub.js';
@@ -79,7 +79,7 @@ export class LinkReports {
       const channel = `${LINK_REPORTS}/${name}`;
       if (!this.#router.hasAudience(channel)) continue;
       const report = reportOf(connection, ports.get(name));
-      if (probe && connection.session && report.round_trip_ms === undefined) ask(connection);
+      if (probe && report.round_trip_ms === undefined) ask(connection);
       this.#emit(channel, report);
     }
     // A port without a link is what one most wants to know of.
@@ -122,6 +122,7 @@ function reportOf(connection: Connection, port: PortReport | undefined): LinkRep
 }
 
 function ask({ session }: Connection): void {
-  session?.engine.probe();
-  session?.wake();
+  if (!session || session.engine.asleep) return;
+  session.engine.probe();
+  session.wake();
 }

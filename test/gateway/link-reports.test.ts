@@ -85,6 +85,20 @@ it('tell round trip, what was sent again, and resets', async () => {
   await until(() => expect(watched.last.get(link)).toMatchObject({ begins: 2, resets: 1 }));
 });
 
+it('are no reason to wake a board that sleeps', async () => {
+  const { udp, clock, watcher } = await bench();
+  const board = await RawUdp.open(udp);
+  const { nextIn: seq } = await board.introduce('board');
+  board.send({ type: 'sleep', seq, seconds: 3600 });
+  await until(() => expect(board.all('ack').at(-1)?.next).toBe((seq + 1) & 0xffff));
+  const watched = await watch(watcher, `${LINK_REPORTS}/udp:127.0.0.1:${board.socket.address().port}`);
+  for (let count = 1; count <= 12; count++) {
+    clock.skip(INTERVAL_MS);
+    await until(() => expect(watched.all).toBe(count));
+  }
+  expect(board.all('ping')).toEqual([]);
+});
+
 it('tell why a port is not open', async () => {
   const serial = [{ name: 'bench', path: '/dev/none-such' }];
   const { clock, watcher } = await bench({ serial });

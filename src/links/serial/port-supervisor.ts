@@ -5,14 +5,16 @@ import { reasonOf } from '../../errors.js';
 import type { LinkEvents } from '../link.js';
 import type { PortClaims } from './claims.js';
 import { Complaints } from './complaints.js';
+import { watchDevice } from './device-watch.js';
 import { sentence } from './diagnosis.js';
-import { describeWanted, type FoundPort, findPorts, isPresent, type WantedPort } from './discovery.js';
+import { describeWanted, type FoundPort, findPorts } from './discovery.js';
 import { diagnoseLine } from './line-fault.js';
 import { LineMonitor } from './line-monitor.js';
 import { type ListPorts, listPorts } from './list-ports.js';
 import { explainOpenError, isBusy, isSettling } from './open-error.js';
+import { openPrepared } from './open-port.js';
 import { type OpenPort, openSerialPort, type PortStream, shut } from './port.js';
-import { type DtrPolicy, preparePort } from './prepare-port.js';
+import type { PortReport, PortStatus, SerialPortConfig } from './port-status.js';
 import { RateSearch } from './rate-search.js';
 import { SerialLink, serialLinkName } from './serial-link.js';
 
@@ -30,18 +32,6 @@ const BUSY = 'busy';
 /** A port that is lost so often in a row, each time within `STEADY_MS`, is said to be unsteady, and no more. */
 const UNSTEADY_LOSSES = 3;
 const UNSTEADY = 'unsteady';
-
-/** One port of the config. */
-export interface SerialPortConfig extends WantedPort {
-  readonly name: string;
-  /** Rates to try, in bits a second; at least one. */
-  readonly baud: readonly number[];
-  readonly dtr: DtrPolicy;
-  /** Linux: asks the adapter not to hold back what it receives. */
-  readonly low_latency: boolean;
-  /** Channels of a board that only prints lines, or only reads them. */
-  readonly lines?: { readonly emit?: string; readonly listen?: string };
-}
 
 export interface PortSupervisorOptions {
   readonly config: SerialPortConfig;
@@ -61,23 +51,6 @@ export interface PortSupervisorOptions {
   readonly maxBacklog: number;
   /** From 0 to 1, for the jitter. */
   readonly random?: () => number;
-}
-
-export interface PortStatus {
-  readonly state: 'waiting' | 'open' | 'closed';
-  /** The device, while it is open. */
-  readonly device?: string;
-  /** Why it is not open, or what is wrong on it. */
-  readonly problem?: string;
-}
-
-/** A port as it is, for whoever watches it. */
-export interface PortReport extends PortStatus {
-  readonly path: string;
-  /** Bits a second, while it is open. */
-  readonly baud?: number;
-  /** Everything counted of this port since the gateway started, `serial.` first. */
-  readonly counters: Readonly<Record<string, number>>;
 }
 
 /**
@@ -194,7 +167,12 @@ export class PortSupervisor {
     this.#device = found.device;
     this.#counters.add('serial.opened');
     const link = this.#listen(port, found);
-    const stopWatching = this.#watch(link, found.device);
+    const stopWatching = watchDevice(found.device, POLL_MS, this.#listPorts, clock, {
+      present: () => {
+        if (clock.now() - opened >= STEADY_MS) this.#steady();
+      },
+      gone: () => link.lost('the device is gone'),
+    });
     const reason = await link.gone;
     stopWatching();
     this.#link = undefined;
@@ -283,15 +261,13 @@ export class PortSupervisor {
     const { dtr, low_latency } = this.#config;
     const baudRate = this.#search.rate;
     try {
-      const hupcl = dtr === 'always';
-      const port = this.#openPort({ path: device, baudRate, hupcl, lock: true, autoOpen: false });
-      // Until the link listens: an error that nobody hears would end the process.
-      port.on('error', () => {});
-      await new Promise<void>((resolve, reject) => {
-        port.open((error) => (error ? reject(error) : resolve()));
-      });
-      const failures = await preparePort(port, { device, dtr, low_latency }, clock);
-      if (failures.length > 0) this.#log.debug({ failures }, `port ${this.#config.name} lacks some lines`);
+      const { port, lacks } = await openPrepared(
+        this.#openPort,
+        baudRate,
+        { device, dtr, low_latency },
+        clock,
+      );
+      if (lacks.length > 0) this.#log.debug({ lacks }, `port ${this.#config.name} lacks some lines`);
       return port;
     } catch (error) {
       this.#counters.add('serial.open_failed');
@@ -309,26 +285,6 @@ export class PortSupervisor {
     const now = this.#options.clock.wallTime();
     const early = problem.code === 'serial_permission' && (await isSettling(device, now));
     if (!early) this.#complaints.complain(problem.message, busy ? BUSY : problem.message);
-  }
-
-  /** Ends the link when its device is gone, which a broken port itself may only notice at the next write. */
-  #watch(link: SerialLink, device: string): () => void {
-    const { clock } = this.#options;
-    const opened = clock.now();
-    let cancel = () => {};
-    let watching = true;
-    const check = async () => {
-      const present = await isPresent(device, this.#listPorts).catch(() => true);
-      if (!watching) return;
-      if (clock.now() - opened >= STEADY_MS) this.#steady();
-      if (present) cancel = clock.schedule(POLL_MS, () => void check());
-      else link.lost('the device is gone');
-    };
-    cancel = clock.schedule(POLL_MS, () => void check());
-    return () => {
-      watching = false;
-      cancel();
-    };
   }
 
   #steady(): void {

@@ -1,6 +1,6 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, copyFile, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +13,11 @@ import { PortClaims } from '../../../src/links/serial/claims.js';
 import { INSTALL_RULES, UDEV_RULES } from '../../../src/links/serial/modem-manager.js';
 import { explainOpenError } from '../../../src/links/serial/open-error.js';
 import { openSerialPort } from '../../../src/links/serial/port.js';
-import {
-  PortSupervisor,
-  type PortSupervisorOptions,
-  type SerialPortConfig,
-} from '../../../src/links/serial/port-supervisor.js';
+import type { SerialPortConfig } from '../../../src/links/serial/port-status.js';
+import { PortSupervisor, type PortSupervisorOptions } from '../../../src/links/serial/port-supervisor.js';
 import type { SerialLink } from '../../../src/links/serial/serial-link.js';
 import { FrameEncoder } from '../../../src/links/serial/slip.js';
+import { lockedBy } from '../../support/port-holder.js';
 import { describeWithTools } from '../../support/tools.js';
 import { PATIENCE, Pty } from './pty.js';
 
@@ -262,15 +260,10 @@ describeWithTools(['socat', 'stty', 'flock'], 'a port on a pseudo-terminal', () 
   it('that ModemManager holds is said to be so, with the rule that keeps it away', async () => {
     const pty = await plug('tty0');
     // The real thing is not here; what counts is its name and that it locks the port.
-    const program = join(folder, 'ModemManager');
-    await copyFile('/usr/bin/flock', program);
-    const holder = spawn(program, [await realpath(pty.path), 'sleep', '60'], { detached: true });
+    const holder = await lockedBy('ModemManager', await realpath(pty.path));
     const { logged, link } = supervise({});
-    try {
-      await soon(() => expect(logged).toHaveLength(1));
-    } finally {
-      process.kill(-(holder.pid as number));
-    }
+    await soon(() => expect(logged).toHaveLength(1));
+    holder.release();
     await link();
     expect(logged[0]).toBe(
       `warn port bench: ${pty.path} is in use by ModemManager (pid ${holder.pid}), which asks whether it is a modem and lets go after half a minute: to keep it off boards, run "${INSTALL_RULES}"`,
