@@ -96,6 +96,11 @@ const limits = section(
       .describe('Bytes of all wills together: what peers want emitted when they are lost.'),
     queue,
     all_queues: allQueues,
+    tcp_stall: duration(1000, DAY_MS)
+      .prefault('1m')
+      .describe(
+        'How long a peer on TCP may take to finish a packet, or to read anything of what waits for it; 0 for as long as it likes.',
+      ),
     backlog: size(1024, MUCH)
       .prefault('4 MiB')
       .describe(

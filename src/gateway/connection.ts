@@ -20,6 +20,7 @@ export interface ConnectionKeeper {
   hello(connection: Connection, hello: Hello): void;
   begin(connection: Connection, offer: Offer): void;
   text(connection: Connection, line: string): void;
+  stalled(connection: Connection, reason: 'too_slow' | 'timeout'): void;
   closed(connection: Connection, reason: string): void;
   readonly clock: Clock;
   readonly turns: FairTurns;
@@ -77,6 +78,10 @@ export class Connection implements LinkEvents, InboxOwner {
 
   closed(reason: string): void {
     this.#inbox.close(() => this.#keeper.closed(this, reason));
+  }
+
+  stalled(reason: 'too_slow' | 'timeout'): void {
+    this.#keeper.stalled(this, reason);
   }
 
   drained(): void {

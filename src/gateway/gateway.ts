@@ -223,7 +223,7 @@ export class Gateway {
 
   async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
     const { logger, config } = this.#options;
-    const { packet, queue, backlog, per_address } = config.limits;
+    const { packet, queue, backlog, per_address, tcp_stall } = config.limits;
     // Room for all that the limits above the link let through: reaching it is a fault, not a slow peer.
     const maxBacklog = backlog + 2 * (queue.bytes + packet.tcp);
     const options = {
@@ -233,6 +233,7 @@ export class Gateway {
       maxConnectionsPerParty: per_address.links,
       maxPacket: packet.tcp,
       maxBacklog,
+      stallMs: tcp_stall,
     };
     const listener = await listenTcp(options, (link) => this.#hub.attach(link), logger, this.#counters);
     this.#tcp.push(listener);

@@ -60,6 +60,12 @@ export interface HubContext {
   readonly store?: Store;
 }
 
+/** For the log. */
+const STALLED = {
+  too_slow: 'it does not read what it is sent (limits.tcp_stall)',
+  timeout: 'it did not finish a packet that it had begun (limits.tcp_stall)',
+};
+
 /** How often old messages are looked for, ms. */
 const SWEEP_MS = 60_000;
 
@@ -98,6 +104,7 @@ export class Hub {
       hello: (connection, hello) => this.#hello(connection, hello),
       begin: (connection, offer) => this.#begin(connection, offer),
       text: (connection, line) => context.events.text(connection.link, connection.session, line),
+      stalled: ({ session }, reason) => session && this.#letGo(session, STALLED[reason], reason),
       closed: (connection, reason) => this.#closed(connection, reason),
       clock: context.clock,
       turns: this.turns,

@@ -6,6 +6,11 @@ export interface LinkEvents {
   text?(line: string): void;
   /** The link is gone. Called once, also after `close()`. */
   closed(reason: string): void;
+  /**
+   * The peer has not read what it was sent, or not finished what it began to send, for too long. The owner says goodbye,
+   * if it can, and closes the link. Only TCP links tell.
+   */
+  stalled?(reason: 'too_slow' | 'timeout'): void;
   /** A link that reported `backlog() > 0` has written everything out. */
   drained?(): void;
 }

@@ -51,6 +51,11 @@ export class TcpParser {
     this.#onPacket = onPacket;
   }
 
+  /** Whether a packet has begun and not ended. */
+  get unfinished(): boolean {
+    return this.#lengthBytes > 0;
+  }
+
   /** To be called while a packet is told: `push` returns after it. */
   stop(): void {
     this.#stopped = true;

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
+import { Queue } from '../../session/queue.js';
 import { endpointName, plainHost } from '../endpoint.js';
 import type { Link, LinkEvents } from '../link.js';
 import { partyOf } from '../party.js';
+import { StallWatch } from './stall-watch.js';
 import { FramingFault, recordSize, TcpParser, writeRecord } from './tcp-framing.js';
 
 /** How long `close()` waits for the other side to read what is queued and to close too. */
@@ -12,6 +14,9 @@ const CLOSE_GRACE_MS = 2000;
 const KEEP_ALIVE_PROBE_MS = 30_000;
 /** What is sent in one turn of the event loop is written at once, but not more than this in one piece. */
 const MAX_BATCH_BYTES = 65_536;
+/** With more than this on its way to the system the rest waits here, so that it is seen whether anything moves. */
+const MAX_WRITING_BYTES = 4 * MAX_BATCH_BYTES;
+export const DEFAULT_STALL_MS = 60_000;
 const FIRST_BATCH_BYTES = 1024;
 export const DEFAULT_MAX_BACKLOG_BYTES = 32 * 1_048_576;
 
@@ -23,6 +28,11 @@ export interface TcpLinkOptions {
    * before. 32 MiB if left out.
    */
   readonly maxBacklog?: number | undefined;
+  /**
+   * How long the peer may take to end a packet that it began, or to read anything of what waits for it, ms; 0 for as
+   * long as it likes. 60 s if left out.
+   */
+  readonly stallMs?: number | undefined;
   readonly counters: Counters;
 }
 
@@ -42,6 +52,16 @@ export class TcpLink implements Link {
   #events: LinkEvents | undefined;
   #batch: Buffer | undefined;
   #batchBytes = 0;
+  /** Batches that wait until what was written before is on its way. */
+  readonly #waiting = new Queue<Buffer>();
+  #waitingBytes = 0;
+  readonly #reading: StallWatch | undefined;
+  readonly #writing: StallWatch | undefined;
+  /** Whether a packet is unfinished, and when it began, as `performance.now`. */
+  #begun = false;
+  #begunAt = 0;
+  /** When the system last took something. */
+  #writtenAt = 0;
   #flushPending = false;
   /** Somebody saw a backlog, so `drained` is owed to them. */
   #drainOwed = false;
@@ -59,6 +79,13 @@ export class TcpLink implements Link {
     this.#maxBacklog = options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES;
     this.#counters = options.counters;
     this.#parser = new TcpParser(options.maxPacket, (packet) => this.#takePacket(packet));
+    const { stallMs = DEFAULT_STALL_MS } = options;
+    if (stallMs > 0) {
+      const unfinished = () => (this.#parser.unfinished ? this.#begunAt : undefined);
+      this.#reading = new StallWatch(stallMs, unfinished, () => this.#stalled('timeout'));
+      const unread = () => (this.#unsent > 0 ? this.#writtenAt : undefined);
+      this.#writing = new StallWatch(stallMs, unread, () => this.#stalled('too_slow'));
+    }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
   }
@@ -76,6 +103,8 @@ export class TcpLink implements Link {
     this.#socket.on('close', () => {
       // What was read before a pause still counts, even if the connection is lost meanwhile.
       if (this.#unread === undefined) this.#tellClosed();
+      this.#reading?.stop();
+      this.#writing?.stop();
     });
   }
 
@@ -96,9 +125,13 @@ export class TcpLink implements Link {
   }
 
   backlog(): number {
-    const bytes = this.#batchBytes + this.#socket.writableLength;
+    const bytes = this.#unsent;
     if (bytes > 0) this.#drainOwed = true;
     return bytes;
+  }
+
+  get #unsent(): number {
+    return this.#batchBytes + this.#waitingBytes + this.#socket.writableLength;
   }
 
   pause(): void {
@@ -127,6 +160,11 @@ export class TcpLink implements Link {
     try {
       const taken = this.#parser.push(chunk);
       if (taken < chunk.length) this.#unread = chunk.subarray(taken);
+      else if (this.#parser.unfinished && !this.#begun) {
+        this.#begun = true;
+        this.#begunAt = performance.now();
+        this.#reading?.start();
+      }
     } catch (error) {
       if (!(error instanceof FramingFault)) throw error;
       this.#counters.add(`tcp.drop.${error.code}`);
@@ -138,6 +176,7 @@ export class TcpLink implements Link {
     // The owner may have closed the link over an earlier packet of the same read.
     if (this.#closing !== undefined) return;
     this.#counters.add('tcp.rx.packets');
+    this.#begun = false;
     this.#events?.packet(packet);
   }
 
@@ -168,20 +207,46 @@ export class TcpLink implements Link {
     this.#batch = undefined;
     this.#batchBytes = 0;
     if (!this.#socket.writable) return this.#counters.add('tcp.unsent.bytes', bytes);
-    this.#socket.write(batch.subarray(0, bytes), (error) => this.#written(bytes, error));
-    if (this.#socket.writableLength > this.#maxBacklog) {
+    if (this.#socket.writableLength === 0) this.#writtenAt = performance.now();
+    this.#waiting.push(batch.subarray(0, bytes));
+    this.#waitingBytes += bytes;
+    this.#write();
+    const unsent = this.#unsent;
+    if (unsent > 0) this.#writing?.start();
+    if (unsent > this.#maxBacklog) {
       this.#counters.add('tcp.closed.too_slow');
-      this.#giveUp(`${this.#socket.writableLength} bytes wait to be sent: the other side does not read`);
+      this.#giveUp(`${unsent} bytes wait to be sent: the other side does not read`);
+    }
+  }
+
+  /** Gives the system what waits, unless it has enough to do. */
+  #write(most = MAX_WRITING_BYTES): void {
+    while (this.#socket.writableLength < most) {
+      const batch = this.#waiting.shift();
+      if (batch === undefined) return;
+      this.#waitingBytes -= batch.length;
+      this.#socket.write(batch, (error) => this.#written(batch.length, error));
     }
   }
 
   /** The system has taken `bytes`, or never will. */
   #written(bytes: number, error: Error | null | undefined): void {
     if (error) return this.#counters.add('tcp.unsent.bytes', bytes);
-    if (!this.#drainOwed || this.#socket.destroyed || this.#batchBytes + this.#socket.writableLength > 0)
-      return;
+    this.#writtenAt = performance.now();
+    if (!this.#socket.destroyed) this.#write();
+    if (!this.#drainOwed || this.#socket.destroyed || this.#unsent > 0) return;
     this.#drainOwed = false;
     this.#events?.drained?.();
+  }
+
+  #stalled(reason: 'too_slow' | 'timeout'): void {
+    this.#counters.add(reason === 'too_slow' ? 'tcp.closed.too_slow' : 'tcp.closed.unfinished');
+    this.#reason ??=
+      reason === 'too_slow'
+        ? 'the other side does not read what it is sent'
+        : 'the other side did not finish a packet that it had begun';
+    this.#events?.stalled?.(reason);
+    void this.close();
   }
 
   #tellClosed(): void {
@@ -191,12 +256,16 @@ export class TcpLink implements Link {
   #giveUp(reason: string): void {
     this.#reason ??= reason;
     this.#unread = undefined;
+    if (this.#waitingBytes > 0) this.#counters.add('tcp.unsent.bytes', this.#waitingBytes);
+    this.#waiting.drain();
+    this.#waitingBytes = 0;
     this.#socket.destroy();
   }
 
   #closeGently(): Promise<void> {
     this.#reason ??= 'closed on this side';
     this.#flush();
+    this.#write(Number.POSITIVE_INFINITY);
     if (this.#unread !== undefined && this.#socket.closed) this.#tellClosed();
     this.#unread = undefined;
     this.#socket.resume();

@@ -18,6 +18,7 @@ export interface TcpListenOptions {
   readonly maxPacket: number;
   /** See TcpLinkOptions. */
   readonly maxBacklog?: number;
+  readonly stallMs?: number;
 }
 
 export interface TcpListener {
