@@ -74,7 +74,7 @@ export class LiveSession {
   /** A connection stands; what is returned hears of it. */
   connected(link: Link): LinkEvents {
     this.#link = link;
-    this.#driver = new Driver(this.#peer, this.#alarms, (packet) => link.send(packet));
+    this.#driver = new Driver(this.#peer, this.#alarms, { send: (packet) => link.send(packet) });
     this.#peer.linkUp(link, this.#clock.now());
     this.#driver.wake();
     return {

@@ -13,6 +13,7 @@ import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
 import type { Hello, Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
+import { Deadlines } from './deadlines.js';
 import { FairTurns } from './fair-turns.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
@@ -83,10 +84,13 @@ export class Hub {
   readonly #wills: Wills;
   /** Sessions without a link, longest first, each with what ends its waiting. */
   readonly #absences = new Map<Session, Cancel>();
-  readonly #offers = new Map<Connection, Cancel>();
+  /** Connections whose peer was offered an epoch. */
+  readonly #offers: Deadlines<Connection>;
   readonly #probes = new Map<Connection, Cancel>();
   /** Connections on which no session stands, longest first. */
-  readonly #unused = new Map<Connection, Cancel>();
+  readonly #unused: Deadlines<Connection>;
+  /** By kind of link and largest packet: the same objects for all sessions. */
+  readonly #limitsOffered = new Map<string, SideLimits>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
   #sweep: Cancel | undefined;
   readonly #sessionContext: SessionContext;
@@ -99,6 +103,8 @@ export class Hub {
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
     });
+    this.#offers = new Deadlines(context.clock, OFFER_MS, (connection) => this.#forgetOffer(connection));
+    this.#unused = new Deadlines(context.clock, OFFER_MS, (connection) => closeIfUnused(connection));
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
     this.#keeper = {
       hello: (connection, hello) => this.#hello(connection, hello),
@@ -156,19 +162,12 @@ export class Hub {
 
   /** A connection that opens no session is not kept; a serial port is there whether it is used or not. */
   #closeIfUnusedLater(connection: Connection): void {
-    if (connection.link.kind === 'serial') return;
-    this.#unused.get(connection)?.();
-    const judge = this.#context.clock.schedule(OFFER_MS, () => {
-      this.#unused.delete(connection);
-      const unused = connection.session === undefined && connection.offer === undefined;
-      if (unused) void connection.link.close();
-    });
-    this.#unused.set(connection, judge);
+    if (connection.link.kind !== 'serial') this.#unused.start(connection);
   }
 
   /** Closes the connection over UDP that has been there longest without a session: somebody else wants its place. */
   giveUpHalfOpen(): void {
-    for (const connection of this.#unused.keys()) {
+    for (const connection of this.#unused) {
       if (connection.link.kind !== 'udp') continue;
       this.#context.counters.add('udp.closed.half_open');
       void connection.link.close();
@@ -222,7 +221,9 @@ export class Hub {
     for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
     this.#sweep?.();
-    for (const waiting of [this.#absences, this.#offers, this.#probes, this.#unused]) {
+    this.#offers.stopAll();
+    this.#unused.stopAll();
+    for (const waiting of [this.#absences, this.#probes]) {
       for (const cancel of waiting.values()) cancel();
     }
     this.#connections.clear();
@@ -278,14 +279,13 @@ export class Hub {
       clock.wallTime(),
     );
     connection.offer = offer;
-    this.#offers.get(connection)?.();
-    const forget = clock.schedule(OFFER_MS, () => {
-      this.#offers.delete(connection);
-      if (connection.offer === offer) connection.offer = undefined;
-      this.#closeIfUnusedLater(connection);
-    });
-    this.#offers.set(connection, forget);
+    this.#offers.start(connection);
     this.#welcome(connection, offer);
+  }
+
+  #forgetOffer(connection: Connection): void {
+    connection.offer = undefined;
+    this.#closeIfUnusedLater(connection);
   }
 
   /** What a WELCOME says that arrived must not be forgotten any more. */
@@ -300,13 +300,13 @@ export class Hub {
   #ownLimits({ kind, maxPacket }: Link): SideLimits {
     const { limits } = this.#context;
     const window = limits.window[kind];
-    return {
-      maxPacket: Math.min(limits.packet[kind], maxPacket),
-      window,
-      inFlight: window,
-      buffer: 0,
-      ids: limits.ids,
-    };
+    const packet = Math.min(limits.packet[kind], maxPacket);
+    const key = `${kind} ${packet}`;
+    const known = this.#limitsOffered.get(key);
+    if (known) return known;
+    const own = { maxPacket: packet, window, inFlight: window, buffer: 0, ids: limits.ids };
+    this.#limitsOffered.set(key, own);
+    return own;
   }
 
   /** Two links, one identity, two boots: asks the old one whether it is still there (§4.4). */
@@ -332,8 +332,7 @@ export class Hub {
   }
 
   #begin(connection: Connection, offer: Offer): void {
-    this.#offers.get(connection)?.();
-    this.#offers.delete(connection);
+    this.#offers.stop(connection);
     const { identity } = offer.hello;
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
@@ -355,8 +354,7 @@ export class Hub {
     const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
-    this.#unused.get(connection)?.();
-    this.#unused.delete(connection);
+    this.#unused.stop(connection);
     this.#account(session, connection.link.party);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
@@ -450,12 +448,10 @@ export class Hub {
 
   #closed(connection: Connection, reason: string): void {
     this.#connections.delete(connection.link);
-    this.#offers.get(connection)?.();
-    this.#offers.delete(connection);
+    this.#offers.stop(connection);
     this.#probes.get(connection)?.();
     this.#probes.delete(connection);
-    this.#unused.get(connection)?.();
-    this.#unused.delete(connection);
+    this.#unused.stop(connection);
     connection.offer = undefined;
     if (connection.session) this.#letGo(connection.session, reason);
   }
@@ -544,6 +540,10 @@ export class Hub {
 /** For the log: a board that was on another serial port before. Addresses of networks come and go, and say nothing. */
 function movedFrom(before: string | undefined, { kind, name }: Link): string {
   return kind === 'serial' && before !== undefined && before !== name ? `, moved here from ${before}` : '';
+}
+
+function closeIfUnused({ session, offer, link }: Connection): void {
+  if (session === undefined && offer === undefined) void link.close();
 }
 
 /** `text` with every character that is not shown as `\u{…}`. */

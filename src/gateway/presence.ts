@@ -32,7 +32,8 @@ export class Presence {
   }
 
   announce(identity: string, state: PresenceState): void {
-    const channel = `$slipway/devices/${identity}/state`;
+    // In one piece: a name that is kept as it was put together keeps its parts as well.
+    const channel = ['$slipway/devices', identity, 'state'].join('/');
     const payload = PAYLOADS[state];
     let refusal = this.#router.emit(channel, payload, { qos: 1, retain: true });
     // One watcher that takes nothing must not keep the state from everyone else.

@@ -5,7 +5,7 @@ import type { Channel } from '../router/channel.js';
 import type { Router } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
 import type { Alarms } from '../session/alarms.js';
-import { Driver } from '../session/driver.js';
+import { Driver, type WayOut } from '../session/driver.js';
 import { type Epoch, type QueueLimits, SessionEngine, type SessionOwner } from '../session/engine.js';
 import type { StoredSession } from '../store/contents.js';
 import type { SessionState } from '../store/records.js';
@@ -204,14 +204,13 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   }
 
   /** Where packets go: to the link, after the store has what they tell. */
-  #wayOut(link: Link): (packet: Uint8Array) => void {
-    const send = (packet: Uint8Array) => link.send(packet);
+  #wayOut(link: Link): WayOut {
     const record = this.#record;
     const { store } = this.#context;
-    if (!store || !record) return send;
-    const gate = new OutputGate(store, send);
+    if (!store || !record) return link;
+    const gate = new OutputGate(store, (packet) => link.send(packet));
     this.#gate = gate;
-    return (packet) => gate.pass(packet, record.mark);
+    return { send: (packet) => gate.pass(packet, record.mark) };
   }
 
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */

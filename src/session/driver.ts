@@ -6,6 +6,11 @@ export interface Driven {
   wakeAt(): number | undefined;
 }
 
+/** Where its packets go: mostly the link itself. */
+export interface WayOut {
+  send(packet: Uint8Array): void;
+}
+
 /** Packets sent in one go before other work gets a turn. */
 const BURST = 256;
 
@@ -18,14 +23,14 @@ export class Driver implements Alarm {
   alarmPlace = NOT_SET;
   readonly #driven: Driven;
   readonly #alarms: Alarms;
-  readonly #send: (packet: Uint8Array) => void;
+  readonly #wayOut: WayOut;
   #queued = false;
   #stopped = false;
 
-  constructor(driven: Driven, alarms: Alarms, send: (packet: Uint8Array) => void) {
+  constructor(driven: Driven, alarms: Alarms, wayOut: WayOut) {
     this.#driven = driven;
     this.#alarms = alarms;
-    this.#send = send;
+    this.#wayOut = wayOut;
   }
 
   /** Something changed: poll at the end of this turn. */
@@ -41,7 +46,7 @@ export class Driver implements Alarm {
     for (let i = 0; i < BURST && !this.#stopped; i++) {
       const packet = this.#driven.poll(clock.now());
       if (!packet) return this.#schedule();
-      this.#send(packet);
+      this.#wayOut.send(packet);
     }
     if (!this.#stopped) this.#alarms.set(this, clock.now());
   }

@@ -1,6 +1,6 @@
 // Loaded into a gateway by udp-sessions.mjs: tells it, when asked, what the process takes.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { writeHeapSnapshot } from 'node:v8';
+import { getHeapSpaceStatistics, writeHeapSnapshot } from 'node:v8';
 
 const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
@@ -20,6 +20,16 @@ const answers = {
     delay.reset();
     return answer;
   },
+  /** MiB in memory and in use, by space. */
+  spaces: () =>
+    getHeapSpaceStatistics()
+      .map((space) => [space.space_name, space.physical_space_size, space.space_used_size])
+      .filter(([, size]) => size > 1_048_576)
+      .map(
+        ([name, size, used]) =>
+          `${name} ${Math.round(size / 1_048_576)} (${Math.round(used / 1_048_576)} used)`,
+      )
+      .join(', '),
   snapshot: (file) => writeHeapSnapshot(file),
 };
 

@@ -2,7 +2,7 @@
 // The built gateway in a process of its own, the C client 100,000 times in another (udp-peers.c). Linux, needs gcc.
 //
 //   npm run bench:sessions -- [--sessions 100000] [--keep-alive 60] [--ramp 40] [--idle 60]
-//                             [--restart none|kill|term] [--down 2] [--config FILE] [--snapshot FILE]
+//                             [--restart none|kill|term] [--down 2] [--config FILE] [--node FLAGS] [--snapshot FILE]
 import { execFileSync, fork, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     restart: { type: 'string', default: 'kill' },
     down: { type: 'string', default: '2' },
     config: { type: 'string' },
+    node: { type: 'string' },
     snapshot: { type: 'string' },
   },
 });
@@ -64,7 +65,7 @@ class GatewayProcess {
     const gateway = new GatewayProcess();
     const probe = fileURLToPath(new URL('gateway-probe.mjs', import.meta.url));
     gateway.#child = fork(join(ROOT, 'dist/cli/main.js'), ['run', '-c', config], {
-      execArgv: ['--expose-gc', '--max-old-space-size=8192', '--import', probe],
+      execArgv: ['--expose-gc', ...(options.node?.split(' ') ?? []), '--import', probe],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     process.on('exit', () => gateway.#child.kill('SIGKILL'));
@@ -191,6 +192,7 @@ async function idle(gateway, boards, empty) {
   const memory = await gateway.ask('memory');
   print('RSS after a collection', `${mib(memory.rss)}: ${each(memory.rss - empty.rss)}`);
   print('  heap used', `${mib(memory.heapUsed)}: ${each(memory.heapUsed - empty.heapUsed)}`);
+  print('  heap in MiB', await gateway.ask('spaces'));
   print('  outside the heap', `${mib(memory.external)}: ${each(memory.external - empty.external)}`);
   if (options.snapshot) print('heap snapshot', await gateway.ask('snapshot', options.snapshot));
 }

@@ -27,7 +27,7 @@ describe('a driver', () => {
         wakeAt: () => wakeAt,
       },
       new Alarms(clock),
-      (packet) => sent.push(packet),
+      { send: (packet) => sent.push(packet) },
     );
   });
 
@@ -91,14 +91,12 @@ describe('a driver', () => {
 
   test('stops on the way when what it sends makes its owner stop it', () => {
     outgoing = Array.from({ length: 300 }, () => Uint8Array.of(1));
-    const stopping = new Driver(
-      { poll: () => outgoing.shift(), wakeAt: () => 5 },
-      new Alarms(clock),
-      (packet) => {
+    const stopping = new Driver({ poll: () => outgoing.shift(), wakeAt: () => 5 }, new Alarms(clock), {
+      send: (packet) => {
         sent.push(packet);
         stopping.stop();
       },
-    );
+    });
     stopping.flush();
     clock.advance(1000);
     expect(sent).toHaveLength(1);

@@ -73,7 +73,7 @@ export class TsFirmware implements Firmware {
     const end = this.#serial ?? this.#parser;
     this.#receive = end ? (bytes) => end.push(bytes) : take;
     this.#driver?.stop();
-    this.#driver = new Driver(this.#session, this.#alarms, (packet) => this.#send(packet));
+    this.#driver = new Driver(this.#session, this.#alarms, { send: (packet) => this.#send(packet) });
     this.#session.linkUp(this.#traits(kind), machine.clock.now());
     this.#driver.wake();
   }

@@ -265,9 +265,9 @@ export class EngineDevice implements Device {
     const framing =
       kind === 'serial' ? new SerialEnd(incoming, (packet) => this.#receive(packet)) : undefined;
     this.#framing = framing;
-    this.#driver = new Driver(this.session, new Alarms(clock), (packet) =>
-      send(framing?.frame(packet) ?? packet),
-    );
+    this.#driver = new Driver(this.session, new Alarms(clock), {
+      send: (packet) => send(framing?.frame(packet) ?? packet),
+    });
     this.session.linkUp(
       { reliable: false, ordered: kind === 'serial', maxPacket: 512, wireSize: (packet) => packet.length },
       clock.now(),

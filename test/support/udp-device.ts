@@ -62,7 +62,9 @@ export class UdpDevice {
     await this.disconnect();
     const before = this.sessions.length;
     this.#link = await connectUdp({ host, port, maxPacket: 1472, counters: this.counters }, (link) => {
-      this.#driver = new Driver(this.session, new Alarms(systemClock), (packet) => link.send(packet));
+      this.#driver = new Driver(this.session, new Alarms(systemClock), {
+        send: (packet) => link.send(packet),
+      });
       return {
         packet: (packet) => {
           this.session.receive(packet, systemClock.now());

@@ -13,20 +13,17 @@ export interface UdpAddress {
 export interface UdpCarrier {
   readonly maxPacket: number;
   readonly counters: Counters;
-  /** Copies and sends one datagram, or drops and counts it. Resolves when the system has it; never rejects. */
-  transmit(packet: Uint8Array, to: UdpAddress): Promise<void>;
+  /** Copies and sends one datagram, or drops and counts it. Tells `done` when the system has it, or never will. */
+  transmit(packet: Uint8Array, to: UdpAddress, done?: (bytes: number) => void): void;
   /** Nothing more goes to this link. */
   detach(link: UdpLink): void;
 }
 
-/** One peer of a UDP socket, known by its address and port (PROTOCOL.md §2.2). Counts under `udp.`. */
+/**
+ * One peer of a UDP socket, known by its address and port (PROTOCOL.md §2.2). Counts under `udp.`. There may be very many:
+ * what is the same for all, or can be told from the rest, is not kept by each.
+ */
 export class UdpLink implements Link {
-  readonly kind = 'udp';
-  readonly name: string;
-  readonly party: string;
-  readonly reliable = false;
-  readonly ordered = false;
-  readonly maxPacket: number;
   readonly to: UdpAddress;
 
   readonly #carrier: UdpCarrier;
@@ -38,11 +35,32 @@ export class UdpLink implements Link {
   #emptied: (() => void) | undefined;
 
   constructor(to: UdpAddress, carrier: UdpCarrier) {
-    this.name = endpointName('udp', to.host, to.port);
-    this.party = partyOf(to.host);
-    this.maxPacket = carrier.maxPacket;
     this.to = to;
     this.#carrier = carrier;
+  }
+
+  get kind(): 'udp' {
+    return 'udp';
+  }
+
+  get name(): string {
+    return endpointName('udp', this.to.host, this.to.port);
+  }
+
+  get party(): string {
+    return partyOf(this.to.host);
+  }
+
+  get reliable(): false {
+    return false;
+  }
+
+  get ordered(): false {
+    return false;
+  }
+
+  get maxPacket(): number {
+    return this.#carrier.maxPacket;
   }
 
   /** Called once, in the turn in which the link was made. */
@@ -66,9 +84,8 @@ export class UdpLink implements Link {
       this.#carrier.counters.add('udp.drop.closed');
       return;
     }
-    const bytes = packet.length;
-    this.#backlog += bytes;
-    void this.#carrier.transmit(packet, this.to).then(() => this.#sent(bytes));
+    this.#backlog += packet.length;
+    this.#carrier.transmit(packet, this.to, (bytes) => this.#sent(bytes));
   }
 
   backlog(): number {

@@ -7,6 +7,7 @@ import { reasonOf } from '../../errors.js';
 import { codeOf, endpointName, listenError } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
 import { Tally } from '../party.js';
+import { PeerTable } from './peer-table.js';
 import { type UdpAddress, type UdpCarrier, UdpLink } from './udp-link.js';
 
 /** Room for a burst of datagrams that come while this process is busy. The system may give less. */
@@ -51,7 +52,12 @@ export async function listenUdp(
   try {
     const { address, family } = await lookup(host);
     const type = family === 6 ? 'udp6' : 'udp4';
-    socket = DgramAsPromised.createSocket({ type, ...(options.dgram && { dgram: options.dgram }) });
+    // All that it is given from here on are addresses: to look up each for every datagram takes longer than to send it.
+    socket = DgramAsPromised.createSocket({
+      type,
+      lookup: (known, _options, found) => found(null, known, family),
+      ...(options.dgram && { dgram: options.dgram }),
+    });
     const bound = await socket.bind({ address, port });
     const name = endpointName('udp', bound.address, bound.port);
     return new UdpListener(socket, { host: bound.address, port: bound.port }, family === 6, {
@@ -81,13 +87,12 @@ export class UdpListener implements UdpCarrier {
   readonly #socket: SocketAsPromised;
   readonly #ipv6: boolean;
   readonly #options: UdpListenerOptions;
-  readonly #links = new Map<string, UdpLink>();
+  readonly #links = new PeerTable();
   readonly #linksOf = new Tally();
   /** Why a peer was turned away last, if none was let in since. */
   #turnedAway: string | undefined;
   #backlog = 0;
   #emptied: (() => void) | undefined;
-  #socketError: Error | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `listenUdp`. `socket` is bound. */
@@ -101,7 +106,6 @@ export class UdpListener implements UdpCarrier {
     // The package's own `recv` loses what comes between two calls, so datagrams are taken from the socket itself.
     socket.socket.on('message', (packet, from) => this.#receive(packet, from.address, from.port));
     socket.socket.on('error', (error) => {
-      this.#socketError = error;
       this.counters.add(`udp.socket_error.${codeOf(error) || 'unknown'}`);
       options.warn(error.message);
     });
@@ -117,8 +121,7 @@ export class UdpListener implements UdpCarrier {
    * and counted, when there are too many.
    */
   linkTo(peer: UdpAddress, onLink: (link: UdpLink) => LinkEvents): UdpLink | undefined {
-    const key = keyOf(peer.host, peer.port);
-    const standing = this.#links.get(key);
+    const standing = this.#links.get(peer.host, peer.port);
     if (standing !== undefined) return standing;
     if (this.full || this.#closing !== undefined) {
       return this.#turnAway(peer, 'too_many', `${this.#links.size} peers are known (limits.sessions)`);
@@ -130,7 +133,7 @@ export class UdpListener implements UdpCarrier {
       return this.#turnAway(peer, 'too_many_of_address', why);
     }
     this.#turnedAway = undefined;
-    this.#links.set(key, link);
+    this.#links.add(link);
     this.#linksOf.add(link.party);
     link.start(onLink(link));
     return link;
@@ -143,7 +146,7 @@ export class UdpListener implements UdpCarrier {
 
   /** Sends one datagram to a peer without a link, or drops and counts it. Never throws. */
   sendTo(packet: Uint8Array, to: UdpAddress): void {
-    void this.transmit(packet, to);
+    this.transmit(packet, to);
   }
 
   /** Closes all links, then the socket. May be called again. */
@@ -152,49 +155,47 @@ export class UdpListener implements UdpCarrier {
     return this.#closing;
   }
 
-  async transmit(packet: Uint8Array, to: UdpAddress): Promise<void> {
-    if (packet.length > this.maxPacket) {
-      this.counters.add('udp.drop.too_large');
-      return;
-    }
-    if (this.#backlog + packet.length > (this.#options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES)) {
-      this.counters.add('udp.drop.backlog');
-      return;
-    }
-    this.#backlog += packet.length;
+  transmit(packet: Uint8Array, to: UdpAddress, done?: (bytes: number) => void): void {
+    const bytes = packet.length;
+    if (bytes > this.maxPacket) this.#drop('too_large', bytes, done);
+    else if (this.#backlog + bytes > (this.#options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES))
+      this.#drop('backlog', bytes, done);
+    else this.#send(packet, to, done);
+  }
+
+  #drop(reason: string, bytes: number, done: ((bytes: number) => void) | undefined): void {
+    this.counters.add(`udp.drop.${reason}`);
+    // Not at once: whoever sends need not expect that.
+    if (done) queueMicrotask(() => done(bytes));
+  }
+
+  #send(packet: Uint8Array, { host, port }: UdpAddress, done: ((bytes: number) => void) | undefined): void {
+    const bytes = packet.length;
+    const address = this.#ipv6 && !host.includes(':') ? `::ffff:${host}` : host;
+    const sent = (error: unknown): void => {
+      if (error) this.counters.add(`udp.drop.${codeOf(error) || 'unknown'}`);
+      else this.counters.add('udp.tx.packets');
+      this.#backlog -= bytes;
+      if (this.#backlog === 0) this.#emptied?.();
+      done?.(bytes);
+    };
+    this.#backlog += bytes;
     try {
-      await this.#send(Buffer.from(packet), to);
-      this.counters.add('udp.tx.packets');
+      // The socket's own `send`: the package's makes promises of every datagram, and rejects one for an earlier error.
+      this.#socket.socket.send(Buffer.from(packet), port, address, sent);
     } catch (error) {
-      this.counters.add(`udp.drop.${codeOf(error) || 'unknown'}`);
+      queueMicrotask(() => sent(error));
     }
-    this.#backlog -= packet.length;
-    if (this.#backlog === 0) this.#emptied?.();
   }
 
   detach(link: UdpLink): void {
-    const key = keyOf(link.to.host, link.to.port);
-    if (this.#links.get(key) !== link) return;
-    this.#links.delete(key);
-    this.#linksOf.remove(link.party);
+    if (this.#links.delete(link)) this.#linksOf.remove(link.party);
   }
 
   #turnAway({ host }: UdpAddress, reason: string, why: string): undefined {
     this.counters.add(`udp.refused.${reason}`);
     if (this.#turnedAway !== reason) this.#options.warn(`${host} was turned away: ${why}`);
     this.#turnedAway = reason; // Once is enough for the log; the counter has them all.
-  }
-
-  async #send(bytes: Buffer, { host, port }: UdpAddress): Promise<void> {
-    const address = this.#ipv6 && !host.includes(':') ? `::ffff:${host}` : host;
-    try {
-      await this.#socket.send(bytes, port, address);
-    } catch (error) {
-      // The package rejects the next send with an earlier error of the socket, and does not send.
-      if (error !== this.#socketError) throw error;
-      this.#socketError = undefined;
-      await this.#socket.send(bytes, port, address);
-    }
   }
 
   #receive(packet: Buffer, address: string, port: number): void {
@@ -206,13 +207,13 @@ export class UdpListener implements UdpCarrier {
     this.counters.add('udp.rx.packets');
     const host =
       address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
-    const link = this.#links.get(keyOf(host, port));
+    const link = this.#links.get(host, port);
     if (link === undefined) this.#options.onDatagram(packet, { host, port });
     else link.receive(packet);
   }
 
   async #closeGently(): Promise<void> {
-    const links = [...this.#links.values()].map((link) => link.close());
+    const links = [...this.#links].map((link) => link.close());
     if (this.#backlog > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, CLOSE_GRACE_MS);
@@ -226,8 +227,4 @@ export class UdpListener implements UdpCarrier {
     await this.#socket.close();
     await Promise.all(links);
   }
-}
-
-function keyOf(host: string, port: number): string {
-  return `${host} ${port}`;
 }
