@@ -56,6 +56,7 @@ export class CDevice implements Device {
   }
 
   receive(bytes: Uint8Array): void {
+    if (!this.#running) return;
     if (this.#kind === 'serial') {
       const room = RING_BYTES - this.#waiting.reduce((sum, { length }) => sum + length, 0);
       this.overrun += Math.max(0, bytes.length - room);
@@ -63,9 +64,16 @@ export class CDevice implements Device {
     } else this.#waiting.push(bytes.slice());
   }
 
-  /** The power goes: nothing runs any more. */
+  /** The power goes, or the chip sleeps: nothing runs any more. */
   stop(): void {
     this.#running = false;
+  }
+
+  /** The chip goes on with its program, which has kept its memory; it heard nothing meanwhile. */
+  resume(): void {
+    this.#waiting = [];
+    this.#running = true;
+    this.#loop();
   }
 
   #loop(): void {
