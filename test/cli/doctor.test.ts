@@ -11,7 +11,7 @@ import { HandBoard, HELLO } from '../e2e/hand-board.js';
 import { Pty } from '../links/serial/pty.js';
 import { connectTo, freePort, startGateway, until } from '../support/gateways.js';
 import { lockedBy } from '../support/port-holder.js';
-import { MAIN, Program, slipway } from '../support/programs.js';
+import { MAIN, Program, slipway, slipwayAsNobody } from '../support/programs.js';
 import { Random } from '../support/random.js';
 import { describeWithTools } from '../support/tools.js';
 import { heard } from '../support/uart.js';
@@ -50,12 +50,6 @@ async function doctor(...args: string[]): Promise<{ code: number | null; out: st
   return outcome(slipway(['doctor', ...args]));
 }
 
-/** `slipway` as a user without any rights. */
-function asNobody(...args: string[]): Program {
-  const nobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
-  return new Program('setpriv', [...nobody, process.execPath, MAIN, ...args]);
-}
-
 async function outcome(program: Program): Promise<{ code: number | null; out: string }> {
   const { code } = await program.ended;
   expect(program.stderr).toBe('');
@@ -89,6 +83,14 @@ describe('slipway doctor, of config and gateway', () => {
     expect(await doctor(...(await configured()))).toEqual({
       code: 1,
       out: `${CONFIG()}${NO_GATEWAY()}1 problem\n`,
+    });
+  });
+
+  it('does not miss a gateway that cannot be asked', async () => {
+    const args = await configured([], { listen: { tcp: false } });
+    expect(await doctor(...args)).toEqual({
+      code: 0,
+      out: `${CONFIG()}note     gateway         the config has no TCP listener (listen.tcp), so a gateway cannot be asked\nnothing is wrong\n`,
     });
   });
 
@@ -135,7 +137,7 @@ ${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
     expect((await doctor(...args)).out).toBe(
       `${CONFIG()}${NO_GATEWAY()}ok       store           ${path('new/store')}\n1 problem\n`,
     );
-    expect((await outcome(asNobody('doctor', ...args))).out).toBe(
+    expect((await outcome(slipwayAsNobody(['doctor', ...args]))).out).toBe(
       `${CONFIG()}${NO_GATEWAY()}PROBLEM  store           this user may not write in ${folder}
                          → run the gateway as the user who may, or "sudo chown $USER ${folder}"
 2 problems\n`,
@@ -226,7 +228,7 @@ PROBLEM  bench           ${pty.path} is in use by ModemManager (pid ${pid}), whi
       { name: 'bench', path: open.path },
       { name: 'other', path: shut.path },
     ]);
-    expect(await outcome(asNobody('doctor', ...args))).toEqual({
+    expect(await outcome(slipwayAsNobody(['doctor', ...args]))).toEqual({
       code: 1,
       out: `${CONFIG()}${NO_GATEWAY()}note     user            you are not in group dialout, which serial ports usually belong to
                          → run "sudo usermod -aG dialout $USER", then log in again

@@ -74,3 +74,12 @@ export function slipway(args: readonly string[], cwd?: string): Program {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run "npx tsc --build" first`);
   return new Program(process.execPath, [MAIN, ...args], cwd);
 }
+
+/** A user without any rights, for who starts a program. */
+export const NOBODY = { uid: 65_534, gid: 65_534 };
+
+/** The same as a user without any rights, which only root can do. */
+export function slipwayAsNobody(args: readonly string[]): Program {
+  const user = ['--reuid', String(NOBODY.uid), '--regid', String(NOBODY.gid), '--clear-groups'];
+  return new Program('setpriv', [...user, process.execPath, MAIN, ...args]);
+}
