@@ -41,6 +41,12 @@ const queue = section(
   {
     messages: count(1, MANY).prefault(10_000).describe('How many.'),
     bytes: size(1024, MUCH).prefault('16 MiB').describe('How many bytes of payload.'),
+    when_full: z
+      .enum(['refuse', 'end_session'])
+      .prefault('refuse')
+      .describe(
+        'refuse: an emit to a session whose queue is full is refused (queue_full) for everyone. end_session: the session is ended instead, at once if its peer is absent, after 10 s if it is slow; what waited for it is lost, counted and logged.',
+      ),
     age: duration(1000, MANY_DAYS_MS)
       .prefault('7d')
       .describe(

@@ -119,6 +119,7 @@ export class Gateway {
         ...limits,
         queue: queueLimits(limits),
         queueAgeMs: limits.queue.age,
+        endFull: limits.queue.when_full === 'end_session',
         willBytes: limits.will_bytes,
         expiryMs: sessions.expiry,
         sessionsPerParty: limits.per_address.sessions,

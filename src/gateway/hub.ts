@@ -27,6 +27,8 @@ export interface HubLimits extends SessionLimits {
   readonly sessions: number;
   /** How many of them may have come from one network address. */
   readonly sessionsPerParty: number;
+  /** A session whose queue is full is ended, rather than emits to it refused. */
+  readonly endFull: boolean;
   /** How long a message may wait for its session, ms; 0 for as long as the session stands. */
   readonly queueAgeMs: number;
   /** Bytes of all wills together. */
@@ -60,6 +62,11 @@ export interface HubContext {
   /** Where sessions are kept, if they are to outlive the process. */
   readonly store?: Store;
 }
+
+/** How long a session that is there may have a full queue before it is ended, where that is configured. */
+const CATCH_UP_MS = 10_000;
+/** What a message takes in a queue besides its payload, at most: head, number, name. */
+const MESSAGE_OVERHEAD_BYTES = 300;
 
 /** For the log. */
 const STALLED = {
@@ -120,11 +127,9 @@ export class Hub {
       will: (session, will) => this.#wills.set(session, will),
       stateOfWill: (session) => this.#wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
-      full: (session) => {
-        this.#peerLog.warn(
-          { identity: session.identity, open: session.open },
-          `the queue of ${session.identity}, which is ${session.open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
-        );
+      full: (session, bytes, sinceMs, first) => {
+        if (first) this.#sayFull(session);
+        if (context.limits.endFull) this.#makeWay(session, bytes, sinceMs);
       },
     };
     this.#sessionContext = {
@@ -134,6 +139,43 @@ export class Hub {
       keeper: this.#keeper,
     };
     if (context.limits.queueAgeMs > 0) this.#dropOld();
+  }
+
+  #sayFull({ identity, open }: Session): void {
+    this.#peerLog.warn(
+      { identity, open },
+      `the queue of ${identity}, which is ${open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
+    );
+  }
+
+  /**
+   * An emit was refused because a session had no room: ends that session, or the absent one that holds most if it is all
+   * queues together that are full, so that the next emit finds room. One that is there has a while to catch up.
+   */
+  #makeWay(session: Session, bytes: number, sinceMs: number): void {
+    const { clock, limits, counters } = this.#context;
+    const all = limits.queue.total?.hasRoom(bytes + MESSAGE_OVERHEAD_BYTES) === false;
+    const victim = all ? this.#fullestAbsent() : session;
+    if (!victim || (isThere(victim) && sinceMs < CATCH_UP_MS)) return;
+    // Not now: the router is in the middle of an emit.
+    clock.defer(() => {
+      const { identity, engine } = victim;
+      if (this.#sessions.get(identity) !== victim) return;
+      counters.add('session.ended_full');
+      this.#peerLog.warn(
+        { identity, lost: engine.pending },
+        `the session of ${identity} is ended, its queue is full: ${engine.pending} messages for it are lost (limits.queue.when_full)`,
+      );
+      this.#letGo(victim, 'its queue is full', 'too_slow');
+      if (this.#sessions.get(identity) === victim) this.#end(victim, 'queue_full');
+    });
+  }
+
+  #fullestAbsent(): Session | undefined {
+    let fullest: Session | undefined;
+    for (const session of this.#absences.keys())
+      if (session.engine.pending > (fullest?.engine.pending ?? 0)) fullest = session;
+    return fullest;
   }
 
   /** Drops what has waited too long; again every so often. */
@@ -535,6 +577,11 @@ export class Hub {
     session.engine.giveUpSleep();
     this.#letGo(session, 'the peer knows no session');
   }
+}
+
+/** Whether the peer can be expected to take what waits for it. */
+function isThere({ open, engine }: Session): boolean {
+  return open && !engine.asleep;
 }
 
 /** For the log: a board that was on another serial port before. Addresses of networks come and go, and say nothing. */

@@ -39,8 +39,8 @@ export interface SessionKeeper {
   leaves(session: Session, reason: Reason): void;
   /** The peer was silent for too long, or disagrees about the numbering. */
   fails(session: Session, reason: Reason): void;
-  /** There is no more room in its queue. Told once per link, or absence. */
-  full(session: Session): void;
+  /** There is no room in its queue for so many bytes, nor was there since `sinceMs` ago. `first` of this link, or absence. */
+  full(session: Session, bytes: number, sinceMs: number, first: boolean): void;
   /** The peer sleeps, or is awake again. */
   slept(session: Session, state: 'asleep' | 'online'): void;
   /** The peer leaves a will, or takes it back. Returns why not, if that is refused. */
@@ -88,6 +88,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   #gate: OutputGate | undefined;
   #driver: Driver | undefined;
   #saidFull = false;
+  /** Since when it has refused everything reliable, on the clock in ms. */
+  #fullSince: number | undefined;
   /** What was subscribed to before the peer's last boot, and not again since; undefined where there is nothing of the kind. */
   #older: Set<string> | undefined;
   #willSinceBoot = false;
@@ -194,6 +196,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     this.#numberingStands = true;
     this.#driver?.stop();
     this.link = link;
+    this.#fullSince = undefined;
     if (link.kind === 'serial') this.port = link.name;
     this.#saidFull = false;
     this.#driver = new Driver(this.engine, alarms, this.#wayOut(link));
@@ -286,16 +289,20 @@ export class Session implements Subscriber, SessionOwner<Channel> {
 
   refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined {
     const refusal = this.engine.refusal(channel, payloadLength, qos > 0 && this.engine.takesReliable);
-    if (refusal === 'queue_full' && !this.#saidFull) {
-      this.#saidFull = true;
-      this.#context.keeper.full(this);
-    }
+    if (refusal !== 'queue_full') return refusal;
+    const { keeper, clock } = this.#context;
+    const now = clock.now();
+    this.#fullSince ??= now;
+    const first = !this.#saidFull;
+    this.#saidFull = true;
+    keeper.full(this, payloadLength, now - this.#fullSince, first);
     return refusal;
   }
 
   deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void {
     const { engine } = this;
     if (qos > 0 && engine.takesReliable) {
+      this.#fullSince = undefined;
       engine.emitReliable({ type: 'emit', channel, payload, qos, retain: retained });
     } else {
       const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);

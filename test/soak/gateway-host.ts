@@ -103,6 +103,7 @@ export class GatewayHost {
         sessionsPerParty: 200,
         expiryMs: 86_400_000,
         queueAgeMs: 0,
+        endFull: false,
         willBytes: 10_000,
         packet: { serial: 1024, udp: 1472, tcp: 65_536 },
         window: { serial: 32, udp: 128, tcp: 2048 },

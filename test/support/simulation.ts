@@ -80,6 +80,7 @@ export class Simulation {
       sessionsPerParty: 100,
       expiryMs: 3_600_000,
       queueAgeMs: 0,
+      endFull: false,
       packet: { serial: 1024, udp: 1472, tcp: 1_048_576 },
       window: { serial: 32, udp: 128, tcp: 2048 },
       ids: 100,
