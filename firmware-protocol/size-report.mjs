@@ -1,13 +1,14 @@
 // What the C client costs on an ATmega328P: flash and RAM of the library alone, in three configurations, and what sleep, will and
 // time add to the smaller two.
 //
-//   node size-report.mjs           prints a table, and what each configuration leaves out
-//   node size-report.mjs --check   exits 1 if a figure is over its limit
+//   node size-report.mjs           prints the tables, and what each configuration leaves out
+//   node size-report.mjs --check   leaves out the costs of the three, and exits 1 if a figure is over its limit
 //
 // Flash is what a program grows by when the library is linked into it: size-probe.c, which begins, receives, polls, subscribes and
-// emits, and sleeps, leaves a will and asks the time where these are compiled in, minus the same program with its calls going nowhere. What the program itself brings is in both: its table and names, the
-// first values of its context, the start-up code. RAM is all that the program has: the context, a packet buffer of 64 bytes, a
-// table of two channels, and the slots of the window where there is one. The stack comes on top of it.
+// emits, and sleeps, leaves a will and asks the time where these are compiled in, minus the same program with its calls going
+// nowhere. What the program itself brings is in both: its table and names, the first values of its context, the start-up code. RAM
+// is all that the program has: the context, a packet buffer of 64 bytes, a table of two channels, and the slots of the window where
+// there is one. The stack comes on top of it.
 //
 // The compiler's options are these, which are at hand to anyone: PlatformIO takes them in build_flags (with -flto also in its link
 // step), the Arduino IDE, which has -Os and -flto anyway, in platform.local.txt. Without -fno-move-loop-invariants it is some 40 bytes more.
@@ -87,6 +88,24 @@ function measure(folder, options) {
   return { flash: whole.flash - without.flash, ram: whole.ram };
 }
 
+/** What each of `features` adds to the two small configurations. */
+function reportFeatures() {
+  console.log('');
+  console.log('| added | to QoS 0 only | to QoS 1/2 |');
+  console.log('| --- | --- | --- |');
+  const small = configurations
+    .slice(0, 2)
+    .map(({ options }) => ({ options, plain: measure(folder, options) }));
+  for (const feature of features) {
+    const costs = small.map(({ options, plain }) => {
+      const more = measure(folder, [...options, `-USLIPWAY_WITH_${feature}`, `-DSLIPWAY_WITH_${feature}=1`]);
+      return `${more.flash - plain.flash} B, RAM ${more.ram - plain.ram} B`;
+    });
+    console.log(`| ${feature.toLowerCase()} | ${costs.join(' | ')} |`);
+  }
+}
+
+const checking = process.argv.includes('--check');
 const folder = mkdtempSync(join(tmpdir(), 'slipway-size-'));
 try {
   console.log('| on ATmega328P, -Os, library only | flash | limit | RAM | limit |');
@@ -94,22 +113,12 @@ try {
   for (const { name, options, limits } of configurations) {
     const { flash, ram } = measure(folder, options);
     console.log(`| ${name} | ${flash} B | ${limits.flash} B | ${ram} B | ${limits.ram} B |`);
-    if (process.argv.includes('--check') && (flash > limits.flash || ram > limits.ram)) {
+    if (checking && (flash > limits.flash || ram > limits.ram)) {
       console.error(`${name}: over its limit`);
       process.exitCode = 1;
     }
   }
-  console.log('');
-  console.log('| added | to QoS 0 only | to QoS 1/2 |');
-  console.log('| --- | --- | --- |');
-  for (const feature of features) {
-    const costs = configurations.slice(0, 2).map(({ options }) => {
-      const plain = measure(folder, options);
-      const more = measure(folder, [...options, `-USLIPWAY_WITH_${feature}`, `-DSLIPWAY_WITH_${feature}=1`]);
-      return `${more.flash - plain.flash} B, RAM ${more.ram - plain.ram} B`;
-    });
-    console.log(`| ${feature.toLowerCase()} | ${costs.join(' | ')} |`);
-  }
+  if (!checking) reportFeatures();
   console.log('');
   for (const { name, without } of configurations) console.log(`${name}, leaves out: ${without}`);
 } finally {

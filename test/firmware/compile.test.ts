@@ -115,6 +115,16 @@ describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduin
     );
   });
 
+  it.skipIf(missing)('the sketch of a battery sensor compiles without a warning', { timeout: 60_000 }, () => {
+    const core = [`-I${ARDUINO}/cores/arduino`, `-I${ARDUINO}/variants/standard`];
+    const asTheIdeDoes = ['-x', 'c++', '-include', 'Arduino.h'];
+    compile(
+      'avr-g++',
+      [...ARDUINO_FLAGS, `-I${LIBRARY}`, ...core, ...asTheIdeDoes],
+      [join(ROOT, 'firmware-protocol/examples/BatterySensor/BatterySensor.ino')],
+    );
+  });
+
   it.skipIf(missing)('its sketch builds to the shipped file, from any folder', { timeout: 120_000 }, () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'slipway elsewhere '));
     try {
