@@ -9,7 +9,8 @@ import type { Session } from './session.js';
 /** An epoch that was offered to a peer and begins when the peer says so (PROTOCOL.md §4.2). */
 export interface Offer {
   readonly hello: Hello;
-  readonly welcome: Welcome;
+  /** All but the time, which is that of sending it. */
+  readonly welcome: Omit<Welcome, 'time'>;
   readonly epoch: Epoch;
   /** The session of that identity as it stood at the offer. */
   readonly standing: Session | undefined;
@@ -33,7 +34,6 @@ export function makeOffer(
   own: SideLimits,
   keepAlive: number,
   random32: () => number,
-  wallTime: number,
 ): Offer {
   const old: Numbering | undefined = session
     ? {
@@ -49,7 +49,7 @@ export function makeOffer(
   const continues = sameNumbering && kept?.numberingStands === true;
   const nextIn = continues ? (old as Numbering).nextIn : farFrom(old?.nextIn, random32);
   const nextOut = continues ? (old as Numbering).nextOut : farFrom(old?.nextOut, random32);
-  const welcome: Welcome = {
+  const welcome: Offer['welcome'] = {
     type: 'welcome',
     version: PROTOCOL_VERSION,
     resumed: kept !== undefined,
@@ -65,7 +65,6 @@ export function makeOffer(
     maxPacket: own.maxPacket,
     window: own.window,
     ids: own.ids,
-    time: wallTime,
   };
   const { maxPacket, window, inFlight, buffer, ids } = hello;
   return {

@@ -309,7 +309,7 @@ export class Hub {
   }
 
   #offer(connection: Connection, hello: Hello, session: Session | undefined): void {
-    const { random32, clock } = this.#context;
+    const { random32 } = this.#context;
     const numbering = this.#numberings.of(hello.identity);
     const offer = makeOffer(
       hello,
@@ -318,7 +318,6 @@ export class Hub {
       this.#ownLimits(connection.link),
       hello.keepAlive === 0 && connection.link.kind === 'udp' ? UDP_KEEP_ALIVE_S : hello.keepAlive,
       random32,
-      clock.wallTime(),
     );
     connection.offer = offer;
     this.#offers.start(connection);
@@ -332,10 +331,11 @@ export class Hub {
 
   /** What a WELCOME says that arrived must not be forgotten any more. */
   #welcome(connection: Connection, offer: Offer): void {
-    const { store } = this.#context;
-    if (!store) return connection.welcome(offer.welcome);
+    const { store, clock } = this.#context;
+    const send = () => connection.welcome({ ...offer.welcome, time: clock.wallTime() });
+    if (!store) return send();
     store.settled(() => {
-      if (connection.offer === offer) connection.welcome(offer.welcome);
+      if (connection.offer === offer) send();
     });
   }
 

@@ -192,9 +192,11 @@ describe('links and sessions (§4.2)', () => {
     simulation = new Simulation(1);
   });
 
-  test('a repeated HELLO gets the same WELCOME', () => {
+  test('a repeated HELLO gets the same WELCOME, and the time', () => {
     const line = new Line(simulation, 'tcp');
-    expect(line.say(hello())).toEqual(line.say(hello()));
+    const { time, ...first } = line.welcome(hello());
+    simulation.clock.advance(20_000);
+    expect(line.welcome(hello())).toEqual({ ...first, time: time + 20_000 });
   });
 
   test('a HELLO of a peer that reads nothing is not answered, until it does', () => {
