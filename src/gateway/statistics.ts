@@ -15,7 +15,7 @@ export interface StatisticsSnapshot {
 
 /** A name that counts something lost or refused. What the router refuses counts again where it is answered. */
 const TROUBLE =
-  /^(?!router\.refused\.).*\.(drop|refused|peer_refused|identity_collisions|accept_failed|open_failed|socket_error|closed|unsent)(\.|$)/;
+  /^(?!router\.refused\.).*\.(drop|refused|peer_refused|identity_collisions|accept_failed|socket_error|closed|unsent)(\.|$)/;
 
 /** Emits the counters on `$slipway/stats`, and logs what was lost or refused since the last time. */
 export class Statistics {

@@ -63,6 +63,8 @@ describe('statistics', () => {
       'router.refused.queue_full',
       'router.delivered',
       'serial.opened',
+      // Why a port cannot be opened is said once, by whoever tries.
+      'serial.open_failed',
       'session.resends',
     ])
       counters.add(name);
