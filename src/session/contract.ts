@@ -20,6 +20,17 @@ export interface SideLimits {
   readonly ids: number;
 }
 
+/** What a session knows of its link, since it stands on it. */
+export interface LinkHealth {
+  /** Of reliable messages, smoothed, or else of the last PING; undefined until one was answered. */
+  readonly roundTripMs: number | undefined;
+  /** Reliable messages sent, repeated ones included, and how many of those sendings repeated one. */
+  readonly sent: number;
+  readonly resent: number;
+  /** Reliable messages that wait or are not acknowledged. */
+  readonly pending: number;
+}
+
 /** How an epoch begins (§4.3). */
 export interface Epoch {
   readonly continues: boolean;

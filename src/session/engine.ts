@@ -2,13 +2,14 @@ import type { Counters } from '../counters.js';
 import { messageSize } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { MAX_RESENDS } from '../wire/limits.js';
-import type { Emit, Message, Refuse, Reliable } from '../wire/messages.js';
+import type { Emit, Message, Reliable } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { varintSize, writeVarint } from '../wire/varint.js';
+import { varintSize } from '../wire/varint.js';
 import type {
   EngineState,
   Epoch,
   IdEntry,
+  LinkHealth,
   LinkTraits,
   QueueLimits,
   Recorder,
@@ -17,52 +18,38 @@ import type {
 } from './contract.js';
 import { IdTable } from './id-table.js';
 import { KeepAlive } from './keep-alive.js';
-import { Outbox, type OutboxOwner } from './outbox.js';
+import { Outbox } from './outbox.js';
 import { type Channel, Outgoing, type OutgoingControl, type OutgoingEmit } from './outgoing.js';
+import { OutgoingQueue, type OutgoingQueueOwner } from './outgoing-queue.js';
+import { refuse, refuseEmit, refuseNumbered } from './refusals.js';
 import { ReliableReceiver } from './reliable-receiver.js';
-import { ReliableSender } from './reliable-sender.js';
 import { RoundTrip } from './round-trip.js';
 import { Sleep } from './sleep.js';
 
-export type { Epoch, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
-
-/** What a session knows of its link, since it stands on it. */
-export interface LinkHealth {
-  /** Of reliable messages, smoothed, or else of the last PING; undefined until one was answered. */
-  readonly roundTripMs: number | undefined;
-  /** Reliable messages sent, repeated ones included, and how many of those sendings repeated one. */
-  readonly sent: number;
-  readonly resent: number;
-  /** Reliable messages that wait or are not acknowledged. */
-  readonly pending: number;
-}
+export type { Epoch, LinkHealth, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
 
 /** What precedes every message of a peer that is not confirmed yet: BEGIN with its length. */
 const BEGIN_PREFIX_BYTES = 6;
 /** What a reliable control message counts as in the queue's bytes. */
 const CONTROL_BYTES = 16;
-/** What is sent again under a new numbering. */
-const OUTLIVES: ReadonlySet<string> = new Set(['unsubscribe', 'emit', 'will', 'sleep']);
 
 /**
  * One session's protocol, without I/O, clock or timer (§4.5, §5, §6.3, §7): packets and messages go in, with the time;
  * `poll` gives the packets that are to be sent and `wakeAt` says when to call it again. The handshake around it is the
  * peer's (peer-session.ts) or the gateway's own business.
  */
-export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
+export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   readonly #role: 'gateway' | 'peer';
   readonly #owner: SessionOwner<C>;
   readonly #counters: Counters;
-  readonly #queueLimits: QueueLimits;
   readonly #recorder: Recorder<C> | undefined;
 
   readonly #roundTrip = new RoundTrip();
-  readonly #sender = new ReliableSender<Outgoing<C>>(this.#roundTrip);
+  readonly #queue: OutgoingQueue<C>;
   readonly #receiver = new ReliableReceiver();
   readonly #ids: IdTable<C>;
   readonly #outbox: Outbox<C>;
   readonly #keepAlive: KeepAlive;
-  #reliableBytes = 0;
   /** There while the other side, a peer, sleeps. */
   #sleep: Sleep<C> | undefined;
 
@@ -80,23 +67,11 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     this.#role = role;
     this.#owner = owner;
     this.#counters = counters;
-    this.#queueLimits = queueLimits;
     this.#recorder = recorder;
-    this.#ids = new IdTable<C>(owner);
+    this.#queue = new OutgoingQueue<C>(this.#roundTrip, queueLimits, recorder, this);
+    this.#ids = new IdTable<C>(owner, recorder);
     this.#keepAlive = new KeepAlive(role);
-    this.#outbox = new Outbox<C>(role, this.#sender, this.#receiver, this.#ids, counters, this);
-  }
-
-  /** The outbox gave `item` its number. */
-  numbered(item: Outgoing<C>): void {
-    this.#recorder?.outgoing(item);
-  }
-
-  /** The outbox found that `item` does not fit any packet. */
-  tooLarge(item: Outgoing<C>): void {
-    this.#drop('too_large_for_receiver');
-    this.#settle(item, 'too_large_for_receiver');
-    this.#recorder?.settled(item);
+    this.#outbox = new Outbox<C>(role, this.#queue, this.#receiver, this.#ids, counters);
   }
 
   // ------------------------------------------------------------------------------------------------ the epoch
@@ -107,29 +82,21 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
    */
   begin(link: LinkTraits, epoch: Epoch, now: number, fresh?: () => void): void {
     this.#attach(link, epoch, now);
-    if (epoch.received !== undefined) this.#finish(this.#sender.settleBefore(epoch.received));
+    if (epoch.received !== undefined) this.#queue.finish(this.#queue.settleBefore(epoch.received));
     if (!epoch.continues) this.#renumber(epoch, fresh);
-    this.#sender.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
+    this.#queue.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
     this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
     this.#releaseKept();
   }
 
   #renumber(epoch: Epoch, fresh?: () => void): void {
-    const unacknowledged = this.#sender.restart(epoch.nextOut);
+    const again = this.#queue.renumber(epoch.nextOut);
     this.#receiver.restart(epoch.nextIn);
     this.#recorder?.received();
-    this.#clearIds();
-    // What was refused, or spoke of the old numbering and the old ids, means nothing now.
-    const [stands, gone] = partition(
-      unacknowledged,
-      (item) => !item.refused && OUTLIVES.has(item.content.type),
-    );
-    for (const item of unacknowledged) if (!item.refused) this.#uncount(item);
-    for (const item of gone) this.#recorder?.settled(item);
-    const [early, late] = partition(stands, (item) => item.content.type === 'unsubscribe');
-    for (const item of early) this.#enqueue(item);
+    this.#ids.clear();
+    for (const item of again) if (item.content.type === 'unsubscribe') this.#enqueue(item);
     fresh?.();
-    for (const item of late) this.#requeue(item);
+    for (const item of again) if (item.content.type !== 'unsubscribe') this.#requeue(item);
   }
 
   #requeue(item: Outgoing<C>): void {
@@ -144,8 +111,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   /** Takes up what a recorder kept of a session, which has no link yet. */
   restore({ nextIn, withheld, nextOut, outgoing, ids }: EngineState<C>): void {
     this.#receiver.restore(nextIn, withheld);
-    this.#sender.restore(nextOut, outgoing);
-    for (const item of outgoing) this.#count(item);
+    this.#queue.takeUp(nextOut, outgoing);
     this.#ids.restore(ids);
   }
 
@@ -176,17 +142,12 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     this.detach();
     this.giveUpSleep();
     this.#ids.clear();
-    for (const item of this.#sender.restart(0)) if (!item.refused) this.#settle(item, reason);
+    this.#queue.end(reason);
   }
 
-  /** Drops what has waited, without a number, since before `time`. Returns how many messages. */
+  /** Drops emits that have waited, without a number, since before `time`. Returns how many. */
   dropWaitingSince(time: number): number {
-    const dropped = this.#sender.dropWaiting((item) => item.content.type === 'emit' && item.at < time);
-    for (const item of dropped) {
-      this.#settle(item, 'timeout');
-      this.#recorder?.settled(item);
-    }
-    return dropped.length;
+    return this.#queue.dropWaitingSince(time);
   }
 
   /** The sequence number expected next, all before it acknowledged. */
@@ -195,12 +156,12 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   }
 
   get nextOut(): number {
-    return this.#sender.nextSeq;
+    return this.#queue.nextSeq;
   }
 
   /** What is not known to have been delivered, in order. */
   get outgoing(): Iterable<Outgoing<C>> {
-    return this.#sender;
+    return this.#queue;
   }
 
   get ids(): Iterable<IdEntry<C>> & { readonly size: number } {
@@ -219,12 +180,12 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
 
   /** Reliable messages accepted and not yet acknowledged. */
   get pending(): number {
-    return this.#sender.pending;
+    return this.#queue.pending;
   }
 
   /** How the link that stands does, for whoever watches it. */
   get health(): LinkHealth {
-    const { all, repeated } = this.#sender.sendings;
+    const { all, repeated } = this.#queue.sendings;
     return {
       roundTripMs: this.#roundTrip.smoothed ?? this.#outbox.pingRoundTrip,
       sent: all,
@@ -236,7 +197,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   /** The last message that still waits on each channel, in flight or not. */
   lastPending(): Map<C, Uint8Array> {
     const last = new Map<C, Uint8Array>();
-    for (const { content } of this.#sender) {
+    for (const { content } of this.#queue) {
       if (content.type === 'emit') last.set(content.channel, content.payload);
     }
     for (const { channel, payload } of this.#outbox.unreliable) last.set(channel, payload);
@@ -264,9 +225,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     const size = this.#emitSize(channel, payloadBytes, reliable);
     if (this.#other && size > this.#outbox.maxPacket) return 'too_large_for_receiver';
     if (!reliable) return undefined;
-    const { messages, bytes, total } = this.#queueLimits;
-    const full = this.#sender.pending >= messages || this.#reliableBytes + size > bytes;
-    return full || total?.hasRoom(size) === false ? 'queue_full' : undefined;
+    return this.#queue.isFull(size) ? 'queue_full' : undefined;
   }
 
   /** Whether the other side takes reliable messages at all (its window is not 0). */
@@ -392,7 +351,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   #wake(now: number): void {
     this.#releaseKept();
     this.#keepAlive.wake();
-    this.#sender.repeat(now);
+    this.#queue.repeat(now);
     this.#owner.woke();
   }
 
@@ -411,60 +370,23 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
 
   #enqueue(item: Outgoing<C>): void {
     if (this.#role === 'peer') this.#keepAlive.wake();
-    this.#count(item);
-    // Until a REJECT is through, nothing that the other side sends is acknowledged: it must not wait in line.
-    this.#sender.push(item, item.content.type === 'reject');
-    this.#recorder?.outgoing(item);
+    this.#queue.accept(item);
   }
 
-  #count(item: Outgoing<C>): void {
-    this.#reliableBytes += item.size;
-    this.#queueLimits.total?.take(item.size);
-  }
-
-  #uncount(item: Outgoing<C>): void {
-    this.#reliableBytes -= item.size;
-    this.#queueLimits.total?.give(item.size);
-  }
-
-  /** The other side answered `item`, or never will. */
-  #settle(item: Outgoing<C>, refusal: Reason | undefined): void {
-    this.#uncount(item);
-    const { content } = item;
-    if (content.type === 'reject') this.#released(content.of);
-    else if (content.type === 'declare' && refusal === undefined) this.#usable(content.id, content.channel);
-    item.settle?.(refusal);
-  }
-
-  /** The numbers of these are done with; those that were refused are settled already. */
-  #finish(items: readonly Outgoing<C>[]): void {
-    for (const item of items) {
-      if (!item.refused) this.#settle(item, undefined);
-      this.#recorder?.settled(item);
+  /** What the queue does not know to do when a message is answered, or never will be. */
+  settled(content: Outgoing<C>['content'], refusal: Reason | undefined): void {
+    if (content.type === 'reject') {
+      this.#receiver.release(content.of, this.#keepAlive.heardAt);
+      this.#recorder?.received();
+    } else if (content.type === 'declare' && refusal === undefined) {
+      this.#ids.usable(content.id, content.channel);
     }
-  }
-
-  #released(seq: number): void {
-    this.#receiver.release(seq, this.#keepAlive.heardAt);
-    this.#recorder?.received();
-  }
-
-  #usable(id: number, channel: C): void {
-    this.#ids.usable(channel);
-    this.#recorder?.declared({ own: true, id, channel, usable: true });
-  }
-
-  #clearIds(): void {
-    this.#recorder?.idsCleared(this.#ids);
-    this.#ids.clear();
   }
 
   /** Gives the channel an id of this side's if the other side allows any more. */
   #declare(channel: C): void {
     const id = this.takesReliable ? this.#ids.assign(channel) : undefined;
-    if (id === undefined) return;
-    this.#recorder?.declared({ own: true, id, channel, usable: false });
-    this.control({ type: 'declare', id, channel });
+    if (id !== undefined) this.control({ type: 'declare', id, channel });
   }
 
   #drop(reason: string, amount = 1): void {
@@ -530,14 +452,14 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   }
 
   #receiveAck(next: number, bitmap: Uint8Array, now: number): void {
-    const acknowledged = this.#sender.acknowledge(next, bitmap, now);
+    const acknowledged = this.#queue.acknowledge(next, bitmap, now);
     if (!acknowledged) return this.#drop('stale_ack');
     if (this.#outbox.beginToken !== undefined) {
       this.#outbox.beginToken = undefined;
       this.#owner.confirmed();
     }
     for (const item of acknowledged.arrived) this.#outbox.read(item);
-    this.#finish(acknowledged.settled);
+    this.#queue.finish(acknowledged.settled);
   }
 
   #receiveReliable(message: Reliable, now: number): void {
@@ -566,9 +488,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     this.#counters.add(`session.refused.${refusal}`);
     if (!this.takesReliable) {
       // It cannot take a REJECT: tell it once, and go on (§7).
-      const seq = Buffer.alloc(2);
-      seq.writeUInt16BE(message.seq);
-      this.reply(refuse(refusal, headOf(message), seq));
+      this.reply(refuseNumbered(refusal, headOf(message), message.seq));
       this.#receiver.acknowledgeNow(now);
       return;
     }
@@ -591,10 +511,10 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
       case 'sleep':
         return this.#owner.control(message);
       case 'reject': {
-        const item = this.#sender.refused(message.of);
+        const item = this.#queue.refused(message.of);
         if (!item) return undefined;
         this.#counters.add(`session.peer_refused.${message.reason}`);
-        this.#settle(item, message.reason);
+        this.#queue.settle(item, message.reason);
         return undefined;
       }
     }
@@ -602,10 +522,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
 
   #takeDeclaration(id: number, name: string): Reason | undefined {
     if (id > (this.#own?.ids ?? 0)) return 'limit_reached';
-    const channel = this.#ids.declare(id, name);
-    if (typeof channel === 'string') return channel;
-    this.#recorder?.declared({ own: false, id, channel, usable: true });
-    return undefined;
+    return this.#ids.declare(id, name);
   }
 
   /** `payload` is the owner's to keep. */
@@ -621,7 +538,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
   #refuseUnreliable(message: Emit, refusal: Reason | undefined): void {
     if (!refusal) return;
     this.#counters.add(`session.refused.${refusal}`);
-    const refusing = refuse(refusal, headOf(message), detailOf(message));
+    const refusing = refuseEmit(refusal, message);
     // The name may be longer than the peer can take; then nothing is said of it (§7).
     const fits = messageSize(refusing) <= this.#outbox.maxPacket - BEGIN_PREFIX_BYTES;
     this.reply(fits ? refusing : refuse(refusal, refusing.head));
@@ -643,7 +560,7 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     if (!this.#link) return undefined;
     const deadlines = this.#outbox.delayed
       ? [this.#outbox.deadline(this.#roundTrip.timeout())]
-      : [this.#hushed ? undefined : this.#sender.deadline(), this.#receiver.ackDueAt];
+      : [this.#hushed ? undefined : this.#queue.deadline(), this.#receiver.ackDueAt];
     let at = this.#keepAlive.deadline();
     for (const deadline of deadlines) if (deadline !== undefined && deadline < at) at = deadline;
     return at === Number.POSITIVE_INFINITY ? undefined : at;
@@ -659,8 +576,8 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     if (alive === 'ask') this.#outbox.ask();
     // What waits for the peer's buffer has not been sent, whatever the clock says.
     if (!this.#outbox.delayed && !this.#hushed) {
-      if (this.#sender.tick(now)) this.#counters.add('session.timeouts');
-      const { oldest } = this.#sender;
+      if (this.#queue.tick(now)) this.#counters.add('session.timeouts');
+      const { oldest } = this.#queue;
       if (oldest?.lost && this.#isHopeless(oldest)) return this.#owner.failed('malformed');
     }
     this.#outbox.expire(now, this.#roundTrip.timeout());
@@ -671,22 +588,4 @@ export class SessionEngine<C extends Channel> implements OutboxOwner<C> {
     if (item.ignored >= MAX_RESENDS && this.#keepAlive.heardAt > item.sentAt) return true;
     return messageSize(this.#outbox.numbered(item, item.seq)) > this.#outbox.maxPacket;
   }
-}
-
-function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(test), items.filter((item) => !test(item))];
-}
-
-function refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): Refuse {
-  return { type: 'refuse', reason, head, detail };
-}
-
-/** The channel of an unreliable emit as a REFUSE names it (§7). */
-function detailOf(message: Emit): Uint8Array {
-  if (message.name !== undefined) {
-    const name = Buffer.from(message.name);
-    return Buffer.concat([Buffer.of(name.length), name]);
-  }
-  const id = Buffer.alloc(4);
-  return id.subarray(0, writeVarint(id, 0, message.id as number));
 }

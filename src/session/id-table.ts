@@ -1,6 +1,6 @@
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import type { Reason } from '../wire/reasons.js';
-import type { IdEntry } from './contract.js';
+import type { IdEntry, Recorder } from './contract.js';
 import { IdSpace } from './id-space.js';
 import type { Channel } from './outgoing.js';
 
@@ -23,6 +23,7 @@ const BROADCAST_ADDRESS: Address = { id: 0, own: false };
 /** The channel ids of one session, both sides' spaces. */
 export class IdTable<C extends Channel> {
   readonly #source: ChannelSource<C>;
+  readonly #recorder: Recorder<C> | undefined;
   #theirs: IdSpace<C> | undefined;
   #own: IdSpace<C> | undefined;
   /** Own ones that the other side has not acknowledged. */
@@ -31,18 +32,20 @@ export class IdTable<C extends Channel> {
   /** The greatest id that the other side lets this one declare. */
   ownLimit = 0;
 
-  constructor(source: ChannelSource<C>) {
+  constructor(source: ChannelSource<C>, recorder?: Recorder<C>) {
     this.#source = source;
+    this.#recorder = recorder;
   }
 
-  /** The other side declared `id`, anew perhaps. Returns the channel, or why there can be none. */
-  declare(id: number, name: string): C | Reason {
+  /** The other side declared `id`, anew perhaps. Returns why there can be no such channel. */
+  declare(id: number, name: string): Reason | undefined {
     const channel = this.#source.hold(name);
     if (typeof channel === 'string') return channel;
     this.#theirs ??= new IdSpace();
     const before = this.#theirs.set(id, channel);
     if (before !== undefined) this.#source.release(before);
-    return channel;
+    this.#recorder?.declared({ own: false, id, channel, usable: true });
+    return undefined;
   }
 
   get size(): number {
@@ -89,6 +92,7 @@ export class IdTable<C extends Channel> {
     if (typeof held === 'string') return undefined;
     const id = this.#lastOwn + 1;
     this.#setOwn(id, held, false);
+    this.#recorder?.declared({ own: true, id, channel: held, usable: false });
     return id;
   }
 
@@ -102,11 +106,13 @@ export class IdTable<C extends Channel> {
   }
 
   /** The other side acknowledged the declaration. */
-  usable(channel: C): void {
+  usable(id: number, channel: C): void {
     this.#unusable?.delete(channel);
+    this.#recorder?.declared({ own: true, id, channel, usable: true });
   }
 
   clear(): void {
+    this.#recorder?.idsCleared(this);
     for (const { channel } of this) this.#source.release(channel);
     this.#theirs = undefined;
     this.#own = undefined;

@@ -5,10 +5,11 @@ import type { Emit, Message, Reliable } from '../wire/messages.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
 import type { Channel, Outgoing, OutgoingEmit } from './outgoing.js';
+import type { OutgoingQueue } from './outgoing-queue.js';
 import { Pacer } from './pacer.js';
 import { Queue } from './queue.js';
 import type { ReliableReceiver } from './reliable-receiver.js';
-import type { ReliableSender, Transmission } from './reliable-sender.js';
+import type { Transmission } from './reliable-sender.js';
 
 /** Answers to unreliable messages wait here; a peer that asks for more than this between two turns gets no more. */
 const MAX_REPLIES = 64;
@@ -35,25 +36,16 @@ interface BuiltPacket<C extends Channel> {
   readonly fence: number | undefined;
 }
 
-/** Who hears of what becomes of messages. */
-export interface OutboxOwner<C extends Channel> {
-  /** `item` has got its number, and leaves with the packet that is being built. */
-  numbered(item: Outgoing<C>): void;
-  /** `item`, never sent, is larger than the other side takes. */
-  tooLarge(item: Outgoing<C>): void;
-}
-
 /**
  * What goes into the next packet, and whether the other side has room for it: BEGIN, replies, the ACK, reliable
  * messages, those of QoS 0 (PROTOCOL.md §4.2, §5.3, §5.6).
  */
 export class Outbox<C extends Channel> {
   readonly #role: 'gateway' | 'peer';
-  readonly #sender: ReliableSender<Outgoing<C>>;
+  readonly #sender: OutgoingQueue<C>;
   readonly #receiver: ReliableReceiver;
   readonly #ids: IdTable<C>;
   readonly #counters: Counters;
-  readonly #owner: OutboxOwner<C>;
   #replies: Message[] | undefined;
   readonly #unreliable = new Queue<OutgoingEmit<C>>();
   #unreliableBytes = 0;
@@ -77,18 +69,16 @@ export class Outbox<C extends Channel> {
 
   constructor(
     role: 'gateway' | 'peer',
-    sender: ReliableSender<Outgoing<C>>,
+    sender: OutgoingQueue<C>,
     receiver: ReliableReceiver,
     ids: IdTable<C>,
     counters: Counters,
-    owner: OutboxOwner<C>,
   ) {
     this.#role = role;
     this.#sender = sender;
     this.#receiver = receiver;
     this.#ids = ids;
     this.#counters = counters;
-    this.#owner = owner;
   }
 
   /** Begins on a new link. */
@@ -265,7 +255,8 @@ export class Outbox<C extends Channel> {
       const size = messageSize(message);
       if (!item.lost && size > this.maxPacket) {
         sender.drop(item);
-        this.#owner.tooLarge(item);
+        this.#counters.add('session.drop.too_large_for_receiver');
+        sender.finish([item], 'too_large_for_receiver');
         continue;
       }
       if (!this.#add(message, size, prefix)) break;
@@ -275,7 +266,7 @@ export class Outbox<C extends Channel> {
       }
       const first = !item.lost;
       sender.sent(item, this.#packetNumber + 1, now);
-      if (first) this.#owner.numbered(item);
+      if (first) sender.numbered(item);
       items.push(item);
     }
     return items;

@@ -94,10 +94,10 @@ export class ReliableSender<T extends Transmission> {
     return undefined;
   }
 
-  /** Takes up what was kept of a numbering; `items` that have a number come first, in order. */
-  restore(next: number, items: readonly T[]): void {
+  /** Takes up a numbering, and the items that have one of its numbers, in order. */
+  restore(next: number, numbered: readonly T[]): void {
     this.#next = next;
-    for (const item of items) (item.seq >= 0 ? this.#inFlight : this.#waiting).push(item);
+    for (const item of numbered) this.#inFlight.push(item);
   }
 
   /** The messages that wait and have no number yet, oldest first: takes out those that `isOver` names, up to the first other. */
