@@ -222,6 +222,10 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
   if (s->state != GREETING) {
     slipway_take_up_wishes(s);
     slipway_flush(s);
+#if !SLIPWAY_TRUSTING
+    /* A program that was told of a message too large may have left. */
+    if (s->state < BEGINNING) return;
+#endif
 #if SLIPWAY_WITH_TIME
     if (SLEEP_STATE(s) < DROWSY) slipway_question_time(s);
 #endif

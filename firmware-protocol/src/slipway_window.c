@@ -236,7 +236,7 @@ static bool send_next(slipway_t *s) {
   /* Not even alone in a packet: it must not keep the others back for ever. */
   if (result == SLIPWAY_TOO_LARGE && s->state == READY && IS_ACKNOWLEDGED(s)) {
     slipway_tell(s, SLIPWAY_REFUSED, SLIPWAY_REASON_TOO_LARGE, slipway_refused(s, SEQUENCE(s)));
-    return true;
+    return s->state == READY;
   }
 #endif
   if (result != SLIPWAY_OK) return false;

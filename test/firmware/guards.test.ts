@@ -62,4 +62,22 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client holds out against', () => 
     expect(bench.client.emit(1, 'x')).toBe('ok');
     expect(bench.sent()).toEqual(['8401' + '61' + '78']);
   });
+
+  it('a program that leaves when it hears that a message was too large', () => {
+    const bench = new Bench({ onEvent: ({ event }) => event === 'refused' && bench.client.leave() });
+    const id = bench.client.declare('n'.repeat(60));
+    bench.connect({ maxPacket: '8008' });
+    bench.give('b3 03 80');
+    for (const text of ['large', 'small']) bench.client.emit(text === 'large' ? id : 0, text, { qos: 1 });
+    bench.pass(1);
+    bench.welcome({ token: '11111111', maxPacket: '30', ids: '00' });
+    bench.pass(1);
+    bench.next = 0x1000;
+    bench.ack();
+    const sent = bench.pass(1);
+    expect(bench.client.events.at(-1)).toMatchObject({ event: 'refused', reason: 8 });
+    // What it said last is its goodbye.
+    expect(sent.at(-1)).toBe('b400');
+    expect(bench.pass(20_000)).toEqual([]);
+  });
 });
