@@ -3,7 +3,7 @@ import { describeUnlessMissing } from '../support/tools.js';
 import { C_TARGETS, fuzzC, missingForLibFuzzer } from './c-target.js';
 import { knownInputs } from './inputs.js';
 
-const RUNS = 8000;
+const RUNS = 4000;
 const SEED = Number(process.env.SEED ?? 1);
 
 describeUnlessMissing(missingForLibFuzzer(), `the C client under libFuzzer (SEED=${SEED})`, () => {

@@ -6,7 +6,7 @@ import { must, type Target } from './target.js';
 import { TARGETS } from './targets/index.js';
 
 /** Virtual systems take a millisecond each, decoders microseconds. */
-const RUNS: Readonly<Record<string, number>> = { gateway: 400, peer: 400, decoders: 400, config: 200 };
+const RUNS: Readonly<Record<string, number>> = { gateway: 200, peer: 200, decoders: 400, config: 200 };
 const OTHER_RUNS = 2000;
 const SEED = Number(process.env.SEED ?? 1);
 

@@ -34,6 +34,11 @@ static void check_order(const sent_message_t *messages, size_t count) {
   bool hello = messages[0].head == 0xB0;
   bool begins = messages[0].head == 0xB2;
   REQUIRE(client->state != 0, "nothing is sent while the link is down");
+#if SLIPWAY_WITH_SLEEP
+  /* ACK, PING's PONG, REFUSE; or it leaves. */
+  for (size_t i = 0; i < count && slipway_asleep(client); i++)
+    REQUIRE(strchr("\xB8\xB6\xB3\xB4", messages[i].head) != NULL, "a sleeper only answers");
+#endif
   REQUIRE(hello ? client->state == 1 && count == 1 : client->state >= 2, "HELLO goes alone, and before a session nothing else");
   REQUIRE(begins == (client->state == 2), "packets begin with BEGIN until it is answered");
   for (size_t i = 0; i < count; i++) {

@@ -77,7 +77,8 @@ class Scene {
         });
         break;
       case 3:
-        this.good.emit('good/x', `good-${++this.#emits}`, choices.flag() ? 1 : 2);
+        for (let more = 1 + choices.below(12); more > 0; more--)
+          this.good.emit('good/x', `good-${++this.#emits}`, choices.flag() ? 1 : 2);
         break;
       case 4:
         this.#withLink((link) => {
