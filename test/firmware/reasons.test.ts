@@ -9,5 +9,5 @@ it('slipway.h names every reason of PROTOCOL.md §7, under its code', () => {
   const names = [...header.matchAll(/^ {2}SLIPWAY_REASON_(\w+)( = 0)?,?$/gm)].map(([, name]) =>
     name?.toLowerCase(),
   );
-  expect(names.slice(0, REASONS.length)).toEqual(REASONS);
+  expect(names).toEqual(REASONS);
 });
