@@ -88,10 +88,14 @@ export class ReliableSender<T extends Transmission> {
     return this.#next;
   }
 
-  /** The oldest message in flight that is not known to have arrived. */
+  /**
+   * The oldest message in flight that is not known to have arrived. If there is none, one that was refused: the ACK that ends
+   * it may be lost, and nothing but a duplicate brings another (§7).
+   */
   get oldest(): T | undefined {
     for (const item of this.#inFlight) if (!item.arrived) return item;
-    return undefined;
+    const first = this.#inFlight.at(0);
+    return first?.refused ? first : undefined;
   }
 
   /** Takes up a numbering, and the items that have one of its numbers, in order. */
@@ -305,7 +309,7 @@ export class ReliableSender<T extends Transmission> {
   }
 
   #lose(item: T): void {
-    if (item.lost || item.arrived) return;
+    if (item.lost || (item.arrived && !item.refused)) return;
     item.lost = true;
     this.#lost++;
   }

@@ -398,6 +398,20 @@ test('a refused message is done, and is not sent again (§7)', () => {
   expect(bench.acknowledge(102, NO_GAP, 10_001)).toEqual(['m0']);
 });
 
+test('a refused message whose acknowledgement was lost asks for another', () => {
+  const bench = new Bench(UDP);
+  bench.push(...names(2));
+  bench.send(0);
+  bench.sender.refused(100);
+  expect(bench.acknowledge(100, Uint8Array.of(0b1), 10)).toEqual(['m1']);
+  expect(bench.sender.deadline()).toBeGreaterThan(10);
+  bench.sender.tick(bench.sender.deadline() as number);
+  expect(bench.send(1000)).toEqual(['m0']);
+  bench.acknowledge(102, NO_GAP, 1010);
+  expect([bench.sender.pending, bench.sender.deadline()]).toEqual([0, undefined]);
+  expect(bench.settled).toEqual(['m1']);
+});
+
 test('what is urgent goes before what waits, not before what has a number', () => {
   const bench = new Bench(UDP, 2);
   bench.push(...names(4));
