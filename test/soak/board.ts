@@ -4,6 +4,7 @@ import type { Cable } from './cable.js';
 import type { Firmware, ProgramEmit, Wish } from './firmware.js';
 import { Machine } from './machine.js';
 import type { BoardSpec } from './scenario.js';
+import { Traffic } from './traffic.js';
 import { TsFirmware } from './ts-firmware.js';
 import type { World } from './world.js';
 
@@ -14,6 +15,7 @@ const RECONNECT_MS = 500;
 export class Board {
   readonly spec: BoardSpec;
   readonly wishes = new Map<string, Wish>();
+  readonly traffic: Traffic;
   boot = 0;
   machine: Machine | undefined;
   firmware: Firmware | undefined;
@@ -29,6 +31,7 @@ export class Board {
   constructor(world: World, spec: BoardSpec, seed: number) {
     this.#world = world;
     this.spec = spec;
+    this.traffic = new Traffic(() => world.clock.now());
     this.#random = new Random(seed);
     for (const { pattern, qos, noLocal } of spec.wishes) this.wishes.set(pattern, { qos, noLocal });
   }
@@ -79,7 +82,7 @@ export class Board {
     const { cable, firmware } = this;
     const { downMs, told } = this.#reset;
     this.firmware = undefined;
-    this.#world.tell(`${this.spec.name} is without power`);
+    this.#world.tell(() => `${this.spec.name} is without power`);
     const unfinished = firmware?.unfinished();
     // What was written of a frame is on the line already.
     if (unfinished && unfinished.length > 0 && cable?.kind === 'serial') cable.boardSends(unfinished);
@@ -88,7 +91,7 @@ export class Board {
       if (told) this.#world.hangUp(cable);
     }
     this.#world.clock.schedule(downMs, () => {
-      this.#world.tell(`${this.spec.name} boots`);
+      this.#world.tell(() => `${this.spec.name} boots`);
       this.powerOn();
     });
   }
@@ -107,6 +110,7 @@ export class Board {
       address,
       wire: `${spec.name}${++this.#plugged}`,
       faults: spec.faults,
+      traffic: this.traffic,
       toBoard: (bytes) => this.#arrive(cable, bytes),
     });
     this.cable = cable;
@@ -182,19 +186,19 @@ export class Board {
     const number = ++this.#messages;
     const text = `${name}.${this.boot}.${number}.`.padEnd(size, 'x');
     this.#world.ledger.send({ text, from: name, boot: this.boot, number, channel, qos, retain });
-    this.#world.tell(`${name} emits ${text} on ${channel}, QoS ${qos}`);
+    this.#world.tell(() => `${name} emits ${text} on ${channel}, QoS ${qos}`);
     return text;
   }
 
   #settled(text: string, refusal: string | undefined): void {
     this.#world.ledger.settle(text, refusal);
-    this.#world.tell(`${text} is ${refusal === undefined ? 'acknowledged' : `refused: ${refusal}`}`);
+    this.#world.tell(() => `${text} is ${refusal === undefined ? 'acknowledged' : `refused: ${refusal}`}`);
   }
 
   #delivered(delivery: Parameters<World['ledger']['deliver']>[2]): void {
     this.#world.ledger.deliver(this.spec.name, this.boot, delivery);
     this.#world.tell(
-      `${this.spec.name} is given ${delivery.text}${delivery.retained ? ' (last value)' : ''}`,
+      () => `${this.spec.name} is given ${delivery.text}${delivery.retained ? ' (last value)' : ''}`,
     );
   }
 }

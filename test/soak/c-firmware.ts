@@ -1,3 +1,4 @@
+import type { Cancel } from '../../src/clock.js';
 import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
 import type { Qos } from '../../src/wire/messages.js';
 import { reasonOfCode } from '../../src/wire/reasons.js';
@@ -7,6 +8,8 @@ import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
 
 /** What an Uno's UART holds for a sketch that is busy. */
 const RING_BYTES = 63;
+/** A sketch with nothing to do naps for so long, unless something arrives; the acknowledgement of that has to wait no longer. */
+const IDLE_MS = 250;
 /** An emit that the window has no room for is tried again in the next loop; so many wait, then the sketch lets them go. */
 const MAX_WAITING = 50;
 const FRAMINGS = { serial: 'serial', udp: 'datagram', tcp: 'stream' } as const;
@@ -25,6 +28,8 @@ export class CFirmware implements Firmware {
   /** What its clock said at boot. */
   readonly #epoch: number;
   #pendingSeen = 0;
+  #loopAt = 0;
+  #stopTimer: Cancel | undefined;
 
   constructor(context: FirmwareContext) {
     this.#context = context;
@@ -49,7 +54,7 @@ export class CFirmware implements Firmware {
     for (const pattern of context.wishes.keys()) this.wish(pattern);
     // Until it is plugged in a datagram or a byte goes nowhere; a connection has to be made.
     if (spec.kind === 'tcp') this.#client.link(false);
-    machine.clock.schedule(0, () => this.#loop());
+    this.#sleep(0);
   }
 
   linkUp(cable: Cable): void {
@@ -67,14 +72,16 @@ export class CFirmware implements Firmware {
   receive(bytes: Uint8Array): void {
     if (this.#context.spec.kind !== 'serial') {
       this.#arrived.push(bytes.slice());
-      return;
+      return this.#wake();
     }
     const held = this.#arrived.reduce((sum, { length }) => sum + length, 0);
     this.#arrived.push(bytes.slice(0, Math.max(0, RING_BYTES - held)));
+    this.#wake();
   }
 
   emit(emit: ProgramEmit): void {
     if (this.#waiting.length < MAX_WAITING) this.#waiting.push(emit);
+    this.#wake();
   }
 
   wish(pattern: string): void {
@@ -82,11 +89,13 @@ export class CFirmware implements Firmware {
     if (!wish) return;
     this.#client.resubscribe(this.#ids.get(pattern) as number, wish.qos, wish);
     this.#unsettledWishes.set(pattern, 'wish');
+    this.#wake();
   }
 
   unwish(pattern: string): void {
     this.#client.unsubscribe(this.#ids.get(pattern) as number);
     this.#unsettledWishes.set(pattern, 'unwish');
+    this.#wake();
   }
 
   unfinished(): Uint8Array {
@@ -107,7 +116,20 @@ export class CFirmware implements Firmware {
     this.#client.poll(this.#epoch + Math.floor(machine.clock.now()));
     this.#emitWaiting();
     this.#settle();
-    machine.clock.schedule(spec.loopMs, () => this.#loop());
+    const busy = this.pending > 0 || !this.connected;
+    this.#sleep(busy ? spec.loopMs : Math.max(spec.loopMs, IDLE_MS));
+  }
+
+  #sleep(ms: number): void {
+    this.#loopAt = this.#context.machine.clock.now() + ms;
+    this.#stopTimer?.();
+    this.#stopTimer = this.#context.machine.clock.schedule(ms, () => this.#loop());
+  }
+
+  /** Something is to be done: the sketch comes to it when it has done what else it does in a loop. */
+  #wake(): void {
+    const { machine, spec } = this.#context;
+    if (this.#loopAt > machine.clock.now() + spec.loopMs) this.#sleep(spec.loopMs);
   }
 
   #feed(bytes: Uint8Array): void {
@@ -163,13 +185,17 @@ export class CFirmware implements Firmware {
   #tell({ event, reason, id }: ClientEvent): void {
     if (event === 'connected')
       for (const pattern of this.#context.wishes.keys()) this.#unsettledWishes.set(pattern, 'wish');
-    if (event !== 'refused' || !this.connected) return;
+    if (event !== 'refused') return;
     // A refused message has become another, its payload still there.
     const refused = this.#client.window.find(
       ({ head, text }) => !isReliableEmit(head) && this.#unsettled.includes(text),
     );
-    if (!refused)
-      return this.#context.refused(`entry ${id} of ${this.#context.spec.name}: ${reasonOfCode(reason)}`);
+    if (!refused) {
+      // Before a session stands it is the board itself, which has to wait.
+      if (this.connected)
+        this.#context.refused(`entry ${id} of ${this.#context.spec.name}: ${reasonOfCode(reason)}`);
+      return;
+    }
     this.#unsettled = this.#unsettled.filter((text) => text !== refused.text);
     this.#context.settled(refused.text, reasonOfCode(reason));
   }

@@ -2,6 +2,7 @@ import { CrcCollisions } from '../support/crc-collisions.js';
 import { byteWire, datagramWire, type Faults, type Wire } from '../support/faulty-wire.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
 import type { FaultPlan, PacketFault } from './fault-plan.js';
+import type { Traffic } from './traffic.js';
 
 export type Kind = 'serial' | 'udp' | 'tcp';
 
@@ -18,6 +19,8 @@ export interface CableOptions {
   readonly toBoard: Receiver;
   readonly toGateway: Receiver;
   readonly fault: (fault: PacketFault) => void;
+  /** Of the board, over all its cables. */
+  readonly traffic: Traffic;
 }
 
 /** What connects one board to the gateway: a serial line, a path for datagrams, a TCP connection. */
@@ -32,11 +35,13 @@ export class Cable {
   /** Pulled out for good. What was sent as datagrams still arrives. */
   pulled = false;
   packets = 0;
+  readonly #traffic: Traffic;
   readonly #toBoard: Wire;
   readonly #toGateway: Wire;
 
   constructor(clock: VirtualClock, plan: FaultPlan, options: CableOptions) {
     const { kind, faults, wire } = options;
+    this.#traffic = options.traffic;
     this.kind = kind;
     this.address = options.address;
     const direction = (name: string, arrive: Receiver): Wire => {
@@ -67,6 +72,7 @@ export class Cable {
 
   #send(wire: Wire, bytes: Uint8Array): void {
     this.packets++;
+    this.#traffic.count();
     if (!this.mute && !this.pulled) wire.send(bytes);
   }
 }

@@ -8,6 +8,8 @@ import type { BoardSpec, Scenario, Step } from './scenario.js';
 /** How much happens in a run. Times in ms. */
 export interface Shape {
   readonly boards: readonly [least: number, most: number];
+  /** So many boards share their channels; only broadcasts reach all. */
+  readonly room: number;
   readonly durationMs: readonly [least: number, most: number];
   /** Between two emits of one board, on average. */
   readonly emitEveryMs: readonly [least: number, most: number];
@@ -16,6 +18,8 @@ export interface Shape {
   /** How bad the wires are: the largest chance of each fault. */
   readonly worst: number;
   readonly loopMs: readonly [least: number, most: number];
+  /** Of an emit to be a broadcast. */
+  readonly broadcast: number;
 }
 
 /** Small and violent: what the test suite runs by the thousand. */
@@ -26,6 +30,8 @@ export const SHORT: Shape = {
   disruptEveryMs: [2000, 15_000],
   worst: 0.25,
   loopMs: [1, 30],
+  room: 4,
+  broadcast: 0.1,
 };
 
 /** Many boards for a long time, with traffic all along. */
@@ -36,11 +42,31 @@ export const LONG: Shape = {
   disruptEveryMs: [5000, 30_000],
   worst: 0.1,
   loopMs: [20, 100],
+  room: 4,
+  broadcast: 0.01,
 };
 
-const CHANNELS = ['t/0', 't/1', 't/2/x'];
-const PATTERNS = ['t/0', 't/1', 't/+', 't/#', '#', 't/2/x', 'v/+', 'v/#'];
+/** As many sessions for as long as can be: they come and go, and talk now and then. */
+export const WIDE: Shape = {
+  ...LONG,
+  boards: [60, 100],
+  emitEveryMs: [20_000, 120_000],
+  disruptEveryMs: [5000, 30_000],
+  loopMs: [100, 250],
+};
+
+export const SHAPES = { short: SHORT, long: LONG, wide: WIDE } as const;
+export type ShapeName = keyof typeof SHAPES;
+
+/** The channels of a room, its last values aside, and what is subscribed to there. */
+const channelsOf = (room: string) => [`${room}/0`, `${room}/1`, `${room}/2/x`];
+const patternsOf = (room: string) => [
+  ...channelsOf(room),
+  ...['+', '#', '2/+', 'v/+', 'v/#'].map((rest) => `${room}/${rest}`),
+];
 const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
+/** Refused with `not_allowed` (PROTOCOL.md §6.1). */
+const FORBIDDEN_CHANNEL = '$forbidden';
 /** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
 const SIZES = [14, 30] as const;
 
@@ -51,25 +77,30 @@ const MAX_SKEW_MS = 5 * 3_600_000;
 export function drawScenario(seed: number, shape: Shape): Scenario {
   const random = new Random(seed);
   const boards = Array.from({ length: between(random, shape.boards) }, (_, i) =>
-    drawBoard(random, `b${i}`, shape),
+    drawBoard(random, `b${i}`, `r${Math.floor(i / shape.room)}`, shape),
   );
   const endsAt = between(random, shape.durationMs);
   const steps = [
-    ...boards.flatMap((board) => drawProgram(random, board, shape, endsAt)),
+    ...boards.flatMap((board, i) =>
+      drawProgram(random, board, `r${Math.floor(i / shape.room)}`, shape, endsAt),
+    ),
     ...drawDisruptions(random, boards, shape, endsAt),
   ].sort((a, b) => a.at - b.at);
-  const storeMs = random.chance(0.5) ? { storeMs: random.chance(0.7) ? 30 : 1000 } : {};
+  const storeMs = random.chance(0.5) ? { storeMs: random.chance(0.7) ? 20 : 200 } : {};
   return { seed, ...storeMs, boards, steps, endsAt };
 }
 
-function drawBoard(random: Random, name: string, shape: Shape): BoardSpec {
+function drawBoard(random: Random, name: string, room: string, shape: Shape): BoardSpec {
   const kind = pick(random, KINDS);
   const engine = random.chance(0.5) ? 'c' : 'ts';
-  const wishes = PATTERNS.filter(() => random.chance(0.2)).map((pattern) => ({
-    pattern,
-    qos: pick(random, [0, 1, 1, 2, 2] as Qos[]),
-    noLocal: random.chance(0.2),
-  }));
+  const patterns = [...patternsOf(room), ...(shape.boards[1] <= shape.room ? ['#'] : [])];
+  const wishes = patterns
+    .filter(() => random.chance(0.2))
+    .map((pattern) => ({
+      pattern,
+      qos: pick(random, [0, 1, 1, 2, 2] as Qos[]),
+      noLocal: random.chance(0.2),
+    }));
   const base = {
     name,
     engine,
@@ -90,7 +121,7 @@ function drawBoard(random: Random, name: string, shape: Shape): BoardSpec {
       maxPacket: serial ? 64 + random.below(64) : 512,
       buffer: 0,
       ids: 0,
-      table: [...CHANNELS, `v/${name}`, ...PATTERNS.filter((pattern) => !CHANNELS.includes(pattern))],
+      table: [...patterns, `${room}/v/${name}`, FORBIDDEN_CHANNEL],
       loopMs: between(random, shape.loopMs),
     };
   }
@@ -121,21 +152,29 @@ function drawFaults(random: Random, worst: number): Faults {
 }
 
 /** What the program of a board does all along. */
-function drawProgram(random: Random, { name, window }: BoardSpec, shape: Shape, endsAt: number): Step[] {
+function drawProgram(
+  random: Random,
+  { name, window }: BoardSpec,
+  room: string,
+  shape: Shape,
+  endsAt: number,
+): Step[] {
   const steps: Step[] = [];
   const every = between(random, shape.emitEveryMs);
   const reliable = window > 0;
   for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
     if (random.chance(0.1)) {
-      const pattern = pick(random, PATTERNS);
+      const pattern = pick(random, patternsOf(room));
       const qos = random.below(3) as Qos;
       if (random.chance(0.4)) steps.push({ at, what: 'unsubscribe', board: name, pattern });
       else steps.push({ at, what: 'subscribe', board: name, pattern, qos, noLocal: random.chance(0.2) });
       continue;
     }
     const kept = random.chance(0.15);
-    const channel = kept ? `v/${name}` : random.chance(0.1) ? BROADCAST_CHANNEL : pick(random, CHANNELS);
-    const qos = (reliable ? pick(random, kept ? [1, 2] : [0, 1, 1, 2, 2]) : 0) as Qos;
+    const refused = reliable && random.chance(0.04);
+    const common = random.chance(shape.broadcast) ? BROADCAST_CHANNEL : pick(random, channelsOf(room));
+    const channel = refused ? FORBIDDEN_CHANNEL : kept ? `${room}/v/${name}` : common;
+    const qos = (reliable ? pick(random, kept || refused ? [1, 2] : [0, 1, 1, 2, 2]) : 0) as Qos;
     const size = between(random, SIZES);
     const count = random.chance(0.15) ? 1 + random.below(15) : 1;
     steps.push({ at, what: 'emit', board: name, count, emit: { channel, qos, retain: kept, size } });
@@ -148,9 +187,22 @@ function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Sh
   // Half of the runs keep their gateway: what it acknowledged is then owed without exception.
   const kills = random.chance(0.5);
   const every = between(random, shape.disruptEveryMs);
-  for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every)
-    steps.push(drawDisruption(random, at, pick(random, boards), kills));
+  for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
+    const board = pick(random, boards);
+    if (random.chance(0.1)) steps.push(...drawBrownOut(random, at, board));
+    else steps.push(drawDisruption(random, at, board, kills));
+  }
   return steps;
+}
+
+/** The supply is weak: the board starts, and loses power again as soon as it does something. */
+function drawBrownOut(random: Random, start: number, { name: board }: BoardSpec): Step[] {
+  let at = start;
+  return Array.from({ length: 2 + random.below(5) }, () => {
+    at += random.below(1500);
+    const hostCalls = random.below(100);
+    return { at, what: 'reset', board, hostCalls, downMs: random.below(300), told: random.chance(0.5) };
+  });
 }
 
 function drawDisruption(random: Random, at: number, { name: board }: BoardSpec, kills: boolean): Step {

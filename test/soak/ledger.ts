@@ -41,6 +41,8 @@ interface Receiver {
   readonly boot: number;
   /** How often each reliable message came. */
   readonly times: Map<string, number>;
+  /** By channel: the last value that it heard of, by whatever way. */
+  readonly values: Map<string, string>;
   /** By sender: the last reliable message, and how often the order went backwards. */
   readonly last: Map<string, Sent>;
   readonly descents: Map<string, number>;
@@ -57,6 +59,14 @@ export interface Delivery {
   readonly text: string;
   readonly qos: Qos;
   readonly retained: boolean;
+}
+
+/** What the ledger has to know of boards, by identity. */
+export interface Traits {
+  /** Their firmware takes nothing reliable: all comes at QoS 0. */
+  readonly unreliable: ReadonlySet<string>;
+  /** Their wire may say a thing twice. */
+  readonly echoing: ReadonlySet<string>;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -76,14 +86,15 @@ export class Ledger {
   readonly #online = new Map<string, Span[]>();
   /** Moments at which the gateway forgot what it had acknowledged, as one without a store may. */
   readonly #amnesias: number[] = [];
+  /** Moments at which its process ended, whatever it remembers. */
+  readonly #crashes: number[] = [];
   /** By identity: moments at which its session ended by the rules. */
   readonly #endings = new Map<string, number[]>();
-  /** Those whose firmware takes nothing reliable: all comes at QoS 0. */
-  readonly #unreliable: ReadonlySet<string>;
+  readonly #traits: Traits;
 
-  constructor(now: () => number, unreliable: ReadonlySet<string>) {
+  constructor(now: () => number, traits: Traits) {
     this.#now = now;
-    this.#unreliable = unreliable;
+    this.#traits = traits;
   }
 
   violate(what: string): void {
@@ -106,6 +117,10 @@ export class Ledger {
     if (sent.outcome !== undefined) return this.violate(`${text} was settled twice`);
     sent.outcome = refusal ?? 'ok';
     sent.settledAt = this.#now();
+    const forbidden = isForbidden(sent);
+    if (forbidden && refusal === undefined)
+      this.violate(`${text}, which nobody may emit on ${sent.channel}, was acknowledged`);
+    if (!forbidden && refusal !== undefined) this.violate(`${text} was refused for no reason: ${refusal}`);
   }
 
   /** A board asks for a subscription, in place of an earlier one to the same pattern. */
@@ -157,6 +172,7 @@ export class Ledger {
   /** The gateway's process is gone. If it does not remember, subscriptions stand only when they are confirmed again. */
   gatewayGone(remembers: boolean): void {
     for (const identity of this.#online.keys()) this.offline(identity);
+    this.#crashes.push(this.#now());
     if (remembers) return;
     this.#amnesias.push(this.#now());
     for (const identity of this.#wishes.keys()) this.#renew(identity);
@@ -180,13 +196,20 @@ export class Ledger {
     const who = `${identity}, boot ${boot},`;
     const sent = this.sent.get(text);
     if (!sent) return this.violate(`${who} got "${text}", which nobody sent`);
+    if (isForbidden(sent)) this.violate(`${who} got ${text}, which was not to be emitted`);
     if (sent.channel !== channel) this.violate(`${who} got ${text} on ${channel} instead of ${sent.channel}`);
     if (qos > sent.qos) this.violate(`${who} got ${text} at QoS ${qos}, which was sent at ${sent.qos}`);
     if (retained && !sent.retain) this.violate(`${who} got ${text} as a last value, which it never was`);
     this.#checkWanted(identity, who, sent, retained);
-    if (retained || qos === 0) return;
     const receiver = this.#receiver(identity, boot);
-    this.#checkTimes(receiver, who, sent);
+    if (sent.retain) receiver.values.set(channel, text);
+    if (retained) return;
+    const { echoing } = this.#traits;
+    // What a sender sends again to a gateway that crashed, and may have passed it on at QoS 0, is passed on again (§5.1).
+    if (qos > 0) this.#checkTimes(receiver, who, sent, this.#amnesias);
+    else if (!echoing.has(identity) && !echoing.has(sent.from))
+      this.#checkTimes(receiver, who, sent, this.#crashes);
+    if (qos === 0) return;
     this.#checkOrder(receiver, who, sent);
     const delivered = this.#delivered.get(text) ?? new Set();
     delivered.add(identity);
@@ -199,23 +222,24 @@ export class Ledger {
       return;
     }
     // A subscription that was ended for certain before the message was sent cannot have matched it.
-    const wanted = this.#matching(identity, sent).filter(({ goneAt }) => goneAt >= sent.at);
+    const wanted = this.#matching(identity, sent.channel).filter(({ goneAt }) => goneAt >= sent.at);
     if (wanted.length === 0) this.violate(`${who} got ${sent.text}, to which it had not subscribed`);
     else if (!retained && sent.from === identity && wanted.every(({ noLocal }) => noLocal))
       this.violate(`${who} got its own ${sent.text} in spite of "no local"`);
   }
 
-  #checkTimes({ times }: Receiver, who: string, sent: Sent): void {
+  #checkTimes({ times }: Receiver, who: string, sent: Sent, excuses: readonly number[]): void {
     const count = (times.get(sent.text) ?? 0) + 1;
     times.set(sent.text, count);
-    const allowed = 1 + this.#amnesiasIn(sent.at, Math.min(sent.settledAt ?? NEVER, this.#now()));
+    const until = Math.min(sent.settledAt ?? NEVER, this.#now());
+    const allowed = 1 + excuses.filter((at) => at >= sent.at && at <= until).length;
     if (count > allowed) this.violate(`${who} got ${sent.text} (QoS ${sent.qos}) ${count} times`);
   }
 
   #checkOrder({ last, descents }: Receiver, who: string, sent: Sent): void {
     const before = last.get(sent.from);
     if (before) {
-      const backwards = sent.boot < before.boot || (sent.boot === before.boot && sent.number < before.number);
+      const backwards = isBackwards(before, sent);
       const count = (descents.get(sent.from) ?? 0) + (backwards ? 1 : 0);
       descents.set(sent.from, count);
       if (backwards && count > this.#amnesias.length)
@@ -228,21 +252,24 @@ export class Ledger {
 
   /** Checks, once everything is at rest, that what was acknowledged arrived. */
   settleAccounts(): void {
+    const audiences = new Map<string, string[]>();
     for (const sent of this.sent.values()) {
       if (sent.qos === 0) continue;
-      if (sent.outcome === 'ok') this.#checkArrived(sent);
-      else if (
-        sent.outcome === 'queue_full' &&
-        this.#delivered.has(sent.text) &&
-        !this.#amnesiasIn(sent.at, NEVER)
-      )
-        this.violate(`${sent.text} was refused with queue_full, and delivered all the same`);
+      const audience = audiences.get(sent.channel) ?? this.#audienceOf(sent);
+      audiences.set(sent.channel, audience);
+      if (sent.outcome === 'ok') this.#checkArrived(sent, audience);
     }
   }
 
-  #checkArrived(sent: Sent): void {
+  /** Who ever asked for the channel. */
+  #audienceOf(sent: Sent): string[] {
+    if (sent.channel === BROADCAST_CHANNEL) return [...this.#online.keys()];
+    return [...this.#wishes.keys()].filter((identity) => this.#matching(identity, sent.channel).length > 0);
+  }
+
+  #checkArrived(sent: Sent, audience: readonly string[]): void {
     const delivered = this.#delivered.get(sent.text);
-    for (const identity of new Set([...this.#wishes.keys(), ...this.#online.keys()])) {
+    for (const identity of audience) {
       if (delivered?.has(identity) || !this.#isOwed(identity, sent)) continue;
       this.violate(`${sent.text} (QoS ${sent.qos}) was acknowledged, and never reached ${identity}`);
     }
@@ -250,7 +277,7 @@ export class Ledger {
 
   /** Whether the subscription, or for a broadcast the connection, was certain from the emit to its acknowledgement. */
   #isOwed(identity: string, sent: Sent): boolean {
-    if (this.#unreliable.has(identity)) return false;
+    if (this.#traits.unreliable.has(identity)) return false;
     const settledAt = sent.settledAt as number;
     const forgotten = [...this.#amnesias, ...(this.#endings.get(identity) ?? [])];
     if (forgotten.some((at) => at >= sent.at)) return false;
@@ -258,10 +285,44 @@ export class Ledger {
       const spans = this.#online.get(identity) ?? [];
       return sent.from !== identity && spans.some(({ from, until }) => from < sent.at && until > settledAt);
     }
-    return this.#matching(identity, sent).some(
+    return this.#matching(identity, sent.channel).some(
       ({ confirmedAt, until, qos, noLocal }) =>
         qos > 0 && confirmedAt < sent.at && until > settledAt && !(noLocal && sent.from === identity),
     );
+  }
+
+  /**
+   * Checks what a board that has just subscribed to all last values was told of them: nothing older than what was
+   * acknowledged last, and what everyone else who is subscribed believes too.
+   */
+  checkLastValues(auditor: string, boots: ReadonlyMap<string, number>): void {
+    const { values } = this.#receiver(auditor, 1);
+    const newest = new Map<string, Sent>();
+    for (const sent of this.sent.values()) {
+      if (sent.retain && sent.qos > 0 && sent.outcome === 'ok' && !this.#amnesiasIn(sent.at, NEVER))
+        newest.set(sent.channel, sent);
+    }
+    for (const [channel, sent] of newest) {
+      const value = this.sent.get(values.get(channel) ?? '');
+      if (!value) this.violate(`${channel} has no last value; ${sent.text} was acknowledged`);
+      else if (isBackwards(sent, value))
+        this.violate(`the last value of ${channel} is ${value.text}; ${sent.text} was acknowledged after it`);
+    }
+    for (const [identity, boot] of boots) {
+      if (this.#traits.unreliable.has(identity)) continue;
+      for (const [channel, value] of values) {
+        const wishes = this.#matching(identity, channel).filter(({ until }) => until === NEVER);
+        // With "no local" nobody hears of its own; and at QoS 0 an old last value may come after a newer message.
+        const reliably = wishes.length > 0 && wishes.every(({ qos }) => qos > 0);
+        const sent = this.sent.get(value);
+        if (!reliably || sent?.qos === 0 || sent?.from === identity) continue;
+        const believed = this.#receiver(identity, boot).values.get(channel);
+        if (believed !== value)
+          this.violate(
+            `${identity} takes ${believed ?? 'nothing'} for the last value of ${channel}; it is ${value}`,
+          );
+      }
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------ look-ups
@@ -272,7 +333,7 @@ export class Ledger {
     return new Map(standing.map(({ pattern, qos }) => [pattern, qos]));
   }
 
-  #matching(identity: string, { channel }: Sent): Wish[] {
+  #matching(identity: string, channel: string): Wish[] {
     return this.#wishesOf(identity).filter(({ pattern }) => matches(pattern, channel));
   }
 
@@ -293,26 +354,52 @@ export class Ledger {
     const key = `${identity}/${boot}`;
     let receiver = this.#receivers.get(key);
     if (!receiver) {
-      receiver = { identity, boot, times: new Map(), last: new Map(), descents: new Map() };
+      receiver = {
+        identity,
+        boot,
+        times: new Map(),
+        values: new Map(),
+        last: new Map(),
+        descents: new Map(),
+      };
       this.#receivers.set(key, receiver);
     }
     return receiver;
   }
 }
 
-const expressions = new Map<string, RegExp>();
+/** The gateway's own channels are not for boards to emit on (PROTOCOL.md §6.1). */
+function isForbidden({ channel }: Sent): boolean {
+  return channel.startsWith('$') && channel !== BROADCAST_CHANNEL;
+}
+
+/** Whether of two messages of one sender the one that came second was sent first. */
+function isBackwards(first: Sent, second: Sent): boolean {
+  return second.boot < first.boot || (second.boot === first.boot && second.number < first.number);
+}
+
+const known = new Map<string, Map<string, boolean>>();
 
 /** Whether a pattern stands for a channel (PROTOCOL.md §6.2). The router is not asked: it is what is being checked. */
 function matches(pattern: string, channel: string): boolean {
-  let expression = expressions.get(pattern);
-  if (!expression) {
-    const source = pattern
-      .replace(/[$.*?()[\]{}|\\^]/g, '\\$&')
-      .replace(/\/#$/, '(/.*)?')
-      .replace(/^#$/, '.*')
-      .replaceAll('+', '[^/]*');
-    expression = new RegExp(`^${/^[+#]/.test(pattern) ? '(?!\\$)' : ''}${source}$`, 's');
-    expressions.set(pattern, expression);
+  let channels = known.get(pattern);
+  if (!channels) {
+    channels = new Map();
+    known.set(pattern, channels);
   }
-  return expression.test(channel);
+  let answer = channels.get(channel);
+  if (answer === undefined) {
+    answer = expressionOf(pattern).test(channel);
+    channels.set(channel, answer);
+  }
+  return answer;
+}
+
+function expressionOf(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[$.*?()[\]{}|\\^]/g, '\\$&')
+    .replace(/\/#$/, '(/.*)?')
+    .replace(/^#$/, '.*')
+    .replaceAll('+', '[^/]*');
+  return new RegExp(`^${/^[+#]/.test(pattern) ? '(?!\\$)' : ''}${source}$`, 's');
 }

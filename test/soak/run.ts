@@ -1,16 +1,43 @@
 import { decodePacket } from '../../src/wire/decode.js';
-import { LATE_MS } from '../support/faulty-wire.js';
+import { LATE_MS, NO_FAULTS } from '../support/faulty-wire.js';
 import type { PacketFault } from './fault-plan.js';
 import type { Violation } from './ledger.js';
-import type { Scenario } from './scenario.js';
+import type { BoardSpec, Scenario } from './scenario.js';
+import { WINDOW_MS } from './traffic.js';
 import { type TraceLine, World } from './world.js';
 
 /** Once the faults are over, all must be connected, subscribed and have empty queues within so long, ms. */
-export const REST_WITHIN_MS = 90_000;
+export const REST_WITHIN_MS = 60_000;
 /** Then for so long there must be nothing but keep-alive, ms. */
 const QUIET_MS = 45_000;
 /** What is not said within so long is not waiting to be said, ms. */
 const SILENCE_MS = 3000;
+/** The gateway's limit for one session's queue. */
+const MAX_HELD = 1000;
+/** The most packets between one board and the gateway within WINDOW_MS, whatever happens. */
+const MOST_PACKETS = 700;
+/** Packets, at most, for each message sent, each delivery and each fault; and for each session-minute. */
+const PACKETS_PER_EVENT = 6;
+const PACKETS_PER_MINUTE = 10;
+/** Tasks that wait on the clock at rest, at most, for each board. */
+const TIMERS_PER_BOARD = 5;
+/** How long an auditor takes to hear all last values, ms. */
+const AUDIT_MS = 2000;
+const AUDITOR: BoardSpec = {
+  name: 'auditor',
+  engine: 'ts',
+  kind: 'tcp',
+  faults: NO_FAULTS,
+  keepAlive: 30,
+  window: 32,
+  inFlight: 32,
+  maxPacket: 1024,
+  buffer: 0,
+  ids: 0,
+  table: [],
+  loopMs: 1,
+  wishes: [{ pattern: '+/v/+', qos: 1, noLocal: false }],
+};
 /** Late datagrams are through, and the answers to them. */
 const STRAGGLERS_MS = LATE_MS + 5000;
 
@@ -26,54 +53,93 @@ export interface RunResult {
   /** Spoiled frames that would have passed their CRC, and were kept from it. */
   readonly collisions: number;
   readonly packetFaults: readonly PacketFault[];
+  /** How long it took, once the faults were over, until all was at rest, ms. */
+  readonly restMs: number;
+  /** The most packets of one board within WINDOW_MS. */
+  readonly mostPackets: number;
+  /** The most that waited at one moment in the gateway for one board. */
+  readonly mostHeld: number;
   readonly trace: readonly TraceLine[];
 }
 
 /** Runs a scenario to its end, or until a promise is broken. `tracing`: notes what happens. */
 export function runScenario(scenario: Scenario, tracing = false): RunResult {
   const world = new World(scenario, tracing);
+  const { ledger, plan } = world;
+  let restMs = 0;
   try {
-    play(world);
+    restMs = play(world);
   } catch (error) {
-    world.ledger.violate(`a fault in the program: ${(error as Error).stack}`);
+    ledger.violate(`a fault in the program: ${(error as Error).stack}`);
   }
   world.countAll();
-  return {
-    violations: world.ledger.violations,
+  const result: RunResult = {
+    violations: ledger.violations,
     sessionMinutes: (world.clock.now() / 60_000) * scenario.boards.length,
     packets: world.packets,
-    messages: world.ledger.sent.size,
-    deliveries: world.ledger.deliveries,
-    faults: world.plan.recorded.length + world.disruptions,
+    messages: ledger.sent.size,
+    deliveries: ledger.deliveries,
+    faults: plan.recorded.length + world.disruptions,
     collisions: world.collisions,
-    packetFaults: world.plan.recorded,
+    restMs,
+    mostHeld: world.mostHeld,
+    mostPackets: Math.max(0, ...Array.from(world.boards.values(), ({ traffic }) => traffic.most)),
+    packetFaults: plan.recorded,
     trace: world.trace,
   };
+  checkModesty(result, (what) => ledger.violate(what));
+  return result;
 }
 
-function play(world: World): void {
+/** There must be no storm: what is sent bears a relation to what there was to say, and to what went wrong. */
+function checkModesty(
+  { packets, messages, deliveries, faults, sessionMinutes, mostPackets, mostHeld }: RunResult,
+  violate: (what: string) => void,
+): void {
+  const most =
+    PACKETS_PER_EVENT * (messages + deliveries + faults) + PACKETS_PER_MINUTE * sessionMinutes + 100;
+  if (packets > most) violate(`${packets} packets were sent, and ${Math.round(most)} would have been many`);
+  if (mostPackets > MOST_PACKETS)
+    violate(
+      `${mostPackets} packets of one board within ${WINDOW_MS / 1000} s, and ${MOST_PACKETS} would have been many`,
+    );
+  if (mostHeld > MAX_HELD) violate(`${mostHeld} messages waited for one board, and ${MAX_HELD} are allowed`);
+}
+
+/** Returns how long it took until all was at rest, ms. */
+function play(world: World): number {
   const { ledger } = world;
   const broken = () => ledger.violations.length > 0;
   const { endsAt } = world.scenario;
   world.runUntil(endsAt);
   world.plan.over = true;
-  world.tell('no more faults');
-  if (broken()) return;
+  world.tell(() => 'no more faults');
+  if (broken()) return 0;
   let busyAt = world.clock.now();
   world.onPacket = (_board, packet, from) => {
     if (!isKeepAlive(packet, from)) busyAt = world.clock.now();
   };
   const left = () => (busyAt > world.clock.now() - SILENCE_MS ? ['packets go to and fro'] : unrest(world));
   world.runUntilAll(() => left().length === 0, endsAt + REST_WITHIN_MS);
-  if (broken()) return;
-  if (left().length > 0)
-    return ledger.violate(
-      `not at rest ${REST_WITHIN_MS / 1000} s after the last fault: ${left().join('; ')}`,
-    );
+  if (broken()) return 0;
+  const restMs = world.clock.now() - endsAt;
+  if (left().length > 0) {
+    ledger.violate(`not at rest ${REST_WITHIN_MS / 1000} s after the last fault: ${left().join('; ')}`);
+    return restMs;
+  }
   world.runUntil(Math.max(world.clock.now(), endsAt + STRAGGLERS_MS));
-  if (broken()) return;
-  keepQuiet(world);
+  if (!broken()) keepQuiet(world);
   if (!broken()) ledger.settleAccounts();
+  if (!broken()) audit(world);
+  return restMs;
+}
+
+/** A newcomer asks for all last values: are they right, and does everyone know them? */
+function audit(world: World): void {
+  const boots = new Map(Array.from(world.boards, ([name, { boot }]) => [name, boot]));
+  world.add(AUDITOR);
+  world.runUntil(world.clock.now() + AUDIT_MS);
+  world.ledger.checkLastValues(AUDITOR.name, boots);
 }
 
 /** What is not yet as it must be in the end. */
@@ -104,8 +170,8 @@ function unrest(world: World): string[] {
 
 /** For a while nothing happens: then nothing may be sent but to keep sessions alive. */
 function keepQuiet(world: World): void {
-  const { ledger, clock } = world;
-  world.tell('everything is at rest');
+  const { ledger, clock, gateway, boards } = world;
+  world.tell(() => 'everything is at rest');
   const packets = new Map<string, number>();
   world.onPacket = (board, packet, from) => {
     const count = (packets.get(board) ?? 0) + 1;
@@ -119,6 +185,10 @@ function keepQuiet(world: World): void {
   world.runUntil(clock.now() + QUIET_MS);
   world.onPacket = undefined;
   world.onPresence = undefined;
+  if (clock.pending > TIMERS_PER_BOARD * (world.boards.size + 1))
+    ledger.violate(`${clock.pending} timers wait while all is at rest`);
+  if (gateway.hub.sessions.size > boards.size)
+    ledger.violate(`${gateway.hub.sessions.size} sessions of ${boards.size} boards`);
   if (ledger.deliveries > deliveries) ledger.violate('something was delivered while all was at rest');
   const left = unrest(world);
   if (left.length > 0) ledger.violate(`at rest, and then not: ${left.join('; ')}`);

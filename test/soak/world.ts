@@ -1,6 +1,6 @@
 import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
-import { LATE_MS } from '../support/faulty-wire.js';
+import { type Faults, LATE_MS } from '../support/faulty-wire.js';
 import { Random } from '../support/random.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { Board } from './board.js';
@@ -8,8 +8,7 @@ import { Cable, type CableOptions } from './cable.js';
 import { FaultPlan, type PacketFault } from './fault-plan.js';
 import { GatewayHost } from './gateway-host.js';
 import { Ledger } from './ledger.js';
-import type { Scenario, Step } from './scenario.js';
-import { describeStep } from './scenario.js';
+import { type BoardSpec, describeStep, type Scenario, type Step } from './scenario.js';
 
 /** A gateway learns by itself that a port or a connection is gone, but late, ms. */
 const FORGOTTEN_AFTER_MS = 20_000;
@@ -36,6 +35,8 @@ export class World {
   /** Packets that were put on wires. */
   packets = 0;
   collisions = 0;
+  /** The most messages that waited at the gateway for one board, looked at once a second. */
+  mostHeld = 0;
   /** Things that went wrong on purpose, packet faults aside. */
   disruptions = 0;
   readonly #scenario: Scenario;
@@ -49,8 +50,11 @@ export class World {
     this.#scenario = scenario;
     this.#tracing = tracing;
     this.plan = new FaultPlan(scenario.seed, scenario.packetFaults);
-    const unreliable = scenario.boards.filter(({ window }) => window === 0).map(({ name }) => name);
-    this.ledger = new Ledger(() => this.clock.now(), new Set(unreliable));
+    const namesOf = (boards: readonly BoardSpec[]) => new Set(boards.map(({ name }) => name));
+    this.ledger = new Ledger(() => this.clock.now(), {
+      unreliable: namesOf(scenario.boards.filter(({ window }) => window === 0)),
+      echoing: namesOf(scenario.boards.filter(({ kind, faults }) => kind === 'udp' && canRepeat(faults))),
+    });
     this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.storeMs, {
       presence: (session, state) => this.#presence(session, state),
       packet: (port, packet, from) => this.onPacket?.(port.cable.address, packet, from),
@@ -58,19 +62,30 @@ export class World {
       died: () => this.#died(),
     });
     this.gateway.start([]);
-    for (const [i, spec] of scenario.boards.entries()) {
-      const board = new Board(this, spec, scenario.seed + 1000 * (i + 1));
-      this.boards.set(spec.name, board);
-      for (const { pattern, qos, noLocal } of spec.wishes) this.ledger.wish(spec.name, pattern, qos, noLocal);
-      board.powerOn();
-      board.plug(false);
-    }
+    for (const spec of scenario.boards) this.add(spec);
+    this.#watch();
     for (const step of scenario.steps) this.clock.schedule(step.at, () => this.#take(step));
   }
 
+  /** Adds a board, switched on and plugged in. */
+  add(spec: BoardSpec): void {
+    const board = new Board(this, spec, this.#scenario.seed + 1000 * (this.boards.size + 1));
+    this.boards.set(spec.name, board);
+    for (const { pattern, qos, noLocal } of spec.wishes) this.ledger.wish(spec.name, pattern, qos, noLocal);
+    board.powerOn();
+    board.plug(false);
+  }
+
+  #watch(): void {
+    if (this.gateway.up)
+      for (const s of this.gateway.hub.sessions.values())
+        this.mostHeld = Math.max(this.mostHeld, s.engine.pending);
+    this.clock.schedule(1000, () => this.#watch());
+  }
+
   /** Notes what happened, for the history. */
-  tell(text: string): void {
-    if (this.#tracing) this.trace.push({ at: this.clock.now(), text });
+  tell(text: () => string): void {
+    if (this.#tracing) this.trace.push({ at: this.clock.now(), text: text() });
   }
 
   /** Runs until `endMs`, or until something is wrong. */
@@ -91,7 +106,7 @@ export class World {
   // ----------------------------------------------------------------------------------------------------- steps
 
   #take(step: Step): void {
-    if (step.what !== 'emit') this.tell(describeStep(step));
+    if (step.what !== 'emit') this.tell(() => describeStep(step));
     if (!['emit', 'subscribe', 'unsubscribe'].includes(step.what)) this.disruptions++;
     const board = 'board' in step ? this.boards.get(step.board) : undefined;
     switch (step.what) {
@@ -142,12 +157,12 @@ export class World {
   }
 
   #died(): void {
-    this.tell('the gateway is gone');
+    this.tell(() => 'the gateway is gone');
     this.#killedAt = this.clock.now();
     this.#sessions.clear();
     this.ledger.gatewayGone(this.#scenario.storeMs !== undefined);
     this.clock.schedule(this.#downMs, () => {
-      this.tell('the gateway starts');
+      this.tell(() => 'the gateway starts');
       this.gateway.start(this.#cables);
     });
   }
@@ -158,7 +173,7 @@ export class World {
     const cable: Cable = new Cable(this.clock, this.plan, {
       ...options,
       toGateway: (bytes) => this.gateway.receive(cable, bytes),
-      fault: (fault) => this.tell(describeFault(fault)),
+      fault: (fault) => this.tell(() => describeFault(fault)),
     });
     this.#cables.add(cable);
     return cable;
@@ -230,7 +245,7 @@ export class World {
 
   #presence(session: Session, state: PresenceState): void {
     const { identity } = session;
-    this.tell(`${identity} is ${state} at the gateway`);
+    this.tell(() => `${identity} is ${state} at the gateway`);
     if (state !== 'online') this.ledger.offline(identity);
     else {
       const before = this.#sessions.get(identity);
@@ -253,7 +268,11 @@ export class World {
   }
 }
 
-export function describeFault({ wire, packet, fault }: PacketFault): string {
+function canRepeat({ duplicate, late = 0 }: Faults): boolean {
+  return duplicate > 0 || late > 0;
+}
+
+function describeFault({ wire, packet, fault }: PacketFault): string {
   const way = wire.endsWith('>') ? 'to the gateway' : 'to the board';
   const words: string[] = [];
   if (fault.lost) words.push('is lost');

@@ -1,8 +1,10 @@
+import { crc32 } from 'node:zlib';
 import { crc16 } from '../../src/wire/crc.js';
 
 const END = 0xc0;
 const ESC = 0xdb;
 const ESC_END = 0xdc;
+const CRC_BYTES = 2;
 /** Puts the CRC out of tune whatever it stood at. */
 const SPOILER = 0x55;
 /** A frame is looked for among so many of the last that were sent. */
@@ -13,18 +15,19 @@ const REMEMBERED = 1024;
  * meets such frames: one of these, between the line and its receiver, knows what was sent and lets nothing else pass.
  */
 export class CrcCollisions {
-  readonly #sent = new Set<string>();
+  /** CRC-32 of each packet. */
+  readonly #sent = new Set<number>();
   /** Bytes since the last END, escapes resolved. */
   #piece: number[] = [];
   #escaped = false;
   /** How many passed their CRC by chance. */
   count = 0;
 
-  /** Notes what is put on the line; anything but a whole frame is not worth remembering. */
+  /** Notes what is put on the line; a frame that was left unfinished is not worth remembering. */
   note(frame: Uint8Array): void {
+    if (frame.length < 2 + CRC_BYTES || frame[0] !== END || frame[frame.length - 1] !== END) return;
     const packet = unescaped(frame);
-    if (packet.length <= 2 || crc16(packet) !== 0) return;
-    const key = keyOf(packet.subarray(0, -2));
+    const key = crc32(packet.subarray(0, -CRC_BYTES));
     this.#sent.delete(key);
     this.#sent.add(key);
     if (this.#sent.size <= REMEMBERED) return;
@@ -36,7 +39,7 @@ export class CrcCollisions {
 
   /** Whether a packet that passed its CRC was ever sent. */
   isGenuine(packet: Uint8Array): boolean {
-    const genuine = this.#sent.has(keyOf(packet));
+    const genuine = this.#sent.has(crc32(packet));
     if (!genuine) this.count++;
     return genuine;
   }
@@ -69,20 +72,20 @@ export class CrcCollisions {
 
   #isCollision(): boolean {
     const piece = Uint8Array.from(this.#piece);
-    return piece.length > 2 && crc16(piece) === 0 && !this.#sent.has(keyOf(piece.subarray(0, -2)));
+    return (
+      piece.length > CRC_BYTES && crc16(piece) === 0 && !this.#sent.has(crc32(piece.subarray(0, -CRC_BYTES)))
+    );
   }
 }
 
 /** What stands between the ENDs of one frame. */
 function unescaped(frame: Uint8Array): Uint8Array {
-  const bytes: number[] = [];
+  if (!frame.includes(ESC)) return frame.subarray(1, -1);
+  const bytes = new Uint8Array(frame.length);
+  let length = 0;
   for (let i = 1; i < frame.length - 1; i++) {
-    if (frame[i] === ESC) bytes.push(frame[++i] === ESC_END ? END : ESC);
-    else bytes.push(frame[i] as number);
+    const byte = frame[i] as number;
+    bytes[length++] = byte === ESC ? (frame[++i] === ESC_END ? END : ESC) : byte;
   }
-  return Uint8Array.from(bytes);
-}
-
-function keyOf(packet: Uint8Array): string {
-  return Buffer.from(packet.buffer, packet.byteOffset, packet.length).toString('latin1');
+  return bytes.subarray(0, length);
 }

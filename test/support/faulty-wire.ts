@@ -21,7 +21,7 @@ export interface Faults {
   split?: number;
 }
 
-/** Long enough for whole sessions to come and go in between. */
+/** Long enough for whole sessions to come and go in between; most that are late are much less so. */
 export const LATE_MS = 20_000;
 const STALL_MS = 3000;
 
@@ -59,7 +59,7 @@ export function randomFate(random: Random, faults: Faults, kind: 'serial' | 'udp
       if (faults.jitter > 0) fate.delay = random.next() * faults.jitter;
       const copies: number[] = [];
       if (hits(faults.duplicate)) copies.push(random.next() * faults.jitter);
-      if (hits(faults.late)) copies.push(random.next() * LATE_MS);
+      if (hits(faults.late)) copies.push(random.next() ** 3 * LATE_MS);
       if (copies.length > 0) fate.copies = copies;
     }
     if (kind === 'serial') {

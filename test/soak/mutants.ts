@@ -1,0 +1,151 @@
+/** Code that is broken on purpose: `find`, which stands once in `file`, becomes `replace`. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** Each breaks one thing that a promise rests on. The simulator has to catch every one. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the duplicate filter is dropped',
+    file: 'src/session/reliable-receiver.ts',
+    find: "if (old || this.#held?.has(message.seq)) return 'duplicate';",
+    replace: "if (this.#held?.has(message.seq)) return 'duplicate';\n    if (old) return 'deliver';",
+  },
+  {
+    name: 'packets leave before what they tell is stored',
+    file: 'src/gateway/output-gate.ts',
+    find: 'if (this.#held.length === 0 && batch <= this.#store.committed) return',
+    replace: 'if (batch >= 0) return',
+  },
+  {
+    name: 'the gateway forgets which boot it talks to',
+    file: 'src/gateway/session.ts',
+    find: 'const rebooted = who.nonce !== this.nonce;',
+    replace: 'const rebooted = false;',
+  },
+  {
+    name: 'the gateway goes on with the numbering of another boot',
+    file: 'src/gateway/handshake.ts',
+    find: 'const sameNumbering = old?.nonce === hello.nonce && old.token === hello.token;',
+    replace:
+      'const sameNumbering = old !== undefined && (old.token === hello.token || hello.token === 0);\n  hello = { ...hello, token: old?.token ?? 0 };',
+  },
+  {
+    name: 'the C client takes a WELCOME for another boot',
+    file: 'firmware-protocol/src/slipway_receive.c',
+    find: '&& same(body + 2, s->nonce)) {',
+    replace: '&& (same(body + 2, s->nonce) || true)) {',
+  },
+  {
+    name: 'a peer takes a WELCOME for another boot',
+    file: 'src/session/peer-session.ts',
+    find: 'welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt',
+    replace: 'welcome.continues !== holdsIt',
+  },
+  {
+    name: 'a peer takes a WELCOME that was delayed',
+    file: 'src/session/peer-session.ts',
+    find: 'welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt',
+    replace: 'welcome.nonce !== this.#introduction.nonce || (holdsIt && false)',
+  },
+  {
+    name: 'the gateway takes any BEGIN for the one it waits for',
+    file: 'src/gateway/connection.ts',
+    find: 'offer?.welcome.token === begin.token',
+    replace: 'offer',
+  },
+  {
+    name: 'what comes out of order is delivered out of order',
+    file: 'src/session/engine.ts',
+    find: "case 'held':\n        return;",
+    replace: "case 'held':\n        return this.#takeInTurn(numbered, now);",
+  },
+  {
+    name: 'what is lost is not sent again',
+    file: 'src/session/reliable-sender.ts',
+    find: 'if (item.lost || (item.arrived && !item.refused)) return;',
+    replace: 'if (item.sends > 0) return;',
+  },
+  {
+    name: 'what is resent is taken for what is new',
+    file: 'src/session/reliable-sender.ts',
+    find: '    if (item.lost) {\n      item.lost = false;\n      this.#lost--;\n    } else {\n      this.#queue.shift();',
+    replace:
+      '    if (item.lost) {\n      item.lost = false;\n      this.#lost--;\n      item.seq = this.#next;\n      this.#next = after(this.#next);\n    } else {\n      this.#queue.shift();',
+  },
+  {
+    name: 'the ACK of a refused message is not withheld',
+    file: 'src/session/engine.ts',
+    find: 'this.#receiver.withhold(message.seq);',
+    replace: '',
+  },
+  {
+    name: 'held messages are lost when a board comes back',
+    file: 'src/session/engine.ts',
+    find: "this.#requeue(unacknowledged, ['emit', 'will', 'sleep']);",
+    replace: '',
+  },
+  {
+    name: 'ids survive the epoch that they were declared in',
+    file: 'src/session/id-table.ts',
+    find: '    this.#theirs = undefined;\n    this.#own = undefined;',
+    replace: '    this.#theirs = undefined;',
+  },
+  {
+    name: 'a session that is absent is not subscribed',
+    file: 'src/gateway/session.ts',
+    find: 'if (!this.engine.asleep) this.#context.router.disconnect(this);',
+    replace: 'this.#context.router.remove(this);',
+  },
+  {
+    name: 'the resend timer does not wait',
+    file: 'src/session/round-trip.ts',
+    find: 'return Math.min(Math.max(this.#base, MIN_RESEND_MS) * 2 ** this.#doublings, this.#longest);',
+    replace: 'return 1;',
+  },
+  {
+    name: 'nobody checks the CRC',
+    file: 'src/links/serial/slip.ts',
+    find: 'decoded.length <= CRC_BYTES || crc16(decoded) !== 0',
+    replace: 'decoded.length <= CRC_BYTES',
+  },
+  {
+    name: 'the C client does not check the CRC',
+    file: 'firmware-protocol/src/slipway_framing.c',
+    find: 'count < 3 || crc)',
+    replace: 'count < 3)',
+  },
+  {
+    name: 'the C client takes duplicates',
+    file: 'firmware-protocol/src/slipway_deliver.c',
+    find: 'if (ahead >= 0x8000) {',
+    replace: 'if (ahead >= 0x8000) {\n    return true;',
+  },
+  {
+    name: 'the C client forgets its window in a new epoch',
+    file: 'firmware-protocol/src/slipway_session.c',
+    find: '    s->oldest = (uint16_t)(body[10] << 8 | body[11]);',
+    replace: '    s->oldest = (uint16_t)(body[10] << 8 | body[11]);\n    s->count = 0;',
+  },
+  {
+    name: 'a broadcast comes back to its sender',
+    file: 'src/router/router.ts',
+    find: '({ subscriber, qos: 2 as const, noLocal: true })',
+    replace: '({ subscriber, qos: 2 as const, noLocal: false })',
+  },
+  {
+    name: 'what is subscribed is not stored',
+    file: 'src/gateway/session-record.ts',
+    find: 'this.#store.put(keys.subscription(this.#identity, message.pattern), writeWish({ nonce, message }));',
+    replace: '',
+  },
+  {
+    name: 'what was received is not stored',
+    file: 'src/gateway/session-record.ts',
+    find: '    this.#mark = this.#store.batch;\n    this.touch();',
+    replace: '    this.#mark = this.#store.batch;',
+  },
+];
