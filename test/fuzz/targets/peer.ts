@@ -43,7 +43,8 @@ function anyMessage(choices: Choices, { session }: EngineDevice, token: number):
         nextIn: near(session.engine.nextOut),
         nextOut: near(session.engine.nextIn),
         received: near(session.engine.nextOut - choices.below(4)),
-        keepAlive: choices.pick([0, 1, 10, 65_535]),
+        // As long as it says a peer believes in a session, and asks nothing.
+        keepAlive: choices.pick([1, 2, 10]),
         maxPacket: choices.pick([1024, 48, 64, MAX_VARINT]),
         window: choices.pick([32, 0, 1, 2, 16_383]),
         ids: choices.pick(NUMBERS),
@@ -99,6 +100,26 @@ function anyMessage(choices: Choices, { session }: EngineDevice, token: number):
   }
 }
 
+/** Puts the simulation's gateway at the other end of the device's link. Returns what takes the device's packets. */
+function honestGateway({ clock, hub }: Simulation, device: EngineDevice): (packet: Uint8Array) => void {
+  const soon = (packet: Uint8Array, arrive: (packet: Uint8Array) => void) => {
+    const copy = new Uint8Array(packet);
+    clock.schedule(1, () => arrive(copy));
+  };
+  const events = hub.attach({
+    kind: 'udp',
+    name: 'udp:honest',
+    reliable: false,
+    ordered: false,
+    maxPacket: 1472,
+    wireSize: (packet) => packet.length,
+    send: (packet) => soon(packet, (bytes) => device.receive(bytes)),
+    backlog: () => 0,
+    close: async () => undefined,
+  });
+  return (packet) => soon(packet, (bytes) => events.packet(bytes));
+}
+
 /** The TypeScript client's session at a gateway that keeps to nothing; and after that at one that does. */
 export const peer: Target = {
   name: 'peer',
@@ -113,13 +134,16 @@ export const peer: Target = {
   },
   run(input) {
     const choices = new Choices(input);
+    const stays = choices.flag();
     const simulation = new Simulation(1);
     const { clock, counters, hub } = simulation;
     const device = new EngineDevice(simulation, 'peer', { nonce: NONCE, clean: choices.flag() });
     device.subscribe('data/+', 2);
     let token = 0;
     let emits = 0;
+    let honest: ((packet: Uint8Array) => void) | undefined;
     const take = (packet: Uint8Array) => {
+      honest?.(packet);
       must(packet.length <= 512, 'a packet is no larger than the link takes');
       const messages = tryDecode(packet, 'peer');
       must(!(messages instanceof MalformedPacket), 'a peer sends nothing malformed');
@@ -153,9 +177,18 @@ export const peer: Target = {
       clock.advance(choices.below(4));
       must(device.session.engine.pending <= 1000 + 100, 'the queue is bounded');
     }
-    device.linkDown();
-    simulation.connect('udp', device, NO_FAULTS);
-    clock.until(() => device.session.state === 'ready', PATIENCE_MS, 'broken promise: a session stands');
+    if (stays && device.session.state !== 'idle') {
+      // The link is the one it has: what is at its other end is another, and honest.
+      honest = honestGateway(simulation, device);
+    } else {
+      device.linkDown();
+      simulation.connect('udp', device, NO_FAULTS);
+    }
+    clock.until(
+      () => device.session.state === 'ready' && hub.sessions.has('peer'),
+      PATIENCE_MS,
+      'broken promise: a session stands',
+    );
     clock.until(
       () => device.session.engine.pending === 0,
       PATIENCE_MS,
