@@ -23,11 +23,12 @@ export class QuietLogger {
   }
 
   info(fields: object, text: string): void {
-    if (this.#mayWrite()) this.#logger.info(fields, text);
+    // What is not wanted anyway is not left out.
+    if (this.#logger.isLevelEnabled('info') && this.#mayWrite()) this.#logger.info(fields, text);
   }
 
   warn(fields: object, text: string): void {
-    if (this.#mayWrite()) this.#logger.warn(fields, text);
+    if (this.#logger.isLevelEnabled('warn') && this.#mayWrite()) this.#logger.warn(fields, text);
   }
 
   #mayWrite(): boolean {
