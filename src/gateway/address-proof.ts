@@ -37,8 +37,11 @@ export class AddressProof {
     this.#counters = counters;
   }
 
-  /** Looks at a datagram for which `isHello` holds. `now` in ms. Returns the packet that answers it while nothing is proved. */
-  judge(packet: Uint8Array, from: UdpAddress, now: number): 'proved' | Uint8Array | undefined {
+  /**
+   * Looks at a datagram for which `isHello` holds. `now` in ms. An `unproved` one is to be answered with what `ask` gives;
+   * a packet that is returned is the answer to what is no good HELLO.
+   */
+  judge(packet: Uint8Array, from: UdpAddress, now: number): 'proved' | 'unproved' | Uint8Array | undefined {
     const messages = readPacket(packet, 'peer', this.#counters);
     if (messages instanceof MalformedPacket) {
       return messages.reason === 'version' ? refuseHello('version', SPOKEN_VERSIONS) : undefined;
@@ -46,15 +49,27 @@ export class AddressProof {
     const hello = messages[0] as Hello;
     const problem = helloProblem(hello);
     if (problem) return refuseHello(problem.reason, problem.detail);
-    const slot = Math.floor(now / SLOT_MS);
-    const good = [slot, slot - 1].some((each) => hello.cookie === this.#cookie(from, each).readUInt32BE());
-    return good ? 'proved' : refuseHello('prove_address', this.#cookie(from, slot));
+    const { cookie } = hello;
+    if (cookie === undefined) return 'unproved';
+    // Of this slot or the one before it: the cookie itself says which.
+    const slot = slotAt(now) - ((slotAt(now) ^ cookie) & 1);
+    return cookie === this.#cookie(from, slot) ? 'proved' : 'unproved';
   }
 
-  #cookie({ host, port }: UdpAddress, slot: number): Buffer {
-    return createHmac('sha256', this.#secret)
-      .update(`${slot} ${port} ${host}`)
-      .digest()
-      .subarray(0, COOKIE_BYTES);
+  /** The packet that asks the sender of a HELLO to prove its address. */
+  ask(from: UdpAddress, now: number): Uint8Array {
+    const cookie = Buffer.alloc(COOKIE_BYTES);
+    cookie.writeUInt32BE(this.#cookie(from, slotAt(now)));
+    return refuseHello('prove_address', cookie);
   }
+
+  /** 31 bits that only this gateway can know, and the last of the slot's number. */
+  #cookie({ host, port }: UdpAddress, slot: number): number {
+    const hash = createHmac('sha256', this.#secret).update(`${slot} ${port} ${host}`).digest();
+    return ((hash.readUInt32BE() & ~1) | (slot & 1)) >>> 0;
+  }
+}
+
+function slotAt(now: number): number {
+  return Math.floor(now / SLOT_MS);
 }

@@ -48,6 +48,9 @@ export interface Address {
   readonly port: number;
 }
 
+/** While datagrams have come too fast for longer than this, peers that are not proved get no answer. */
+const MAX_OVERRUN_MS = 250;
+
 /** How long `stop` waits for links to take what they were sent, ms. */
 const STOP_GRACE_MS = 1500;
 
@@ -293,6 +296,11 @@ export class Gateway {
     const now = this.#clock.now();
     const judgement = this.#addresses.judge(packet, from, now);
     if (judgement === undefined) return;
+    if (judgement === 'unproved') {
+      // Who has come this far must come through, or nobody does: newcomers ask again, later each time (§4.2).
+      if (listener.overrunMs > MAX_OVERRUN_MS) return this.#counters.add('udp.drop.overrun');
+      return answer(this.#addresses.ask(from, now));
+    }
     if (judgement !== 'proved') return answer(judgement);
     // Counted from here on only: whoever forges an address must not use up what its owner may do.
     if (!this.#hellos.take(partyOf(from.host), now)) {

@@ -191,11 +191,12 @@ export class GatewayHost {
       cable.gatewaySends(packet);
     };
     if (!isHello(bytes)) return this.#oneShots.take(bytes, from, answer);
-    const judgement = this.#addresses.judge(bytes, from, this.machine.clock.now());
+    const now = this.machine.clock.now();
+    const judgement = this.#addresses.judge(bytes, from, now);
     if (judgement === 'proved') {
       this.plug(cable);
       this.#ports.get(cable)?.receive(bytes);
-    } else if (judgement) answer(judgement);
+    } else if (judgement) answer(judgement === 'unproved' ? this.#addresses.ask(from, now) : judgement);
   }
 
   /** Stops as on SIGTERM: with a goodbye, and with what waits for the store. */

@@ -7,6 +7,7 @@ import { reasonOf } from '../../errors.js';
 import { codeOf, endpointName, listenError } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
 import { Tally } from '../party.js';
+import { Overrun } from './overrun.js';
 import { PeerTable } from './peer-table.js';
 import { type UdpAddress, type UdpCarrier, UdpLink } from './udp-link.js';
 
@@ -88,6 +89,7 @@ export class UdpListener implements UdpCarrier {
   readonly #ipv6: boolean;
   readonly #options: UdpListenerOptions;
   readonly #links = new PeerTable();
+  readonly #overrun = new Overrun(() => performance.now(), setImmediate);
   readonly #linksOf = new Tally();
   /** Why a peer was turned away last, if none was let in since. */
   #turnedAway: string | undefined;
@@ -137,6 +139,11 @@ export class UdpListener implements UdpCarrier {
     this.#linksOf.add(link.party);
     link.start(onLink(link));
     return link;
+  }
+
+  /** For how long, ms, datagrams have come faster than they were worked off; 0 if they do not. */
+  get overrunMs(): number {
+    return this.#overrun.ms;
   }
 
   /** Whether there are as many links as there may be. */
@@ -200,6 +207,7 @@ export class UdpListener implements UdpCarrier {
 
   #receive(packet: Buffer, address: string, port: number): void {
     if (this.#closing !== undefined) return;
+    this.#overrun.count();
     if (packet.length === 0 || packet.length > this.maxPacket) {
       this.counters.add(packet.length === 0 ? 'udp.drop.empty' : 'udp.drop.oversize');
       return;
