@@ -118,7 +118,9 @@ it('tell why a port is not open', async () => {
 });
 
 it('come in turn when there are more links than a second may have', async () => {
-  const { udp, clock, watcher } = await bench();
+  const { udp, clock, watcher } = await bench({
+    limits: { per_address: { links: 2000, sessions: 2000, hellos: 2000 } },
+  });
   await Promise.all(
     Array.from({ length: 1005 }, async (_, i) => {
       const board = await RawUdp.open(udp);
