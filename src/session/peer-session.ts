@@ -251,7 +251,7 @@ export class PeerSession<C extends Channel> {
         nextIn: welcome.nextOut,
         nextOut: welcome.nextIn,
         received: welcome.known ? welcome.received : undefined,
-        keepAlive: welcome.keepAlive,
+        keepAlive: this.#keepAlive(welcome),
         own: this.#introduction.limits,
         other: {
           maxPacket: welcome.maxPacket,
@@ -267,6 +267,12 @@ export class PeerSession<C extends Channel> {
       () => this.#owner.fresh(this.engine),
     );
     this.engine.receive(rest, now);
+  }
+
+  /** What the gateway holds this side to, but no longer than it promised: else a dead link would go unnoticed (§4.5). */
+  #keepAlive({ keepAlive }: Welcome): number {
+    const own = this.#introduction.keepAlive;
+    return own === 0 ? keepAlive : Math.min(keepAlive || own, own);
   }
 
   #confirmed(): void {

@@ -112,6 +112,24 @@ class Bench {
   }
 }
 
+describe('the keep-alive (PROTOCOL.md §4.5)', () => {
+  test.each([
+    ['what the peer promised', 15, 15, 15],
+    ['less', 15, 10, 10],
+    ['none: the peer keeps its own', 15, 0, 15],
+    ['more: the peer keeps its own', 15, 65_535, 15],
+    ['some, where the peer promised none', 0, 120, 120],
+  ])('the gateway names %s', (_what, promised, named, kept) => {
+    const bench = new Bench(() => 0.5, { keepAlive: promised });
+    bench.sent();
+    bench.receive(welcome({ keepAlive: named }));
+    bench.sent();
+    bench.receive(ack(200));
+    expect(bench.next()).toMatchObject([{ type: 'ping' }]);
+    expect(bench.now).toBe(kept * 1000);
+  });
+});
+
 describe('greeting (PROTOCOL.md §4.2, §9)', () => {
   test('says who it is, again after 250 ms doubling to 8 s', () => {
     const bench = new Bench();
