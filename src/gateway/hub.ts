@@ -137,6 +137,7 @@ export class Hub {
       ...context,
       alarms: new Alarms(context.clock),
       keeper: this.#keeper,
+      turns: this.turns,
     };
     if (context.limits.queueAgeMs > 0) this.#dropOld();
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
-import type { Router } from '../router/router.js';
+import type { Replay, Router } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
 import type { Alarms } from '../session/alarms.js';
 import { Driver, type WayOut } from '../session/driver.js';
@@ -14,7 +14,9 @@ import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import { encodePacket } from '../wire/encode.js';
 import type { Emit, Message, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import type { FairTurns } from './fair-turns.js';
 import { OutputGate } from './output-gate.js';
+import { type Receiver, Replays } from './replays.js';
 import { lastRecordOf, restoreEngine, SessionRecord } from './session-record.js';
 
 /** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */
@@ -58,15 +60,19 @@ export interface SessionContext {
   readonly counters: Counters;
   readonly limits: SessionLimits;
   readonly keeper: SessionKeeper;
+  readonly turns: FairTurns;
   /** Where sessions are kept, if they are to outlive the process. */
   readonly store: Store | undefined;
 }
+
+/** The key of a replay that no pattern has: of what was missed while the peer was away. */
+const MISSED = '';
 
 /** What takes a will back. */
 const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
 
 /** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
-export class Session implements Subscriber, SessionOwner<Channel> {
+export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   readonly engine: SessionEngine<Channel>;
   readonly identity: string;
   program = false;
@@ -95,6 +101,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   #willSinceBoot = false;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
+  /** Last values that are still to be sent. */
+  #replays: Replays | undefined;
   #numberingStands = true;
 
   /** `lastRecord`: the greatest that the store has of it (`SessionRecord`). */
@@ -204,6 +212,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     this.engine.begin(link, epoch, clock.now());
     router.connect(this);
     if (resumed) this.#replay();
+    this.#replays?.goOn();
   }
 
   /** Where packets go: to the link, after the store has what they tell. */
@@ -219,10 +228,33 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */
   #replay(): void {
     const pending = this.engine.lastPending();
-    this.#context.router.replayLastValues(this, this.#lastValueMark, (channel, payload) => {
+    const wants = (channel: Channel, payload: Uint8Array): boolean => {
       const held = pending.get(channel);
       return held === undefined || Buffer.compare(held, payload) !== 0;
-    });
+    };
+    this.#context.router.replayLastValues(this, this.#lastValueMark, wants, (values) =>
+      this.#startReplay(MISSED, values),
+    );
+  }
+
+  /** Most replays end at once: only those that do not need to be remembered. */
+  #startReplay(key: string, replay: Replay): void {
+    const { turns, clock } = this.#context;
+    this.#replays ??= new Replays(this, turns, clock);
+    this.#replays.start(key, replay);
+    if (this.#replays.done) this.#replays = undefined;
+  }
+
+  /** Half of each bound is kept for live messages: who asks for many last values must not stop emits for it. */
+  get hasRoomForReplays(): boolean {
+    const { queue, backlog } = this.#context.limits;
+    const { reliable, unreliable } = this.engine.pendingBytes;
+    const unsent = unreliable + (this.link?.backlog() ?? 0);
+    return this.engine.pending * 2 < queue.messages && reliable * 2 < queue.bytes && unsent * 2 < backlog;
+  }
+
+  get idle(): boolean {
+    return this.engine.pending === 0;
   }
 
   /** A BEGIN came, which is answered at once (§4.2). */
@@ -234,6 +266,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
   receive(messages: Iterable<Message>): void {
     this.engine.receive(messages, this.#context.clock.now());
     this.#lastValueMark = this.#context.router.lastValueMark();
+    // What was acknowledged made room.
+    this.#replays?.goOn();
     this.#driver?.wake();
   }
 
@@ -281,6 +315,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
       ids: [...engine.ids],
     };
     engine.end(reason);
+    this.#replays?.stopAll();
+    this.#replays = undefined;
     router.remove(this);
     if (belongings) this.#record?.remove(belongings);
   }
@@ -365,7 +401,9 @@ export class Session implements Subscriber, SessionOwner<Channel> {
     const { router } = this.#context;
     switch (message.type) {
       case 'subscribe': {
-        const refusal = router.subscribe(this, message.pattern, message);
+        const refusal = router.subscribe(this, message.pattern, message, (values) =>
+          this.#startReplay(message.pattern, values),
+        );
         if (refusal !== undefined) return refusal;
         // Only what stands: a peer may ask for any number of subscriptions that it does not get.
         this.#older?.delete(message.pattern);
@@ -410,6 +448,7 @@ export class Session implements Subscriber, SessionOwner<Channel> {
 
   #unsubscribe(pattern: string): void {
     this.#older?.delete(pattern);
+    this.#replays?.stop(pattern);
     if (this.#context.router.unsubscribe(this, pattern)) this.#record?.unsubscribed(pattern);
   }
 
@@ -431,7 +470,8 @@ export class Session implements Subscriber, SessionOwner<Channel> {
       nextIn: engine.expected,
       withheld: [...engine.withheld],
       nextOut: engine.nextOut,
-      mark: this.#lastValueMark,
+      // Until all are sent that were asked for, whoever takes this up has to look at all of them.
+      mark: this.#replays?.done === false ? 0 : this.#lastValueMark,
       records: parts.reduce((sum, part) => sum + part, 0),
     };
   }

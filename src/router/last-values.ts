@@ -57,7 +57,7 @@ export class LastValues {
   }
 
   /** The channels with a last value that the pattern matches. */
-  matching(pattern: string): Channel[] {
+  matching(pattern: string): Generator<Channel, void> {
     return this.#channels.matchingNames(pattern);
   }
 

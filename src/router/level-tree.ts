@@ -111,31 +111,32 @@ export class LevelTree<T extends object> {
     return found;
   }
 
-  /** The values of the stored channels that `pattern` matches. */
-  matchingNames(pattern: string): T[] {
-    const levels = pattern.split('/');
-    const found: T[] = [];
-    const walk = (place: Place<T>, depth: number): void => {
-      if (place === undefined) return;
-      if (!(place instanceof Fork)) {
-        if (matches(levels, this.#levelsOf(place), depth)) found.push(place);
-        return;
-      }
-      const level = levels[depth];
-      if ((level === undefined || level === '#') && place.value !== undefined) found.push(place.value);
-      if (level === undefined || place.children === undefined) return;
-      if (level !== '#' && level !== '+') {
-        walk(place.children.get(level), depth + 1);
-        return;
-      }
-      for (const [name, child] of place.children) {
-        if (depth === 0 && name.startsWith('$')) continue;
-        if (level === '+') walk(child, depth + 1);
-        else takeAll(child, found);
-      }
-    };
-    walk(this.#root, 0);
-    return found;
+  /**
+   * The values of the stored channels that `pattern` matches, found as they are asked for. The tree may change
+   * meanwhile: what stays in it is found once, what comes or goes may be found or not.
+   */
+  matchingNames(pattern: string): Generator<T, void> {
+    return this.#matchingBelow(this.#root, pattern.split('/'), 0);
+  }
+
+  *#matchingBelow(place: Place<T>, levels: readonly string[], depth: number): Generator<T, void> {
+    if (place === undefined) return;
+    if (!(place instanceof Fork)) {
+      if (matches(levels, this.#levelsOf(place), depth)) yield place;
+      return;
+    }
+    const level = levels[depth];
+    if ((level === undefined || level === '#') && place.value !== undefined) yield place.value;
+    if (level === undefined || place.children === undefined) return;
+    if (level !== '#' && level !== '+') {
+      yield* this.#matchingBelow(place.children.get(level), levels, depth + 1);
+      return;
+    }
+    for (const [name, child] of place.children) {
+      if (depth === 0 && name.startsWith('$')) continue;
+      if (level === '+') yield* this.#matchingBelow(child, levels, depth + 1);
+      else yield* everything(child);
+    }
   }
 
   /** Whether a stored pattern could match `prefix` itself or a channel below it. */
@@ -225,11 +226,11 @@ function reaches(pattern: readonly string[], prefix: readonly string[], depth: n
   }
 }
 
-function takeAll<T>(place: Fork<T> | T, found: T[]): void {
+function* everything<T>(place: Fork<T> | T): Generator<T, void> {
   if (!(place instanceof Fork)) {
-    found.push(place);
+    yield place;
     return;
   }
-  if (place.value !== undefined) found.push(place.value);
-  for (const child of place.children?.values() ?? []) takeAll(child, found);
+  if (place.value !== undefined) yield place.value;
+  for (const child of place.children?.values() ?? []) yield* everything(child);
 }

@@ -23,6 +23,16 @@ export interface EmitOptions {
 }
 
 /**
+ * Last values on their way to a subscriber; each step looks at one channel at most. After `queue_full` the next step tries
+ * the same value again if it is told `true`, else that value is dropped and counted.
+ */
+export type Replay = Generator<'more' | 'queue_full', void, boolean | undefined>;
+
+function finish(replay: Replay): void {
+  while (!replay.next().done);
+}
+
+/**
  * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O and knows no time.
  *
  * What refuses returns the reason (§7), which is also counted as `router.refused.<reason>`, and returns undefined when
@@ -108,13 +118,20 @@ export class Router {
 
   /**
    * Subscribes, in place of an earlier subscription to the same pattern, then delivers the last values that match
-   * unless told not to (§6.2, §6.5). Refused: `bad_channel`, `limit_reached`.
+   * unless told not to (§6.2, §6.5): all at once, or as `replay` goes on with them. Refused: `bad_channel`,
+   * `limit_reached`.
    */
-  subscribe(subscriber: Subscriber, pattern: string, options: SubscribeOptions): ReasonName | undefined {
+  subscribe(
+    subscriber: Subscriber,
+    pattern: string,
+    options: SubscribeOptions,
+    replay: (values: Replay) => void = finish,
+  ): ReasonName | undefined {
     const refusal = this.restoreSubscription(subscriber, pattern, options);
     if (refusal !== undefined) return refusal;
     const { qos, noLocal, noLastValue } = options;
-    this.#deliverLastValues(subscriber, [{ subscriber, pattern, qos, noLocal, noLastValue }], 0);
+    if (!noLastValue)
+      replay(this.#deliverLastValues(subscriber, [{ subscriber, pattern, qos, noLocal, noLastValue }], 0));
     return undefined;
   }
 
@@ -212,13 +229,17 @@ export class Router {
     return this.#lastValues.mark;
   }
 
-  /** Delivers the last values that were set after the mark, a subscription matches and `wants` agrees to, each once (§4.3). */
+  /**
+   * Delivers the last values that were set after the mark, a subscription matches and `wants` agrees to, each once
+   * (§4.3): all at once, or as `replay` goes on with them.
+   */
   replayLastValues(
     subscriber: Subscriber,
     sinceMark: number,
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
+    replay: (values: Replay) => void = finish,
   ): void {
-    this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber), sinceMark, wants);
+    replay(this.#deliverLastValues(subscriber, [...this.#subscriptions.of(subscriber)], sinceMark, wants));
   }
 
   #send(
@@ -278,25 +299,25 @@ export class Router {
     return route;
   }
 
-  #deliverLastValues(
+  /** Values that are set after it began are left out: they are delivered as they come. */
+  *#deliverLastValues(
     subscriber: Subscriber,
-    subscriptions: Iterable<Subscription>,
+    subscriptions: readonly Subscription[],
     sinceMark: number,
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
-  ): void {
-    const highest = new Map<Channel, Qos>();
-    for (const { pattern, qos, noLastValue } of subscriptions) {
-      if (noLastValue) continue;
-      for (const channel of this.#lastValues.matching(pattern)) {
-        if (channel.lastValue === undefined || channel.lastValue.mark <= sinceMark) continue;
-        if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
-      }
-    }
-    for (const [channel, highestQos] of highest) {
-      const value = channel.lastValue; // A delivery before this one may have cleared it.
-      if (value === undefined || !wants(channel, value.payload)) continue;
-      const qos = lowerQos(value.qos, highestQos);
-      const refusal = subscriber.refusal(channel, value.payload.length, qos);
+  ): Replay {
+    const untilMark = this.#lastValues.mark;
+    for (const match of this.#matchingLastValues(subscriptions)) {
+      yield 'more';
+      // A delivery before this one may have cleared it.
+      const value = match?.channel.lastValue;
+      if (match === undefined || value === undefined) continue;
+      const { channel } = match;
+      if (value.mark <= sinceMark || value.mark > untilMark || !wants(channel, value.payload)) continue;
+      const qos = lowerQos(value.qos, match.qos);
+      let refusal = subscriber.refusal(channel, value.payload.length, qos);
+      while (refusal === 'queue_full' && (yield refusal))
+        refusal = subscriber.refusal(channel, value.payload.length, qos);
       if (refusal !== undefined) {
         this.#counters.add(`router.drop.${refusal}`);
         continue;
@@ -304,6 +325,26 @@ export class Router {
       subscriber.deliver(channel, value.payload, qos, true);
       this.#countDelivered(1);
     }
+  }
+
+  /** Channels with last values, each once, at the highest QoS of the subscriptions; undefined in between, while it looks. */
+  *#matchingLastValues(
+    subscriptions: readonly Subscription[],
+  ): Generator<{ channel: Channel; qos: Qos } | undefined, void> {
+    const [first, ...others] = subscriptions.filter(({ noLastValue }) => !noLastValue);
+    if (first === undefined) return;
+    if (others.length === 0) {
+      for (const channel of this.#lastValues.matching(first.pattern)) yield { channel, qos: first.qos };
+      return;
+    }
+    const highest = new Map<Channel, Qos>();
+    for (const { pattern, qos } of [first, ...others]) {
+      for (const channel of this.#lastValues.matching(pattern)) {
+        if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
+        yield undefined;
+      }
+    }
+    for (const [channel, qos] of highest) yield { channel, qos };
   }
 
   #countDelivered(count: number): void {

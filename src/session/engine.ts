@@ -194,6 +194,11 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     };
   }
 
+  /** Bytes that wait: of reliable messages until they are acknowledged, of others until they leave. */
+  get pendingBytes(): { reliable: number; unreliable: number } {
+    return { reliable: this.#queue.bytes, unreliable: this.#outbox.unreliableBytes };
+  }
+
   /** The last message that still waits on each channel, in flight or not. */
   lastPending(): Map<C, Uint8Array> {
     const last = new Map<C, Uint8Array>();

@@ -35,6 +35,11 @@ export class OutgoingQueue<C extends Channel> extends ReliableSender<Outgoing<C>
     this.#owner = owner;
   }
 
+  /** What it holds, by the sender's own estimate of what each message costs. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Whether a message of so many bytes would be too much. */
   isFull(size: number): boolean {
     const { messages, bytes, total } = this.#limits;

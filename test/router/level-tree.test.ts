@@ -68,7 +68,7 @@ function patternsFound(pattern: string, name: string): object[] {
 function namesFound(pattern: string, name: string): object[] {
   const tree = newTree();
   tree.put({ path: name });
-  return tree.matchingNames(pattern);
+  return [...tree.matchingNames(pattern)];
 }
 
 describe('matching', () => {
@@ -172,7 +172,7 @@ describe('any set of paths', () => {
         const tree = newTree();
         for (const path of names) tree.put({ path });
         for (const one of patterns) {
-          const found = tree.matchingNames(one).map(({ path }) => path);
+          const found = [...tree.matchingNames(one)].map(({ path }) => path);
           expect(found.sort()).toEqual(names.filter((path) => plainlyMatches(one, path)).sort());
         }
       }),
