@@ -308,7 +308,9 @@ export class Gateway {
       return answer(refuseHello('limit_reached'));
     }
     if (listener.full) this.#hub.giveUpHalfOpen();
-    listener.linkTo(from, (link) => this.#hub.attach(link))?.receive(packet);
+    const link = listener.linkTo(from, (made) => this.#hub.attach(made));
+    if (link) link.receive(packet);
+    else answer(refuseHello('limit_reached'));
   }
 
   #watchPort(config: SerialConfig, claims: PortClaims): void {

@@ -80,6 +80,9 @@ describe('a flood of datagrams', () => {
     await fourth.hail('one-3');
     await until(() => expect(count('udp.refused.too_many_of_address')).toBe(2));
     expect(fourth.all('welcome')).toEqual([]);
+    await until(() =>
+      expect(fourth.all('refuse').filter(({ reason }) => reason === 'limit_reached')).toHaveLength(2),
+    );
     expect(log.filter(({ msg }) => msg.includes('limits.per_address.links'))).toHaveLength(1);
     const elsewhere = await RawUdp.open(udp, '127.0.0.2');
     await elsewhere.introduce('two');
