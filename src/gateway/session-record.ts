@@ -146,24 +146,34 @@ export function lastRecordOf({ messages }: StoredSession): number {
   return messages.reduce((greatest, { record }) => Math.max(greatest, record), 0);
 }
 
-/** Gives an engine back what the store kept. Returns the ids whose channels the router has no room for. */
+/**
+ * Gives an engine back what the store kept. Returns ids that are lost: all, if the router has no room for the channel of one,
+ * since a numbering goes on with all of its ids or not at all.
+ */
 export function restoreEngine(
   engine: SessionEngine<Channel>,
   { state, messages, ids }: StoredSession,
   router: Router,
   clock: Clock,
-): StoredId[] {
-  const entries: IdEntry<Channel>[] = [];
-  const lost: StoredId[] = [];
-  for (const stored of ids) {
-    const channel = router.hold(stored.name);
-    if (typeof channel === 'string') lost.push(stored);
-    else entries.push({ ...stored, channel });
-  }
+): readonly StoredId[] {
+  const entries = holdAll(ids, router);
   const { nextIn, withheld, nextOut } = state;
   const outgoing = messages.map((message) => asOutgoing(message, router, clock));
-  engine.restore({ nextIn, withheld, nextOut, outgoing, ids: entries });
-  return lost;
+  engine.restore({ nextIn, withheld, nextOut, outgoing, ids: entries ?? [] });
+  return entries ? [] : ids;
+}
+
+function holdAll(ids: readonly StoredId[], router: Router): IdEntry<Channel>[] | undefined {
+  const entries: IdEntry<Channel>[] = [];
+  for (const stored of ids) {
+    const channel = router.hold(stored.name);
+    if (typeof channel === 'string') {
+      for (const held of entries) router.release(held.channel);
+      return undefined;
+    }
+    entries.push({ ...stored, channel });
+  }
+  return entries;
 }
 
 function asOutgoing(

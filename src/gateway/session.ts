@@ -367,6 +367,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   }
 
   woke(): void {
+    this.touch();
     this.#context.keeper.slept(this, 'online');
   }
 

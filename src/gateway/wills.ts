@@ -59,9 +59,10 @@ export class Wills {
   set(session: Session, will: Will): Reason | undefined {
     const problem = problemOf(will);
     if (problem) return problem;
-    const old = this.#standing.get(session);
-    if (this.#bytes - sizeOf(old) + sizeOf(will) > this.#context.maxBytes) return 'limit_reached';
-    this.#bytes += sizeOf(will) - sizeOf(old);
+    const growth = sizeOf(will) - sizeOf(this.#standing.get(session));
+    // What is due counts as well, and may go beyond the bound: a will can always be taken back.
+    if (growth > 0 && this.#bytes + growth > this.#context.maxBytes) return 'limit_reached';
+    this.#bytes += growth;
     if (will.name === '') this.#standing.delete(session);
     else this.#standing.set(session, will);
     return undefined;

@@ -105,8 +105,9 @@ export class IdTable<C extends Channel> {
     this.#unusable.add(channel);
   }
 
-  /** The other side acknowledged the declaration. */
+  /** The other side acknowledged the declaration, perhaps of an id that has been cleared since. */
   usable(id: number, channel: C): void {
+    if (this.#own?.thing(id) !== channel) return;
     this.#unusable?.delete(channel);
     this.#recorder?.declared({ own: true, id, channel, usable: true });
   }

@@ -9,6 +9,9 @@ import type { Random } from './random.js';
 export class Disk {
   readonly records = new Map<string, Uint8Array>([[FORMAT.key, seal(FORMAT.key, FORMAT.value)]]);
 
+  /** Hears of every write as it begins: when its records were made. */
+  begun: (changes: readonly Change[]) => void = () => undefined;
+
   apply(changes: readonly Change[]): void {
     for (const { key, value } of changes) {
       if (value === undefined) this.records.delete(key);
@@ -41,7 +44,9 @@ export class MemoryBackend implements Backend {
   }
 
   write(changes: readonly Change[], done: (error?: unknown) => void): void {
+    if (this.#killed) return;
     this.writes++;
+    this.#disk.begun(changes);
     this.#writing = changes;
     this.#clock.schedule(this.#random.next() * this.#maxCommitMs, () => {
       if (this.#killed) return;
