@@ -226,9 +226,13 @@ export class Hub {
   restore({ sessions, numberings }: Pick<Contents, 'sessions' | 'numberings'>): void {
     for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
     const now = this.#context.clock.wallTime();
-    for (const stored of sessions) {
+    const restored = sessions.map((stored) => {
       const session = Session.restore(stored, this.#sessionContext);
       this.#sessions.set(stored.identity, session);
+      return { session, stored };
+    });
+    // Only when all are there: the end of one may tell the others something.
+    for (const { session, stored } of restored) {
       if (session.engine.asleep) {
         this.#awaitWaking(session);
         continue;

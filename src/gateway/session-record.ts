@@ -157,9 +157,10 @@ export function restoreEngine(
   clock: Clock,
 ): readonly StoredId[] {
   const entries = holdAll(ids, router);
-  const { nextIn, withheld, nextOut } = state;
+  const { maxPacket, window, nextIn, withheld, nextOut } = state;
   const outgoing = messages.map((message) => asOutgoing(message, router, clock));
-  engine.restore({ nextIn, withheld, nextOut, outgoing, ids: entries ?? [] });
+  const otherLimits = { maxPacket, window };
+  engine.restore({ otherLimits, nextIn, withheld, nextOut, outgoing, ids: entries ?? [] });
   return entries ? [] : ids;
 }
 

@@ -133,6 +133,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     session.#lastValueMark = state.mark;
     session.#numberingStands = state.stands;
     const { router } = context;
+    router.restoreLastValueMark(state.mark);
     // The limits may be lower today: what does not fit any more is counted by the router, and gone.
     const lostIds = restoreEngine(session.engine, stored, router, context.clock);
     if (lostIds.length > 0) session.giveUpNumbering();
@@ -154,10 +155,10 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   }
 
   #restoreSleep({ state }: StoredSession): void {
-    const { clock, router } = this.#context;
+    const { clock, router, limits } = this.#context;
     const left = (state.sleepsUntil ?? 0) - clock.wallTime();
     if (left <= 0) return;
-    this.engine.sleep(Math.min(left, this.expiryMs), clock.now());
+    this.engine.sleep(Math.min(left, limits.expiryMs), clock.now());
     router.connect(this);
   }
 
@@ -468,6 +469,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
       sleepsUntil: sleepsUntil === undefined ? null : clock.wallTime() + sleepsUntil - clock.now(),
       willDue: will.due,
       stands: this.#numberingStands,
+      ...engine.otherLimits,
       nextIn: engine.expected,
       withheld: [...engine.withheld],
       nextOut: engine.nextOut,

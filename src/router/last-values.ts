@@ -39,6 +39,11 @@ export class LastValues {
     return this.#mark;
   }
 
+  /** Goes on behind a mark that somebody remembers: what came before it may not all have been kept. */
+  restoreMark(mark: number): void {
+    this.#mark = Math.max(this.#mark, mark);
+  }
+
   hasRoom(channel: Channel, payloadLength: number): boolean {
     if (payloadLength === 0) return true;
     const { maxLastValues, maxLastValueBytes } = this.#limits;

@@ -224,6 +224,11 @@ export class Router {
     return undefined;
   }
 
+  /** Takes up a mark that was kept: what is set from now on comes after it. */
+  restoreLastValueMark(mark: number): void {
+    this.#lastValues.restoreMark(mark);
+  }
+
   /** A point in the history of last values, for `replayLastValues`. */
   lastValueMark(): number {
     return this.#lastValues.mark;

@@ -107,6 +107,8 @@ export interface Recorder<C extends Channel> {
 
 /** What a recorder has to keep of the numbering, and gives back after a restart of the process. */
 export interface EngineState<C extends Channel> {
+  /** What the other side takes, as it said last: judged by that while it is absent. */
+  readonly otherLimits: Pick<SideLimits, 'maxPacket' | 'window'>;
   readonly nextIn: number;
   /** Numbers whose refusal is not acknowledged yet, in order. */
   readonly withheld: readonly number[];

@@ -55,7 +55,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   #link: LinkTraits | undefined;
   #own: SideLimits | undefined;
-  #other: SideLimits | undefined;
+  #other: Pick<SideLimits, 'window'> | undefined;
 
   constructor(
     role: 'gateway' | 'peer',
@@ -109,7 +109,9 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   /** Takes up what a recorder kept of a session, which has no link yet. */
-  restore({ nextIn, withheld, nextOut, outgoing, ids }: EngineState<C>): void {
+  restore({ otherLimits, nextIn, withheld, nextOut, outgoing, ids }: EngineState<C>): void {
+    this.#other = otherLimits;
+    this.#outbox.maxPacket = otherLimits.maxPacket;
     this.#receiver.restore(nextIn, withheld);
     this.#queue.takeUp(nextOut, outgoing);
     this.#ids.restore(ids);
@@ -148,6 +150,11 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   /** Drops emits that have waited, without a number, since before `time`. Returns how many. */
   dropWaitingSince(time: number): number {
     return this.#queue.dropWaitingSince(time);
+  }
+
+  /** The largest packet (bytes) and the window of the other side, as it said last. */
+  get otherLimits(): EngineState<C>['otherLimits'] {
+    return { maxPacket: this.#outbox.maxPacket, window: this.#other?.window ?? 0 };
   }
 
   /** The sequence number expected next, all before it acknowledged. */

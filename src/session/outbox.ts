@@ -51,7 +51,8 @@ export class Outbox<C extends Channel> {
   #unreliableBytes = 0;
 
   #link: LinkTraits | undefined;
-  #maxPacket = 0;
+  /** Of the other side and the link that stood last, bytes. */
+  maxPacket = 0;
   #pacer = UNPACED;
   #buffer = 0;
   #delayed: BuiltPacket<C> | undefined;
@@ -84,7 +85,7 @@ export class Outbox<C extends Channel> {
   /** Begins on a new link. */
   open(link: LinkTraits, other: SideLimits, beginToken: number | undefined): void {
     this.#link = link;
-    this.#maxPacket = Math.min(other.maxPacket, link.maxPacket);
+    this.maxPacket = Math.min(other.maxPacket, link.maxPacket);
     this.#pacer = other.buffer > 0 ? new Pacer(other.buffer) : UNPACED;
     this.#buffer = other.buffer;
     this.#delayed = undefined;
@@ -104,11 +105,6 @@ export class Outbox<C extends Channel> {
     this.#replies = undefined;
     this.#unreliableBytes = 0;
     return lost;
-  }
-
-  /** Bytes. */
-  get maxPacket(): number {
-    return this.#maxPacket;
   }
 
   /** Bytes of QoS 0 that wait, with what they take in memory. */
@@ -205,7 +201,7 @@ export class Outbox<C extends Channel> {
     const builder = BUILDER;
     // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
     const serial = this.#link?.ordered && !this.#link.reliable;
-    builder.start(this.#maxPacket, serial ? MAX_SERIAL_FIRST_LENGTH : undefined);
+    builder.start(this.maxPacket, serial ? MAX_SERIAL_FIRST_LENGTH : undefined);
     if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
     const prefix = builder.length;
     this.#addReplies();

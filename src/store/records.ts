@@ -29,6 +29,9 @@ const sessionState = z.strictObject({
   willDue: z.boolean(),
   /** Whether its numbering may go on (§5.4). */
   stands: z.boolean(),
+  /** What its peer takes: the largest packet, and how many reliable messages unacknowledged (0: none at all, §3.2). */
+  maxPacket: z.int(),
+  window: z.int(),
   nextIn: z.int(),
   withheld: z.array(z.int()),
   nextOut: z.int(),

@@ -125,6 +125,71 @@ describe('what a gateway that was killed still knows', () => {
     expect(late.received.map(({ channel, text }) => `${channel} ${text}`)).toEqual(['v/b new']);
   });
 
+  test('who has missed a last value, also when newer ones were not kept', () => {
+    const { simulation, clock, connect, restart, commit, watcher } = scene();
+    const device = new EngineDevice(simulation, 'device');
+    device.subscribe('v', 1);
+    const link = connect(device);
+    for (let n = 0; n < 20; n++)
+      simulation.router.emit('$slipway/stats', Buffer.from(`${n}`), { qos: 0, retain: true });
+    device.emit('other', 'x', 1);
+    clock.until(() => device.outcomes.length === 1, 10_000, 'it is heard');
+    commit();
+    link.cut();
+    restart();
+    watcher.emit('v', 'new', 0, true);
+    clock.advance(1000);
+    connect(device);
+    clock.advance(2000);
+    expect(device.received.map(({ text }) => text)).toEqual(['new']);
+  });
+
+  test('that a peer takes nothing reliable, and nothing large', () => {
+    const { simulation, clock, connect, restart, commit, watcher } = scene();
+    const simple = new EngineDevice(simulation, 'simple', { limits: { window: 0 } });
+    const small = new EngineDevice(simulation, 'small', { limits: { maxPacket: 64 } });
+    const links = [simple, small].map((device) => {
+      device.subscribe(device === simple ? 'to/simple' : 'to/small', 1);
+      return connect(device);
+    });
+    commit();
+    for (const link of links) link.cut();
+    restart();
+    watcher.emit('to/simple', 'while it was away', 1);
+    watcher.emit('to/small', 'x'.repeat(100), 1);
+    clock.until(() => watcher.outcomes.length === 2, 10_000, 'both are answered');
+    expect(watcher.outcomes[0]).toBe('while it was away ok');
+    expect(watcher.outcomes[1]).toMatch(/ too_large_for_receiver$/);
+    expect(simulation.hub.sessions.get('simple')?.engine.pending).toBe(0);
+    connect(simple);
+    watcher.emit('to/simple', 'now', 1);
+    clock.advance(2000);
+    expect(simple.received.map(({ text, qos }) => `${text} ${qos}`)).toEqual(['now 0']);
+  });
+
+  test('a sleep longer than the expiry of the session', () => {
+    const { simulation, clock, connect, restart, commit } = scene();
+    const device = new EngineDevice(simulation, 'device', { expiry: 10 });
+    connect(device);
+    device.sleep(600);
+    clock.until(() => device.asleep, 60_000, 'it sleeps');
+    commit();
+    restart();
+    clock.advance(590_000);
+    expect(simulation.hub.stateOf('device')).toBe('asleep');
+  });
+
+  test('the will of a peer whose session ends with its link: everyone hears it', () => {
+    const { simulation, clock, connect, restart, commit, heard } = scene();
+    const device = new EngineDevice(simulation, 'a', { expiry: 0 });
+    device.will('wills', 'lost', 1);
+    connect(device);
+    commit();
+    restart();
+    clock.advance(RETURN_MS);
+    expect(heard()).toEqual(['wills lost']);
+  });
+
   test('what it took from a peer whose session is over: the same is not taken again (QoS 2)', () => {
     const { simulation, clock, connect, restart, commit, heard } = scene();
     const device = new EngineDevice(simulation, 'device', { expiry: 0 });

@@ -22,6 +22,8 @@ const STATE: SessionState = {
   expiresAt: null,
   sleepsUntil: null,
   willDue: false,
+  maxPacket: 512,
+  window: 32,
   stands: true,
   nextIn: 10,
   withheld: [8],
