@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
-import { Tally } from '../links/party.js';
 import type { Router } from '../router/router.js';
 import { Alarms } from '../session/alarms.js';
 import type { SideLimits } from '../session/engine.js';
@@ -17,16 +16,13 @@ import { Deadlines } from './deadlines.js';
 import { FairTurns } from './fair-turns.js';
 import { helloProblem, makeOffer, type Offer } from './handshake.js';
 import { RememberedNumberings } from './numbering.js';
+import { type PlaceLimits, Places } from './places.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
 import { QuietLogger } from './quiet-logger.js';
 import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
 import { Wills } from './wills.js';
 
-export interface HubLimits extends SessionLimits {
-  /** Sessions, connected or not. */
-  readonly sessions: number;
-  /** How many of them may have come from one network address. */
-  readonly sessionsPerParty: number;
+export interface HubLimits extends SessionLimits, PlaceLimits {
   /** A session whose queue is full is ended, rather than emits to it refused. */
   readonly endFull: boolean;
   /** How long a message may wait for its session, ms; 0 for as long as the session stands. */
@@ -85,7 +81,7 @@ export class Hub {
   /** For what peers cause. */
   readonly #peerLog: QuietLogger;
   readonly #sessions = new Map<string, Session>();
-  readonly #sessionsOf = new Tally();
+  readonly #places: Places;
   readonly #connections = new Map<Link, Connection>();
   readonly #numberings: RememberedNumberings;
   readonly #wills: Wills;
@@ -106,6 +102,7 @@ export class Hub {
   constructor(context: HubContext) {
     this.#context = context;
     this.turns = new FairTurns(context.clock, () => context.router.delivered);
+    this.#places = new Places(context.limits, this.#sessions, this.#absences);
     this.#peerLog = new QuietLogger(context.logger, context.clock);
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
@@ -156,7 +153,7 @@ export class Hub {
   #makeWay(session: Session, bytes: number, sinceMs: number): void {
     const { clock, limits, counters } = this.#context;
     const all = limits.queue.total?.hasRoom(bytes + MESSAGE_OVERHEAD_BYTES) === false;
-    const victim = all ? this.#fullestAbsent() : session;
+    const victim = all ? this.#places.fullestAbsent() : session;
     if (!victim || (isThere(victim) && sinceMs < CATCH_UP_MS)) return;
     // Not now: the router is in the middle of an emit.
     clock.defer(() => {
@@ -170,13 +167,6 @@ export class Hub {
       this.#letGo(victim, 'its queue is full', 'too_slow');
       if (this.#sessions.get(identity) === victim) this.#end(victim, 'queue_full');
     });
-  }
-
-  #fullestAbsent(): Session | undefined {
-    let fullest: Session | undefined;
-    for (const session of this.#absences.keys())
-      if (session.engine.pending > (fullest?.engine.pending ?? 0)) fullest = session;
-    return fullest;
   }
 
   /** Drops what has waited too long; again every so often. */
@@ -293,7 +283,7 @@ export class Hub {
       return this.#welcome(connection, offer);
     }
     const session = this.#sessions.get(hello.identity);
-    if (!session && !this.#hasRoom(connection.link))
+    if (!session && !this.#places.hasRoom(connection.link.party))
       return this.#refuseHello(connection, hello, 'limit_reached');
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
@@ -384,7 +374,7 @@ export class Hub {
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
     const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
-    const full = !standing && !this.#hasRoom(connection.link);
+    const full = !standing && !this.#places.hasRoom(connection.link.party);
     if (stale || full) {
       connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
       return this.#closeIfUnusedLater(connection);
@@ -402,7 +392,7 @@ export class Hub {
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
     this.#unused.stop(connection);
-    this.#account(session, connection.link.party);
+    this.#places.account(session, connection.link.party);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
     const moved = movedFrom(session.port, connection.link);
@@ -416,49 +406,16 @@ export class Hub {
     this.#context.events.presence(session, 'online');
   }
 
-  /** Whether a new session may stand on that link. */
-  #hasRoom({ party }: Link): boolean {
-    const limit = this.#limitReached(party);
-    return limit === undefined || this.#dispensable(limit, party) !== undefined;
-  }
-
-  #limitReached(party: string | undefined): 'limits.sessions' | 'limits.per_address.sessions' | undefined {
-    const { sessions, sessionsPerParty } = this.#context.limits;
-    // First the narrower one: a party that has its share makes room among its own.
-    if (party !== undefined && this.#sessionsOf.of(party) >= sessionsPerParty)
-      return 'limits.per_address.sessions';
-    return this.#sessions.size >= sessions ? 'limits.sessions' : undefined;
-  }
-
-  /** The session that has been absent longest of those that count for a limit and for which nothing is held. */
-  #dispensable(
-    limit: 'limits.sessions' | 'limits.per_address.sessions',
-    party: string | undefined,
-  ): Session | undefined {
-    for (const session of this.#absences.keys()) {
-      const counts = limit === 'limits.sessions' || session.party === party;
-      if (counts && session.engine.pending === 0) return session;
-    }
-    return undefined;
-  }
-
   #makeRoom({ party }: Link): void {
-    const limit = this.#limitReached(party);
-    const session = limit && this.#dispensable(limit, party);
-    if (!session) return;
+    const inTheWay = this.#places.inTheWay(party);
+    if (!inTheWay) return;
+    const { session, limit } = inTheWay;
     this.#context.counters.add('session.made_room');
     this.#peerLog.info(
       { identity: session.identity },
       `the session of ${session.identity}, which is absent, makes room for another (${limit})`,
     );
     this.#end(session, 'limit_reached');
-  }
-
-  /** From now on the session counts for whom it came from last. */
-  #account(session: Session, party: string | undefined): void {
-    if (session.party !== undefined) this.#sessionsOf.remove(session.party);
-    session.party = party;
-    if (party !== undefined) this.#sessionsOf.add(party);
   }
 
   /** The session goes on elsewhere: its old link hears that, if it is another one. */
@@ -561,7 +518,7 @@ export class Hub {
     this.#endAbsence(session);
     this.#wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
-    this.#account(session, undefined);
+    this.#places.account(session, undefined);
     const { nonce, token, engine } = session;
     this.#numberings.remember(session.identity, {
       nonce,
