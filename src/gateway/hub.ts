@@ -20,6 +20,7 @@ import { type PlaceLimits, Places } from './places.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
 import { QuietLogger } from './quiet-logger.js';
 import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
+import { Welcomes } from './welcomes.js';
 import { Wills } from './wills.js';
 
 export interface HubLimits extends SessionLimits, PlaceLimits {
@@ -89,6 +90,7 @@ export class Hub {
   readonly #absences = new Map<Session, Cancel>();
   /** Connections whose peer was offered an epoch. */
   readonly #offers: Deadlines<Connection>;
+  readonly #welcomes: Welcomes | undefined;
   readonly #probes = new Map<Connection, Cancel>();
   /** Connections on which no session stands, longest first. */
   readonly #unused: Deadlines<Connection>;
@@ -107,6 +109,8 @@ export class Hub {
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
     });
+    this.#welcomes =
+      context.store && new Welcomes(context.store, (connection) => this.#sendWelcome(connection));
     this.#offers = new Deadlines(context.clock, OFFER_MS, (connection) => this.#forgetOffer(connection));
     this.#unused = new Deadlines(context.clock, OFFER_MS, (connection) => closeIfUnused(connection));
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
@@ -280,7 +284,7 @@ export class Hub {
       offer.hello.token === hello.token &&
       offer.hello.identity === hello.identity
     ) {
-      return this.#welcome(connection, offer);
+      return this.#welcome(connection);
     }
     const session = this.#sessions.get(hello.identity);
     if (!session && !this.#places.hasRoom(connection.link.party))
@@ -316,7 +320,7 @@ export class Hub {
     );
     connection.offer = offer;
     this.#offers.start(connection);
-    this.#welcome(connection, offer);
+    this.#welcome(connection);
   }
 
   #forgetOffer(connection: Connection): void {
@@ -325,13 +329,14 @@ export class Hub {
   }
 
   /** What a WELCOME says that arrived must not be forgotten any more. */
-  #welcome(connection: Connection, offer: Offer): void {
-    const { store, clock } = this.#context;
-    const send = () => connection.welcome({ ...offer.welcome, time: clock.wallTime() });
-    if (!store) return send();
-    store.settled(() => {
-      if (connection.offer === offer) send();
-    });
+  #welcome(connection: Connection): void {
+    if (this.#welcomes) this.#welcomes.ask(connection);
+    else this.#sendWelcome(connection);
+  }
+
+  #sendWelcome(connection: Connection): void {
+    const { offer } = connection;
+    if (offer) connection.welcome({ ...offer.welcome, time: this.#context.clock.wallTime() });
   }
 
   #ownLimits({ kind, maxPacket }: Link): SideLimits {
@@ -453,6 +458,7 @@ export class Hub {
   #closed(connection: Connection, reason: string): void {
     this.#connections.delete(connection.link);
     this.#offers.stop(connection);
+    this.#welcomes?.forget(connection);
     this.#probes.get(connection)?.();
     this.#probes.delete(connection);
     this.#unused.stop(connection);

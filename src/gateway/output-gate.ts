@@ -13,14 +13,22 @@ interface Held {
 export class OutputGate {
   readonly #store: Store;
   readonly #send: (packet: Uint8Array) => void;
+  readonly #released: () => void;
   readonly #held = new Queue<Held>();
   #bytes = 0;
   /** The last batch that the store was asked to tell of. */
   #awaited = 0;
 
-  constructor(store: Store, send: (packet: Uint8Array) => void) {
+  /** `released`: nothing waits any more. */
+  constructor(store: Store, send: (packet: Uint8Array) => void, released: () => void) {
     this.#store = store;
     this.#send = send;
+    this.#released = released;
+  }
+
+  /** Whether packets wait. */
+  get blocked(): boolean {
+    return this.#held.length > 0;
   }
 
   /** Of the packets that wait. */
@@ -45,10 +53,12 @@ export class OutputGate {
   }
 
   #release(): void {
+    if (!this.blocked) return;
     for (let next = this.#held.at(0); next && next.batch <= this.#store.committed; next = this.#held.at(0)) {
       this.#held.shift();
       this.#bytes -= next.packet.length;
       this.#send(next.packet);
     }
+    if (!this.blocked) this.#released();
   }
 }

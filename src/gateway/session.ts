@@ -221,9 +221,19 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     const record = this.#record;
     const { store } = this.#context;
     if (!store || !record) return link;
-    const gate = new OutputGate(store, (packet) => link.send(packet));
+    const gate = new OutputGate(
+      store,
+      (packet) => link.send(packet),
+      () => this.#driver?.wake(),
+    );
     this.#gate = gate;
-    return { send: (packet) => gate.pass(packet, record.mark) };
+    return {
+      // However long the disk takes, what waits for it is no more than what was made at once.
+      get blocked() {
+        return gate.blocked;
+      },
+      send: (packet) => gate.pass(packet, record.mark),
+    };
   }
 
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */

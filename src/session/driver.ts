@@ -8,6 +8,8 @@ export interface Driven {
 
 /** Where its packets go: mostly the link itself. */
 export interface WayOut {
+  /** Whether packets wait in it: until they are gone, and it wakes the driver, no more are made. */
+  readonly blocked?: boolean;
   send(packet: Uint8Array): void;
 }
 
@@ -42,6 +44,7 @@ export class Driver implements Alarm {
 
   /** Polls now. */
   flush(): void {
+    if (this.#wayOut.blocked) return;
     const { clock } = this.#alarms;
     for (let i = 0; i < BURST && !this.#stopped; i++) {
       const packet = this.#driven.poll(clock.now());

@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RETURN_MS } from '../../src/gateway/presence.js';
+import type { Link } from '../../src/links/link.js';
+import { decodePacket } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Message, Welcome } from '../../src/wire/messages.js';
 import { NO_FAULTS } from '../support/faulty-wire.js';
 import { connectTo, startGateway, until } from '../support/gateways.js';
 import { Disk } from '../support/memory-backend.js';
-import { RawTcp } from '../support/raw-peers.js';
+import { hello, RawTcp } from '../support/raw-peers.js';
 import { EngineDevice, type SimulatedLink, Simulation } from '../support/simulation.js';
 import { SkippingClock } from '../support/skipping-clock.js';
 
@@ -218,6 +222,53 @@ describe('what a gateway that was killed still knows', () => {
     expect(simulation.hub.sessions.has('device')).toBe(false);
     commit();
     expect(disk.read().sessions.map(({ identity }) => identity)).toEqual(['watcher']);
+  });
+});
+
+describe('a disk that stands still', () => {
+  test('holds back little for each peer, however much that says meanwhile', () => {
+    const { simulation, clock, disk, commit, watcher, heard } = scene();
+    const sent: Message[][] = [];
+    const link: Link = {
+      kind: 'udp',
+      name: 'udp:babbler',
+      reliable: false,
+      ordered: false,
+      maxPacket: 1472,
+      wireSize: ({ length }) => length,
+      send: (packet) => void sent.push(decodePacket(packet, 'gateway')),
+      backlog: () => 0,
+      close: async () => undefined,
+    };
+    const babbler = simulation.hub.attach(link);
+    const say = (...messages: Message[]) => babbler.packet(encodePacket(messages));
+    const greet = hello('babbler', { keepAlive: 600 });
+    say(greet);
+    clock.until(() => sent.length > 0, 10_000, 'it is welcome');
+    const { token, nextIn } = sent.flat()[0] as Welcome;
+    say({ type: 'begin', token });
+    commit();
+
+    disk.stuck = true;
+    sent.length = 0;
+    say({ type: 'emit', seq: nextIn, qos: 1, retain: false, name: 'a', payload: Buffer.from('kept') });
+    for (let n = 0; n < 1000; n++) {
+      say({ type: 'ping', token: n & 0xff });
+      say({ ...greet, token });
+      clock.advance(5);
+    }
+    expect([sent, heard()]).toEqual([[], []]);
+    disk.stuck = false;
+    clock.advance(1000);
+    const types = sent.flat().map(({ type }) => type);
+    expect(types.filter((type) => type === 'welcome').length).toBeLessThanOrEqual(2);
+    expect(types.filter((type) => type === 'pong').length).toBeLessThanOrEqual(65);
+    expect(sent.flat()).toContainEqual({
+      type: 'ack',
+      next: (nextIn + 1) & 0xffff,
+      bitmap: new Uint8Array(),
+    });
+    expect(watcher.received.map(({ text }) => text)).toEqual(['kept']);
   });
 });
 

@@ -10,6 +10,7 @@ describe('a driver', () => {
   let polls: number[];
   let sent: Uint8Array[];
   let driver: Driver;
+  let blocked: boolean;
 
   beforeEach(() => {
     clock = new VirtualClock();
@@ -17,6 +18,7 @@ describe('a driver', () => {
     wakeAt = undefined;
     polls = [];
     sent = [];
+    blocked = false;
     driver = new Driver(
       {
         poll: (now) => {
@@ -27,7 +29,12 @@ describe('a driver', () => {
         wakeAt: () => wakeAt,
       },
       new Alarms(clock),
-      { send: (packet) => sent.push(packet) },
+      {
+        get blocked() {
+          return blocked;
+        },
+        send: (packet) => sent.push(packet),
+      },
     );
   });
 
@@ -40,6 +47,19 @@ describe('a driver', () => {
     expect(sent).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
     // Twice for the packets, once to learn that there is no more.
     expect(polls).toHaveLength(3);
+  });
+
+  test('makes nothing while packets wait in the way out, however often it is woken', () => {
+    blocked = true;
+    outgoing.push(Uint8Array.of(1));
+    driver.flush();
+    driver.wake();
+    clock.advance(1000);
+    expect(polls).toEqual([]);
+    blocked = false;
+    driver.wake();
+    clock.advance(0);
+    expect(sent).toEqual([Uint8Array.of(1)]);
   });
 
   test('comes back when it is told to', () => {

@@ -5,10 +5,15 @@ import { FORMAT } from '../../src/store/records.js';
 import { seal } from '../../src/store/seal.js';
 import type { Random } from './random.js';
 
+/** How soon a disk that was stuck is found to be well, ms. */
+const STUCK_MS = 10;
+
 /** A disk: what survives the process. */
 export class Disk {
   readonly records = new Map<string, Uint8Array>([[FORMAT.key, seal(FORMAT.key, FORMAT.value)]]);
 
+  /** It does not answer. */
+  stuck = false;
   /** Hears of every write as it begins: when its records were made. */
   begun: (changes: readonly Change[]) => void = () => undefined;
 
@@ -48,12 +53,14 @@ export class MemoryBackend implements Backend {
     this.writes++;
     this.#disk.begun(changes);
     this.#writing = changes;
-    this.#clock.schedule(this.#random.next() * this.#maxCommitMs, () => {
+    const finish = (): void => {
       if (this.#killed) return;
+      if (this.#disk.stuck) return void this.#clock.schedule(STUCK_MS, finish);
       this.#disk.apply(changes);
       this.#writing = undefined;
       done();
-    });
+    };
+    this.#clock.schedule(this.#random.next() * this.#maxCommitMs, finish);
   }
 
   /** The process ends: a write under way is on the disk, or not at all. */
