@@ -144,7 +144,8 @@ function drawFaults(random: Random, worst: number): Faults {
     corrupt: maybe(),
     delay: 1 + random.below(40),
     jitter: random.chance(0.5) ? random.next() * 80 : 0,
-    late: maybe() / 2,
+    // Some paths bring nearly everything twice: once soon, once late.
+    late: random.chance(0.1) ? 0.5 : maybe() / 2,
     noise: maybe() / 2,
     stall: maybe() / 20,
     split: maybe(),
@@ -189,7 +190,7 @@ function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Sh
   const every = between(random, shape.disruptEveryMs);
   for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
     const board = pick(random, boards);
-    if (random.chance(0.1)) steps.push(...drawBrownOut(random, at, board));
+    if (random.chance(0.2)) steps.push(...drawBrownOut(random, at, board));
     else steps.push(drawDisruption(random, at, board, kills));
   }
   return steps;

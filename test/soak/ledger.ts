@@ -311,9 +311,9 @@ export class Ledger {
     for (const [identity, boot] of boots) {
       if (this.#traits.unreliable.has(identity)) continue;
       for (const [channel, value] of values) {
-        const wishes = this.#matching(identity, channel).filter(({ until }) => until === NEVER);
-        // With "no local" nobody hears of its own; and at QoS 0 an old last value may come after a newer message.
-        const reliably = wishes.length > 0 && wishes.every(({ qos }) => qos > 0);
+        const wishes = this.#matching(identity, channel);
+        // At QoS 0 an old last value may come after a newer message; and with "no local" nobody hears of its own.
+        const reliably = wishes.every(({ qos }) => qos > 0) && wishes.some(({ until }) => until === NEVER);
         const sent = this.sent.get(value);
         if (!reliably || sent?.qos === 0 || sent?.from === identity) continue;
         const believed = this.#receiver(identity, boot).values.get(channel);

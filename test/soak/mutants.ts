@@ -85,8 +85,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'held messages are lost when a board comes back',
     file: 'src/session/engine.ts',
-    find: "this.#requeue(unacknowledged, ['emit', 'will', 'sleep']);",
-    replace: '',
+    find: "if (item.content.type !== 'unsubscribe') this.#requeue(item);",
+    replace: "if (item.content.type === 'will') this.#requeue(item);",
   },
   {
     name: 'ids survive the epoch that they were declared in',

@@ -41,9 +41,17 @@ export async function tryMutant(mutant: Mutant, most: number): Promise<Catch | u
   }
 }
 
+/** Whether the project has what the mutant breaks. */
+export function fits({ file, find }: Mutant): boolean {
+  return piecesOf(join(ROOT, file), find).length === 2;
+}
+
+function piecesOf(path: string, find: string): string[] {
+  return existsSync(path) ? readFileSync(path, 'utf8').split(find) : [];
+}
+
 function breakFile(path: string, { name, file, find, replace }: Mutant): void {
-  const source = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const pieces = source.split(find);
+  const pieces = piecesOf(path, find);
   if (pieces.length !== 2)
     throw new Error(`the mutant "${name}" does not fit ${file} any more: it is to find, once: ${find}`);
   writeFileSync(path, pieces.join(replace));

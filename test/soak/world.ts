@@ -137,7 +137,8 @@ export class World {
     if (!cable) return;
     // TCP would resend what was lost: for it a mute cable is a connection that hangs, and is given up.
     cable.mute = true;
-    this.clock.schedule(forMs, () => {
+    const left = Math.max(0, this.#scenario.endsAt - this.clock.now());
+    this.clock.schedule(Math.min(forMs, left), () => {
       if (cable.kind === 'tcp') board.closed(cable);
       if (cable.kind === 'tcp') this.hangUp(cable);
       else cable.mute = false;
