@@ -442,7 +442,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
       case 'ping':
         return this.reply({ type: 'pong', token: message.token });
       case 'pong':
-        return this.#outbox.answered(message.token, now);
+        return this.#roundTrip.atMost(this.#outbox.answered(message.token, now));
       case 'time':
         if (message.time !== undefined) this.#owner.timed?.(message.token, message.time);
         else this.reply({ type: 'time', token: message.token, time: this.#owner.wallTime() });
@@ -471,6 +471,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
       this.#owner.confirmed();
     }
     for (const item of acknowledged.arrived) this.#outbox.read(item);
+    if (bitmap.length > 0 && bitmap.every((byte) => byte === 0)) this.#outbox.discarded();
     this.#queue.finish(acknowledged.settled);
   }
 

@@ -150,20 +150,26 @@ export class Outbox<C extends Channel> {
     if (item.sends > 0) this.#pacer.confirm(item.position);
   }
 
-  /** The other side answered the PING `token` at `now`. */
-  answered(token: number, now: number): void {
-    if (token === this.#pingToken && this.#pingMadeAt !== undefined) {
-      this.pingRoundTrip = now - this.#pingMadeAt;
-      this.#pingMadeAt = undefined;
+  /** The other side answered the PING `token` at `now`. Returns how long that took at most, ms, if it is known. */
+  answered(token: number, now: number): number | undefined {
+    if (this.#fence?.token === token) {
+      this.#pacer.confirm(this.#fence.position);
+      this.#fence = undefined;
     }
-    if (this.#fence?.token !== token) return;
-    this.#pacer.confirm(this.#fence.position);
-    this.#fence = undefined;
+    if (token !== this.#pingToken || this.#pingMadeAt === undefined) return undefined;
+    this.pingRoundTrip = now - this.#pingMadeAt;
+    this.#pingMadeAt = undefined;
+    return this.pingRoundTrip;
   }
 
   /** When what was sent is taken as gone, and what waits may leave, given the resend timer in ms. */
   deadline(timeout: number): number | undefined {
     return this.#pacer.deadline(timeout);
+  }
+
+  /** What was sent was thrown away: its own ACK, which would tell that it was read, will not come. A PING has to ask. */
+  discarded(): void {
+    this.#pacer.doubt();
   }
 
   /** Takes what was sent as gone if it is time. */

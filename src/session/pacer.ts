@@ -55,6 +55,11 @@ export class Pacer {
     return this.active && this.#sent > this.#confirmed ? this.#sentAt + timeout : undefined;
   }
 
+  /** The answer that was on its way says nothing of what was read. */
+  doubt(): void {
+    this.#asked = this.#confirmed;
+  }
+
   expire(): void {
     this.#confirmed = this.#sent;
     this.#asked = this.#sent;

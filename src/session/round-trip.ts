@@ -41,6 +41,14 @@ export class RoundTrip {
     this.#base = this.smoothed + Math.max(4 * this.#variation, 10) + ACK_DELAY_MS;
   }
 
+  /**
+   * Takes a round trip that may hold a wait of this side's own: it counts where nothing better is known. When all that is
+   * sent has to be resent there are no other samples, and what was measured while the line stood still would stay.
+   */
+  atMost(ms: number | undefined): void {
+    if (ms !== undefined && (this.smoothed === undefined || ms < this.smoothed)) this.sample(ms);
+  }
+
   /** How long to wait for an acknowledgement before resending, ms. */
   timeout(): number {
     return Math.min(Math.max(this.#base, MIN_RESEND_MS) * 2 ** this.#doublings, this.#longest);

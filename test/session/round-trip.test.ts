@@ -46,3 +46,15 @@ describe('the resend timer (PROTOCOL.md §5.4, §9)', () => {
     expect(roundTrip.timeout()).toBe(250);
   });
 });
+
+test('an answer to a PING corrects what was measured while the line stood still, and makes nothing worse', () => {
+  const trip = new RoundTrip();
+  trip.sample(3000);
+  for (let i = 0; i < 40; i++) trip.atMost(50);
+  expect(trip.shortest).toBe(50);
+  expect(trip.smoothed).toBeLessThan(100);
+  const before = [trip.smoothed, trip.timeout()];
+  trip.atMost(5000);
+  trip.atMost(undefined);
+  expect([trip.smoothed, trip.timeout()]).toEqual(before);
+});
