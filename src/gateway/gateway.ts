@@ -192,13 +192,14 @@ export class Gateway {
     this.#hub.flush();
     await Promise.race([this.#storeSettled(), grace]);
     this.#hub.stop();
-    await Promise.race([this.#closeAll(), grace]);
+    await Promise.race([this.#closeAll(grace), grace]);
     giveUp?.();
   }
 
-  async #closeAll(): Promise<void> {
+  async #closeAll(grace: Promise<void>): Promise<void> {
     await Promise.allSettled([...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close()));
-    await this.#storeSettled();
+    // A disk that cannot be written must not keep the process alive.
+    await Promise.race([this.#storeSettled(), grace]);
     await this.#store?.close();
   }
 

@@ -218,13 +218,13 @@ export class Hub {
 
   /** Takes up the sessions and numberings that the store kept: all are absent, and expire as if they had been all the time. */
   restore({ sessions, numberings }: Pick<Contents, 'sessions' | 'numberings'>): void {
-    for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
     const now = this.#context.clock.wallTime();
     const restored = sessions.map((stored) => {
       const session = Session.restore(stored, this.#sessionContext);
       this.#sessions.set(stored.identity, session);
       return { session, stored };
     });
+    for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
     // Only when all are there: the end of one may tell the others something.
     for (const { session, stored } of restored) {
       if (session.engine.asleep) {

@@ -25,21 +25,20 @@ export class RememberedNumberings {
   }
 
   remember(identity: string, numbering: Numbering): void {
-    this.restore(identity, numbering);
     this.#store?.put(keys.numbering(identity), writeNumbering(numbering));
-    if (this.#numberings.size <= this.#capacity) return;
-    for (const oldest of this.#numberings.keys()) {
-      this.#numberings.delete(oldest);
-      this.#store?.delete(keys.numbering(oldest));
-      this.#forgotten(oldest);
-      break;
-    }
+    this.restore(identity, numbering);
   }
 
   /** Takes up one that the store kept. */
   restore(identity: string, numbering: Numbering): void {
     this.#numberings.delete(identity);
     this.#numberings.set(identity, numbering);
+    for (const oldest of this.#numberings.keys()) {
+      if (this.#numberings.size <= this.#capacity) return;
+      this.#numberings.delete(oldest);
+      this.#store?.delete(keys.numbering(oldest));
+      this.#forgotten(oldest);
+    }
   }
 
   of(identity: string): Numbering | undefined {

@@ -98,11 +98,14 @@ export class Wills {
     this.#standing.delete(session);
   }
 
-  /** The gateway stops. With `remembered` what is due is judged after its next start; else it is emitted now or never. */
+  /**
+   * The gateway stops. With `remembered` what is due is judged after its next start, if the session still stands; else it is
+   * emitted now or never.
+   */
   stop(remembered: boolean): void {
     for (const [session, due] of this.#due) {
       due.cancel();
-      if (remembered) continue;
+      if (remembered && this.#standing.has(session)) continue;
       due.tries = RETRY_MS.length;
       this.#try(session, due);
     }

@@ -6,6 +6,7 @@ type Database = ClassicLevel<string, Uint8Array>;
 /** Records in a LevelDB database: a folder of its own. */
 export class LevelBackend implements Backend {
   readonly #database: Database;
+  #closed = false;
 
   /**
    * Opens the database in the folder `path`, made if need be.
@@ -40,12 +41,13 @@ export class LevelBackend implements Backend {
     } catch (error) {
       // After a failed write LevelDB takes no more until it is opened again.
       await this.#database.close();
-      await this.#database.open();
+      if (!this.#closed) await this.#database.open();
       throw error;
     }
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     return this.#database.close();
   }
 }

@@ -106,10 +106,11 @@ export class Store {
   }
 
   #commit(): void {
-    this.#lazily?.();
-    this.#lazily = undefined;
     for (const recorded of this.#changed) recorded.record();
     this.#changed.clear();
+    // Only now: what was recorded just now needs no commit of its own.
+    this.#lazily?.();
+    this.#lazily = undefined;
     const changes = Array.from(this.#changes, ([key, value]) => ({ key, value }));
     this.#changes = new Map();
     this.#write(changes, this.#batch++);

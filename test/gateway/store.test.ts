@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { RETURN_MS } from '../../src/gateway/presence.js';
 import type { Link } from '../../src/links/link.js';
+import { LevelBackend } from '../../src/store/level-backend.js';
 import { decodePacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Message, Welcome } from '../../src/wire/messages.js';
@@ -16,7 +17,8 @@ import { SkippingClock } from '../support/skipping-clock.js';
 
 /** A gateway with a disk, in virtual time, that can be killed; and a device that hears everything. */
 function scene() {
-  const simulation = new Simulation(1);
+  const limits = { sessions: 100 };
+  const simulation = new Simulation(1, { hub: limits });
   const { clock } = simulation;
   const disk = new Disk();
   simulation.startGateway(disk);
@@ -39,7 +41,7 @@ function scene() {
   };
   const commit = () => clock.advance(1100);
   const heard = () => watcher.received.map(({ channel, text }) => `${channel} ${text}`);
-  return { simulation, clock, disk, connect, watcher, restart, commit, heard };
+  return { simulation, clock, disk, limits, connect, watcher, restart, commit, heard };
 }
 
 describe('what a gateway that was killed still knows', () => {
@@ -210,6 +212,20 @@ describe('what a gateway that was killed still knows', () => {
     expect(heard()).toEqual(['alarm fire']);
   });
 
+  test('of sessions that are over no more than it may, though that be less than before', () => {
+    const { simulation, connect, restart, commit, disk, limits } = scene();
+    for (let n = 0; n < 5; n++) {
+      const device = new EngineDevice(simulation, `device-${n}`, { expiry: 0 });
+      connect(device).cut();
+    }
+    commit();
+    expect(disk.read().numberings).toHaveLength(5);
+    limits.sessions = 2;
+    restart();
+    commit();
+    expect(disk.read().numberings).toHaveLength(2);
+  });
+
   test('sessions expire as if it had run all the time', () => {
     const { simulation, clock, connect, restart, commit, disk } = scene();
     const device = new EngineDevice(simulation, 'device', { expiry: 100 });
@@ -302,6 +318,17 @@ describe('a gateway with a store on a real disk', () => {
     );
     await until(() => expect(received).toContain('kept 2'));
     expect(received.filter((text) => !text.startsWith('kept'))).toEqual(['1', '2', '3']);
+  });
+
+  test('stops in time, and lets go of the store, though the disk does not answer', async () => {
+    const config = await stored();
+    const { gateway } = await startGateway(config);
+    const write = vi.spyOn(LevelBackend.prototype, 'write').mockImplementation(() => undefined);
+    onTestFinished(() => write.mockRestore());
+    gateway.emit('a', 'never written', { retain: true });
+    await gateway.stop();
+    const again = await vi.waitFor(() => LevelBackend.open(config.store.path), { timeout: 10_000 });
+    await again.close();
   });
 
   test('an ended session leaves nothing behind', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Channel } from '../../src/router/channel.js';
 import type { Subscriber } from '../../src/router/subscriber.js';
 import type { Faults } from '../support/faulty-wire.js';
+import { Disk } from '../support/memory-backend.js';
 import { forSeeds } from '../support/seeds.js';
 import { EngineDevice, type SimulatedLink, Simulation } from '../support/simulation.js';
 
@@ -29,8 +30,9 @@ interface System {
 }
 
 /** A device with a will of QoS 1 on `gone`, and somebody who waits for it. */
-function start(options: ConstructorParameters<typeof EngineDevice>[2] = {}): System {
+function start(options: ConstructorParameters<typeof EngineDevice>[2] = {}, disk?: Disk): System {
   const simulation = new Simulation(1);
+  simulation.startGateway(disk);
   const watcher = new Watcher();
   simulation.router.subscribe(watcher, '#', { qos: 2, noLocal: false, noLastValue: false });
   const device = new EngineDevice(simulation, 'uno', options);
@@ -104,6 +106,16 @@ describe('a will (PROTOCOL.md §4.7)', () => {
     lost.link.cut();
     lost.simulation.hub.stop();
     expect(lost.watcher.seen).toEqual(['gone=uno@0']);
+  });
+
+  test('that waits for room is emitted when a gateway with a store stops, if no session is left to remember it', () => {
+    const { simulation, watcher, link } = start({ expiry: 1 }, new Disk());
+    watcher.full = true;
+    link.cut();
+    simulation.clock.advance(2000);
+    expect([simulation.hub.sessions.size, watcher.seen]).toEqual([0, []]);
+    simulation.hub.stop();
+    expect(watcher.seen).toEqual(['gone=uno@0']);
   });
 
   test('is gone when it is taken back, and when the peer ends its session', () => {

@@ -100,6 +100,14 @@ test('the end of a write that was cut off is not damage: it was not committed', 
   expect(log).toEqual([]);
 });
 
+test('a write that fails because the store is closed does not open it again', async () => {
+  const path = await folder();
+  const { backend } = await openStore(path, logger);
+  await backend.close();
+  await new Promise((resolve) => backend.write([{ key: 'x', value: Buffer.of(1) }], resolve));
+  expect(await valuesIn(path)).toEqual([]);
+});
+
 test('two daemons do not share one', async () => {
   const path = await folder();
   const { backend } = await openStore(path, logger);

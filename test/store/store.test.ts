@@ -97,6 +97,16 @@ describe('group commit', () => {
     expect(backend.batches).toEqual([{ value: '8' }]);
   });
 
+  test('once all is written, nothing is', () => {
+    const { clock, backend, store, told } = start();
+    store.changed({ record: () => store.put('state', Buffer.from('x')) });
+    told('state');
+    clock.advance(0);
+    backend.finish();
+    clock.advance(10_000);
+    expect(backend.batches).toEqual([{ state: 'x' }]);
+  });
+
   test('a record is made once a batch, as things stand when it is closed', () => {
     const { clock, backend, store, told } = start();
     let state = 'first';
