@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Backend } from './backend.js';
@@ -21,6 +22,7 @@ const FAULTS: Readonly<Record<string, string>> = {
   EROFS: 'that file system is read-only',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EEXIST: 'there is a file of that name: name a folder',
+  ENOENT: 'no folder can be made there',
   ENOSPC: 'the disk is full',
 };
 
@@ -75,7 +77,7 @@ async function read(path: string): Promise<OpenedStore> {
 async function prepareFolder(path: string): Promise<boolean> {
   let files: string[];
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     files = await readdir(path);
   } catch (cause) {
     throw problemOf(cause, path);
@@ -115,6 +117,20 @@ function problemOf(error: unknown, path: string): SlipwayError {
   return new SlipwayError('store_unusable', `the store cannot be in ${path}: ${fault} (store.path)`, {
     cause: error,
   });
+}
+
+/** Makes the folder, for its owner alone, and those above it. Not by `recursive`: Node tries for ever where that is impossible. */
+async function makeFolder(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeFolder(dirname(path));
+      await make();
+    } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  }
 }
 
 async function setAside(path: string): Promise<string> {

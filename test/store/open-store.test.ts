@@ -153,6 +153,13 @@ test('a path that cannot be a folder says why', async () => {
   });
 });
 
+test.skipIf(process.platform !== 'linux')('a place where no folder can be made says so', async () => {
+  await expect(openStore('/proc/slipway/store', logger)).rejects.toMatchObject({
+    code: 'store_unusable',
+    message: 'the store cannot be in /proc/slipway/store: no folder can be made there (store.path)',
+  });
+});
+
 // A folder where even root may not write.
 test.skipIf(process.platform !== 'linux')('a folder without permission says so', async () => {
   await expect(openStore('/sys/slipway/store', logger)).rejects.toMatchObject({
