@@ -4,37 +4,26 @@ import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import type { Router } from '../router/router.js';
 import { Alarms } from '../session/alarms.js';
-import type { SideLimits } from '../session/engine.js';
 import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
-import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
-import type { Hello, Refuse } from '../wire/messages.js';
+import type { Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
-import { Deadlines } from './deadlines.js';
 import { FairTurns } from './fair-turns.js';
-import { helloProblem, makeOffer, type Offer } from './handshake.js';
+import type { Offer } from './handshake.js';
+import { type HeldLimits, HeldMessages } from './held-messages.js';
+import { Introductions, type OfferedLimits } from './introductions.js';
 import { RememberedNumberings } from './numbering.js';
 import { type PlaceLimits, Places } from './places.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
 import { QuietLogger } from './quiet-logger.js';
 import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
-import { Welcomes } from './welcomes.js';
 import { Wills } from './wills.js';
 
-export interface HubLimits extends SessionLimits, PlaceLimits {
-  /** A session whose queue is full is ended, rather than emits to it refused. */
-  readonly endFull: boolean;
-  /** How long a message may wait for its session, ms; 0 for as long as the session stands. */
-  readonly queueAgeMs: number;
+export interface HubLimits extends SessionLimits, PlaceLimits, OfferedLimits, HeldLimits {
   /** Bytes of all wills together. */
   readonly willBytes: number;
-  /** By kind of link: the largest packet that is taken (bytes) and the window offered. */
-  readonly packet: Readonly<Record<Link['kind'], number>>;
-  readonly window: Readonly<Record<Link['kind'], number>>;
-  /** Channel ids that one session may declare. */
-  readonly ids: number;
 }
 
 /** What the hub tells the rest of the gateway. */
@@ -60,19 +49,11 @@ export interface HubContext {
   readonly store?: Store;
 }
 
-/** How long a session that is there may have a full queue before it is ended, where that is configured. */
-const CATCH_UP_MS = 10_000;
-/** What a message takes in a queue besides its payload, at most: head, number, name. */
-const MESSAGE_OVERHEAD_BYTES = 300;
-
 /** For the log. */
 const STALLED = {
   too_slow: 'it does not read what it is sent (limits.tcp_stall)',
   timeout: 'it did not finish a packet that it had begun (limits.tcp_stall)',
 };
-
-/** How often old messages are looked for, ms. */
-const SWEEP_MS = 60_000;
 
 /** The sessions and the links they stand on: who is who, who takes over from whom (PROTOCOL.md §4). */
 export class Hub {
@@ -86,18 +67,11 @@ export class Hub {
   readonly #connections = new Map<Link, Connection>();
   readonly #numberings: RememberedNumberings;
   readonly #wills: Wills;
+  readonly #introductions: Introductions;
+  readonly #held: HeldMessages;
   /** Sessions without a link, longest first, each with what ends its waiting. */
   readonly #absences = new Map<Session, Cancel>();
-  /** Connections whose peer was offered an epoch. */
-  readonly #offers: Deadlines<Connection>;
-  readonly #welcomes: Welcomes | undefined;
-  readonly #probes = new Map<Connection, Cancel>();
-  /** Connections on which no session stands, longest first. */
-  readonly #unused: Deadlines<Connection>;
-  /** By kind of link and largest packet: the same objects for all sessions. */
-  readonly #limitsOffered = new Map<string, SideLimits>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
-  #sweep: Cancel | undefined;
   readonly #sessionContext: SessionContext;
   #stopped = false;
 
@@ -109,13 +83,19 @@ export class Hub {
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
     });
-    this.#welcomes =
-      context.store && new Welcomes(context.store, (connection) => this.#sendWelcome(connection));
-    this.#offers = new Deadlines(context.clock, OFFER_MS, (connection) => this.#forgetOffer(connection));
-    this.#unused = new Deadlines(context.clock, OFFER_MS, (connection) => closeIfUnused(connection));
     this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
+    const shared = {
+      ...context,
+      store: context.store,
+      peerLog: this.#peerLog,
+      sessions: this.#sessions,
+      places: this.#places,
+    };
+    this.#introductions = new Introductions({ ...shared, numberings: this.#numberings });
+    this.#held = new HeldMessages({ ...shared, end: (session) => this.#endFull(session) });
     this.#keeper = {
-      hello: (connection, hello) => this.#hello(connection, hello),
+      // A board answers the goodbye with a HELLO, perhaps while its port is being closed.
+      hello: (connection, hello) => this.#stopped || this.#introductions.hello(connection, hello),
       begin: (connection, offer) => this.#begin(connection, offer),
       text: (connection, line) => context.events.text(connection.link, connection.session, line),
       stalled: ({ session }, reason) => session && this.#letGo(session, STALLED[reason], reason),
@@ -128,10 +108,7 @@ export class Hub {
       will: (session, will) => this.#wills.set(session, will),
       stateOfWill: (session) => this.#wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
-      full: (session, bytes, sinceMs, first) => {
-        if (first) this.#sayFull(session);
-        if (context.limits.endFull) this.#makeWay(session, bytes, sinceMs);
-      },
+      full: (session, bytes, sinceMs, first) => this.#held.full(session, bytes, sinceMs, first),
     };
     this.#sessionContext = {
       store: undefined,
@@ -140,76 +117,19 @@ export class Hub {
       keeper: this.#keeper,
       turns: this.turns,
     };
-    if (context.limits.queueAgeMs > 0) this.#dropOld();
-  }
-
-  #sayFull({ identity, open }: Session): void {
-    this.#peerLog.warn(
-      { identity, open },
-      `the queue of ${identity}, which is ${open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
-    );
-  }
-
-  /**
-   * An emit was refused because a session had no room: ends that session, or the absent one that holds most if it is all
-   * queues together that are full, so that the next emit finds room. One that is there has a while to catch up.
-   */
-  #makeWay(session: Session, bytes: number, sinceMs: number): void {
-    const { clock, limits, counters } = this.#context;
-    const all = limits.queue.total?.hasRoom(bytes + MESSAGE_OVERHEAD_BYTES) === false;
-    const victim = all ? this.#places.fullestAbsent() : session;
-    if (!victim || (isThere(victim) && sinceMs < CATCH_UP_MS)) return;
-    // Not now: the router is in the middle of an emit.
-    clock.defer(() => {
-      const { identity, engine } = victim;
-      if (this.#sessions.get(identity) !== victim) return;
-      counters.add('session.ended_full');
-      this.#peerLog.warn(
-        { identity, lost: engine.pending },
-        `the session of ${identity} is ended, its queue is full: ${engine.pending} messages for it are lost (limits.queue.when_full)`,
-      );
-      this.#letGo(victim, 'its queue is full', 'too_slow');
-      if (this.#sessions.get(identity) === victim) this.#end(victim, 'queue_full');
-    });
-  }
-
-  /** Drops what has waited too long; again every so often. */
-  #dropOld(): void {
-    const { clock, counters, limits, logger } = this.#context;
-    const before = clock.now() - limits.queueAgeMs;
-    for (const { engine, identity } of this.#sessions.values()) {
-      const dropped = engine.pending > 0 ? engine.dropWaitingSince(before) : 0;
-      if (dropped === 0) continue;
-      counters.add('session.drop.too_old', dropped);
-      logger.warn(
-        { identity, dropped },
-        `${dropped} messages for ${identity} have waited too long (limits.queue.age)`,
-      );
-    }
-    this.#sweep = clock.schedule(SWEEP_MS, () => this.#dropOld());
   }
 
   /** Takes on a link. What it receives goes to the events returned, until it closes. */
   attach(link: Link): LinkEvents {
     const connection = new Connection(link, this.#keeper, this.#context.counters);
     this.#connections.set(link, connection);
-    this.#closeIfUnusedLater(connection);
+    this.#introductions.expect(connection);
     return connection;
-  }
-
-  /** A connection that opens no session is not kept; a serial port is there whether it is used or not. */
-  #closeIfUnusedLater(connection: Connection): void {
-    if (connection.link.kind !== 'serial') this.#unused.start(connection);
   }
 
   /** Closes the connection over UDP that has been there longest without a session: somebody else wants its place. */
   giveUpHalfOpen(): void {
-    for (const connection of this.#unused) {
-      if (connection.link.kind !== 'udp') continue;
-      this.#context.counters.add('udp.closed.half_open');
-      void connection.link.close();
-      return;
-    }
+    this.#introductions.giveUpHalfOpen();
   }
 
   get connections(): ReadonlyMap<Link, Connection> {
@@ -261,120 +181,15 @@ export class Hub {
     this.#wills.stop(this.#context.store !== undefined);
     for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
-    this.#sweep?.();
-    this.#offers.stopAll();
-    this.#unused.stopAll();
-    for (const waiting of [this.#absences, this.#probes]) {
-      for (const cancel of waiting.values()) cancel();
-    }
+    this.#held.stop();
+    this.#introductions.stop();
+    for (const cancel of this.#absences.values()) cancel();
     this.#connections.clear();
   }
 
-  // ------------------------------------------------------------------------------------------- the handshake
-
-  #hello(connection: Connection, hello: Hello): void {
-    // A board answers the goodbye with a HELLO, perhaps while its port is being closed.
-    if (this.#stopped) return;
-    const problem = helloProblem(hello);
-    if (problem) return this.#refuseHello(connection, hello, problem.reason, problem.detail);
-    const { offer } = connection;
-    if (
-      offer &&
-      offer.hello.nonce === hello.nonce &&
-      offer.hello.token === hello.token &&
-      offer.hello.identity === hello.identity
-    ) {
-      return this.#welcome(connection);
-    }
-    const session = this.#sessions.get(hello.identity);
-    if (!session && !this.#places.hasRoom(connection.link.party))
-      return this.#refuseHello(connection, hello, 'limit_reached');
-    const elsewhere = session?.link !== undefined && session.link !== connection.link;
-    // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
-    const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;
-    if (doubtful) this.#probe(connection, hello, session);
-    else this.#offer(connection, hello, session);
-  }
-
-  #refuseHello(connection: Connection, hello: Hello, reason: Reason, detail?: Uint8Array): void {
-    // What is not said is not logged either: a peer that goes on and on must not fill the log.
-    if (!connection.refuse(reason, headOf(hello), detail)) return;
-    // An identity that breaks the rules may hold anything, also what a terminal would obey.
-    const peer = hello.identity === '' ? 'a peer without identity' : `"${harmless(hello.identity)}"`;
-    this.#peerLog.warn(
-      { link: connection.link.name, identity: hello.identity, version: hello.version, reason },
-      `refused ${peer} on ${connection.link.name}: ${reason}`,
-    );
-  }
-
-  #offer(connection: Connection, hello: Hello, session: Session | undefined): void {
-    const { random32 } = this.#context;
-    const numbering = this.#numberings.of(hello.identity);
-    const offer = makeOffer(
-      hello,
-      session,
-      numbering,
-      this.#ownLimits(connection.link),
-      hello.keepAlive === 0 && connection.link.kind === 'udp' ? UDP_KEEP_ALIVE_S : hello.keepAlive,
-      random32,
-    );
-    connection.offer = offer;
-    this.#offers.start(connection);
-    this.#welcome(connection);
-  }
-
-  #forgetOffer(connection: Connection): void {
-    connection.offer = undefined;
-    this.#closeIfUnusedLater(connection);
-  }
-
-  /** What a WELCOME says that arrived must not be forgotten any more. */
-  #welcome(connection: Connection): void {
-    if (this.#welcomes) this.#welcomes.ask(connection);
-    else this.#sendWelcome(connection);
-  }
-
-  #sendWelcome(connection: Connection): void {
-    const { offer } = connection;
-    if (offer) connection.welcome({ ...offer.welcome, time: this.#context.clock.wallTime() });
-  }
-
-  #ownLimits({ kind, maxPacket }: Link): SideLimits {
-    const { limits } = this.#context;
-    const window = limits.window[kind];
-    const packet = Math.min(limits.packet[kind], maxPacket);
-    const key = `${kind} ${packet}`;
-    const known = this.#limitsOffered.get(key);
-    if (known) return known;
-    const own = { maxPacket: packet, window, inFlight: window, buffer: 0, ids: limits.ids };
-    this.#limitsOffered.set(key, own);
-    return own;
-  }
-
-  /** Two links, one identity, two boots: asks the old one whether it is still there (§4.4). */
-  #probe(connection: Connection, hello: Hello, session: Session): void {
-    if (this.#probes.has(connection)) return;
-    const { clock, counters } = this.#context;
-    const askedAt = clock.now();
-    session.engine.probe();
-    session.wake();
-    const judge = clock.schedule(PROBE_MS, () => {
-      this.#probes.delete(connection);
-      if (!this.#connections.has(connection.link)) return;
-      const answered = session.open && session.link !== connection.link && session.engine.heardAt > askedAt;
-      if (!answered) return this.#offer(connection, hello, this.#sessions.get(hello.identity));
-      counters.add('session.identity_collisions');
-      this.#peerLog.warn(
-        { identity: hello.identity, link: connection.link.name, other: session.link?.name },
-        `two peers call themselves "${hello.identity}": ${session.link?.name} keeps it, ${connection.link.name} is refused; give one of them another identity`,
-      );
-      connection.refuse('identity_in_use', headOf(hello));
-    });
-    this.#probes.set(connection, judge);
-  }
+  // ------------------------------------------------------------------------------------------- the beginnings
 
   #begin(connection: Connection, offer: Offer): void {
-    this.#offers.stop(connection);
     const { identity } = offer.hello;
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
@@ -382,7 +197,7 @@ export class Hub {
     const full = !standing && !this.#places.hasRoom(connection.link.party);
     if (stale || full) {
       connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
-      return this.#closeIfUnusedLater(connection);
+      return this.#introductions.taken(connection, false);
     }
 
     if (connection.session && connection.session !== standing)
@@ -396,7 +211,7 @@ export class Hub {
     const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
     this.#endAbsence(session);
-    this.#unused.stop(connection);
+    this.#introductions.taken(connection, true);
     this.#places.account(session, connection.link.party);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
@@ -457,12 +272,7 @@ export class Hub {
 
   #closed(connection: Connection, reason: string): void {
     this.#connections.delete(connection.link);
-    this.#offers.stop(connection);
-    this.#welcomes?.forget(connection);
-    this.#probes.get(connection)?.();
-    this.#probes.delete(connection);
-    this.#unused.stop(connection);
-    connection.offer = undefined;
+    this.#introductions.closed(connection);
     if (connection.session) this.#letGo(connection.session, reason);
   }
 
@@ -520,6 +330,11 @@ export class Hub {
     if (link.kind !== 'serial') void link.close();
   }
 
+  #endFull(session: Session): void {
+    this.#letGo(session, 'its queue is full', 'too_slow');
+    if (this.#sessions.get(session.identity) === session) this.#end(session, 'queue_full');
+  }
+
   #end(session: Session, reason: Reason): void {
     this.#endAbsence(session);
     this.#wills.ended(session);
@@ -547,21 +362,7 @@ export class Hub {
   }
 }
 
-/** Whether the peer can be expected to take what waits for it. */
-function isThere({ open, engine }: Session): boolean {
-  return open && !engine.asleep;
-}
-
 /** For the log: a board that was on another serial port before. Addresses of networks come and go, and say nothing. */
 function movedFrom(before: string | undefined, { kind, name }: Link): string {
   return kind === 'serial' && before !== undefined && before !== name ? `, moved here from ${before}` : '';
-}
-
-function closeIfUnused({ session, offer, link }: Connection): void {
-  if (session === undefined && offer === undefined) void link.close();
-}
-
-/** `text` with every character that is not shown as `\u{…}`. */
-function harmless(text: string): string {
-  return text.replace(/\p{C}/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }
