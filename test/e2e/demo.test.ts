@@ -9,7 +9,7 @@ const SLIPWAY = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)
 const PATIENCE_MS = 25_000;
 
 test('the demo shows its readings and ends by itself, leaving nothing that keeps the process', async () => {
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [SLIPWAY, 'demo', '--count', '4'], {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [SLIPWAY, 'demo', '--count', '8'], {
     timeout: PATIENCE_MS,
   });
   expect(stdout).toMatch(/^serial +greenhouse\/temperature +\d\d\.\d\d$/m);
