@@ -14,6 +14,7 @@ const EXPLANATIONS: Partial<Record<Reason, string>> = {
   limit_reached: 'the gateway has reached a limit of its configuration',
   queue_full: 'the queue of a subscriber, or of this client, is full: try again later',
   unsupported: 'the gateway does not support it',
+  not_stored: 'the gateway cannot write its store (is its disk full?): try again later',
 };
 
 /** The error that a refusal becomes: its code is the reason of PROTOCOL.md §7. */

@@ -100,6 +100,11 @@ export class Introductions {
   hello(connection: Connection, hello: Hello): void {
     const problem = helloProblem(hello);
     if (problem) return this.#refuseHello(connection, hello, problem.reason, problem.detail);
+    if (this.#context.store?.failing) {
+      // The log says why, once.
+      connection.refuse('not_stored', headOf(hello));
+      return;
+    }
     const { offer } = connection;
     if (
       offer &&

@@ -1,5 +1,5 @@
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Backend } from './backend.js';
@@ -34,7 +34,10 @@ const FAULTS: Readonly<Record<string, string>> = {
 export async function openStore(path: string, logger: Logger): Promise<OpenedStore> {
   const isNew = await prepareFolder(path);
   try {
-    return await (isNew ? create(path) : read(path));
+    if (isNew) return await create(path);
+    const opened = await read(path);
+    await reportLosses(path, logger);
+    return opened;
   } catch (error) {
     const damage = damageOf(error);
     if (damage === undefined) throw problemOf(error, path);
@@ -50,6 +53,19 @@ export async function openStore(path: string, logger: Logger): Promise<OpenedSto
       throw problemOf(again, path);
     }
   }
+}
+
+/** LevelDB steps over a part of its log that is spoiled, and says so only in a file of its own, anew each time it is opened. */
+async function reportLosses(path: string, logger: Logger): Promise<void> {
+  const said = await readFile(join(path, 'LOG'), 'utf8').catch(() => '');
+  const losses = [...said.matchAll(/dropping (\d+) bytes; (.+)/g)];
+  if (losses.length === 0) return;
+  const bytes = losses.reduce((sum, [, count]) => sum + Number(count), 0);
+  const what = losses[0]?.[2];
+  logger.error(
+    { path, bytes, what },
+    `the store in ${path} has lost ${bytes} bytes of its log (${what}): if the power was cut, they were never acknowledged; if not, the disk is failing, and what was stored last is missing or comes again`,
+  );
 }
 
 async function create(path: string): Promise<OpenedStore> {

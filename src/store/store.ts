@@ -51,6 +51,11 @@ export class Store {
     return this.#committed;
   }
 
+  /** Whether the last write failed, and nothing can be committed until one succeeds. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
   put(key: string, value: Uint8Array): void {
     this.#changes.set(key, seal(key, value));
     this.#commitLazily();

@@ -20,6 +20,7 @@ export const REASONS = [
   'taken_over',
   'too_slow',
   'prove_address',
+  'not_stored',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

@@ -51,6 +51,14 @@ describeWithTools(['prlimit'], 'a daemon whose disk is full', () => {
     expect(acknowledged).toEqual([]);
     expect(received).toEqual(['0']);
 
+    // Who comes now is told.
+    await expect(connectTo(address)).rejects.toMatchObject({
+      code: 'not_stored',
+      message: expect.stringMatching(
+        /the gateway cannot write its store \(is its disk full\?\): try again later$/,
+      ),
+    });
+
     limitFiles(daemon.child.pid ?? 0, 'unlimited');
     await Promise.all(emits);
     await until(() => expect(received).toEqual(['0', '1', '2', '3']));

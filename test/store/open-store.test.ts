@@ -89,6 +89,24 @@ test.each<[string, (path: string, file: (pattern: RegExp) => Promise<string>) =>
   expect(await valuesIn(path)).toEqual(['new']);
 });
 
+test('a part of the log that is spoiled is reported, and what stands before it is kept', async () => {
+  const path = join(await folder(), 'store');
+  await filled(path, NAMES);
+  const [file = ''] = (await readdir(path)).filter((name) => name.endsWith('.log'));
+  const bytes = await readFile(join(path, file));
+  bytes.fill(7, 20_000, 20_040);
+  await writeFile(join(path, file), bytes);
+  log.length = 0;
+  const kept = await valuesIn(path);
+  expect(kept.length).toBeGreaterThan(0);
+  expect(kept).not.toEqual(NAMES);
+  expect(log).toEqual([
+    expect.stringMatching(
+      /^the store in .+ has lost \d+ bytes of its log \(Corruption: checksum mismatch\): if the power was cut, .+ missing or comes again$/,
+    ),
+  ]);
+});
+
 test('the end of a write that was cut off is not damage: it was not committed', async () => {
   const path = join(await folder(), 'store');
   await filled(path, NAMES);

@@ -1,4 +1,5 @@
-import { type AddressInfo, createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
 import { pino } from 'pino';
 import { onTestFinished, vi } from 'vitest';
 import { type Client, connect } from '../../src/client/client.js';
@@ -43,13 +44,22 @@ export async function connectTo(address: Address, options: ConnectOptions = {}):
   return client;
 }
 
-/** A port of this machine on which nobody listens. */
+/**
+ * A port of this machine on which nobody listens. Below those that systems give out by themselves: a server that is down for
+ * a moment would else find its port taken.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(10_240, 32_768);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen({ host: '127.0.0.1', port }, () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** Waits until the check stops throwing, or fails with what it threw last. */

@@ -81,6 +81,7 @@ static const char *reason_in_words(slipway_reason_t reason) {
       [SLIPWAY_REASON_TAKEN_OVER] = "the session went on over another link",
       [SLIPWAY_REASON_TOO_SLOW] = "this program did not read what it was sent",
       [SLIPWAY_REASON_PROVE_ADDRESS] = "the gateway wants this address proved",
+      [SLIPWAY_REASON_NOT_STORED] = "the gateway cannot write its store: is its disk full?",
   };
   return reason < sizeof words / sizeof *words ? words[reason] : NULL;
 }
