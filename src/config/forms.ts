@@ -34,9 +34,13 @@ export function list<Entry extends z.ZodType>(
 export function oneOrMany<Value extends z.ZodType>(description: string, value: Value, max: number) {
   const values = z
     .array(value)
-    .min(1, { error: 'cannot be empty' })
+    .min(1, { error: 'cannot be empty: write at least one value, or delete the line for the default' })
     .max(max, { error: `can have ${max} at most` })
-    .refine((read) => new Set(read).size === read.length, { error: 'has a value twice' });
+    .superRefine((read, context) => {
+      const twice = read.find((value, index) => read.indexOf(value) < index);
+      if (twice !== undefined)
+        context.addIssue({ code: 'custom', message: `has ${String(twice)} twice: write it once` });
+    });
   return z
     .preprocess((written) => (Array.isArray(written) ? written : [written]), values)
     .describe(description)

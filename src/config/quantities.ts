@@ -55,9 +55,9 @@ const SIZE: Kind = {
   show: (value) => inLargestUnit(value, SIZE_UNITS, ' '),
 };
 
-/** A whole number from `min` to `max`; also written `1_000`. */
-export function count(min: number, max: number) {
-  return quantity(COUNT, min, max);
+/** A whole number from `min` to `max`; also written `1_000`. `form` says in messages what to write. */
+export function count(min: number, max: number, form = COUNT.form) {
+  return quantity({ ...COUNT, form }, min, max);
 }
 
 /** A duration from `min` to `max`, all in ms; 0 is taken as well. Bare numbers other than 0 are refused. */

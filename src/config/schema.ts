@@ -117,16 +117,30 @@ const limits = section(
 
 const store = oneOrOff(
   'Where what was acknowledged is kept so that it survives a crash and a power cut; off, it is kept in memory only.',
-  z.strictObject({
-    path: z
-      .string({
-        error: ({ input }) =>
-          input === undefined ? 'is missing: name a folder for the store' : 'must be the path of a folder',
-      })
-      .min(1, { error: 'cannot be empty: name a folder for the store' })
-      .describe('A folder of its own, made if need be; a relative path starts at the folder of this file.'),
-  }),
+  z.strictObject(
+    {
+      path: z
+        .string({
+          error: ({ input }) =>
+            input === undefined ? 'is missing: name a folder for the store' : 'must be the path of a folder',
+        })
+        .min(1, { error: 'cannot be empty: name a folder for the store' })
+        .describe('A folder of its own, made if need be; a relative path starts at the folder of this file.'),
+    },
+    {
+      error: ({ code, input }) => {
+        if (code !== 'invalid_type' || !['string', 'boolean'].includes(typeof input)) return undefined;
+        const path = typeof input === 'string' ? shownPath(input) : '/var/lib/slipway';
+        return `must say where: write "store: { path: ${path} }", or "store: false" for none`;
+      },
+    },
+  ),
 );
+
+/** As it is written between braces in YAML. */
+function shownPath(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "''")}'`;
+}
 
 const sessions = section('What the gateway remembers of a peer that is gone.', {
   expiry: duration(1000, MAX_VARINT * 1000)

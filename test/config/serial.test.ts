@@ -46,6 +46,17 @@ describe('serial ports', () => {
     );
   });
 
+  it('have one rate or several, and say how to write them', () => {
+    const baud = (written: string) => problems(`  - { name: a, path: /x, baud: ${written} }`);
+    const form = 'must be a rate, like 115200, or a list of rates to try, like [115200, 9600]';
+    expect(baud('auto')).toEqual([expect.stringContaining(`${form}; not "auto"`)]);
+    expect(baud('[9600, fast]')).toEqual([expect.stringContaining(`${form}; not "fast"`)]);
+    expect(baud('[9600, 115200, 9600]')).toEqual(['3:26: serial[0].baud: has 9600 twice: write it once']);
+    expect(baud('[]')).toEqual([
+      '3:26: serial[0].baud: cannot be empty: write at least one value, or delete the line for the default',
+    ]);
+  });
+
   it('do not share names, paths or devices, which is said of both lines', () => {
     const yaml = `  - name: a
     path: /dev/x
@@ -80,6 +91,19 @@ describe('serial ports', () => {
       /^6:13: serial\[0\]\.lines\.emit: names that begin with "\$" are the gateway's own/,
     );
     expect(wrong[1]).toMatch(/^7:15: serial\[0\]\.lines\.listen: .*wildcards/);
+  });
+});
+
+describe('the store', () => {
+  it.each([
+    ['/var/x', 'must say where: write "store: { path: /var/x }", or "store: false" for none'],
+    [`"a b'c"`, `must say where: write "store: { path: 'a b''c' }", or "store: false" for none`],
+    ['true', 'must say where: write "store: { path: /var/lib/slipway }", or "store: false" for none'],
+  ])('is a mapping: %s is told so', (written, message) => {
+    expect(problemsIn(`version: 1\nstore: ${written}\n`)).toEqual([`2:8: store: ${message}`]);
+    expect(problemsIn('version: 1\nstore: []\n')).toEqual([
+      '2:1: store: must be a mapping ("key: value" lines)',
+    ]);
   });
 });
 
