@@ -1,5 +1,6 @@
 import { SlipwayError } from '../errors.js';
 import type { Qos } from '../wire/messages.js';
+import type { LastWillOptions } from './options.js';
 
 /**
  * For what callers without types may get wrong, and for ranges that types do not tell.
@@ -7,8 +8,28 @@ import type { Qos } from '../wire/messages.js';
  */
 export function checkNumber(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  const message = `${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`;
-  throw new SlipwayError('invalid_option', message);
+  throw invalid(`${name} is ${String(value)}: it must be a whole number from ${least} to ${most}`);
+}
+
+function invalid(message: string): SlipwayError {
+  return new SlipwayError('invalid_option', message);
+}
+
+const WILL_KEYS = ['channel', 'payload', 'qos', 'retain'];
+
+/** @throws SlipwayError `invalid_option` unless it is an object with a channel and a payload, and has no other keys than a will's */
+export function checkWill(will: unknown): asserts will is LastWillOptions {
+  if (typeof will !== 'object' || will === null)
+    throw invalid(
+      `will is ${String(will)}: it must be an object, like { channel: 'alarms/pump', payload: 'gone' }`,
+    );
+  const unknown = Object.keys(will).find((key) => !WILL_KEYS.includes(key));
+  if (unknown !== undefined)
+    throw invalid(`will.${unknown} is not known: a will has ${WILL_KEYS.join(', ')}`);
+  const { channel, payload } = will as Partial<Record<string, unknown>>;
+  if (typeof channel !== 'string') throw invalid(`will.channel is ${String(channel)}: it must be text`);
+  if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
+    throw invalid(`will.payload is ${String(payload)}: it must be text or a Uint8Array`);
 }
 
 /** @throws SlipwayError `invalid_option` unless it is 0, 1 or 2 */

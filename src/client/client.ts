@@ -49,7 +49,7 @@ const CLOSED = 'the client was closed';
 /**
  * Connects to a gateway over TCP and resolves when the session stands, and the will, if there is one, is left.
  * @throws SlipwayError `connect_failed` when no gateway answers there in time; `identity_invalid` when the identity breaks
- *   PROTOCOL.md §4.1; `invalid_option` for a number out of range; else the gateway's own reason (§7)
+ *   PROTOCOL.md §4.1; `invalid_option` for a number out of range or a will that is none; else the gateway's own reason (§7)
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const client = new Client(options);

@@ -2,7 +2,7 @@ import { SlipwayError } from '../errors.js';
 import type { OutgoingControl } from '../session/outgoing.js';
 import { channelProblem } from '../wire/channels.js';
 import type { Reason } from '../wire/reasons.js';
-import { checkQos } from './check.js';
+import { checkQos, checkWill } from './check.js';
 import type { LiveSession } from './live-session.js';
 import type { LastWillOptions } from './options.js';
 import { refusalError } from './refusal.js';
@@ -25,7 +25,9 @@ export class LastWill {
   }
 
   /** Resolves and throws as `Client.setWill` does. */
-  async set({ channel, payload, qos = 1, retain = false }: LastWillOptions): Promise<void> {
+  async set(will: LastWillOptions): Promise<void> {
+    checkWill(will);
+    const { channel, payload, qos = 1, retain = false } = will;
     const problem = channelProblem(channel);
     if (problem !== undefined)
       throw new SlipwayError('bad_channel', `the will's channel "${channel}": ${problem}`);

@@ -3,7 +3,7 @@ import { SlipwayError } from '../errors.js';
 import { identityProblem } from '../wire/channels.js';
 import { MAX_VARINT } from '../wire/limits.js';
 import type { Qos } from '../wire/messages.js';
-import { checkNumber } from './check.js';
+import { checkNumber, checkWill } from './check.js';
 
 export interface ConnectOptions {
   /** 127.0.0.1 unless given. */
@@ -49,7 +49,7 @@ export const DEFAULT_MAX_QUEUE = 10_000;
 /** The longest that the system's timers wait. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** @throws SlipwayError `identity_invalid` when the identity breaks PROTOCOL.md §4.1; `invalid_option` for a number out of range */
+/** @throws SlipwayError `identity_invalid` when the identity breaks PROTOCOL.md §4.1; `invalid_option` for a number out of range or a will that is none */
 export function checkOptions(options: ConnectOptions, identity: string): void {
   const problem = identityProblem(identity);
   if (problem !== undefined) throw new SlipwayError('identity_invalid', `identity "${identity}": ${problem}`);
@@ -58,4 +58,5 @@ export function checkOptions(options: ConnectOptions, identity: string): void {
   checkNumber('port', options.port ?? DEFAULT_PORT, 1, 65_535);
   checkNumber('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS, 1, MAX_TIMEOUT_MS);
   checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
+  if (options.will !== undefined) checkWill(options.will);
 }

@@ -112,6 +112,20 @@ describe('connect', () => {
     });
   });
 
+  it.each([
+    ['will is a: it must be an object', 'a'],
+    ['will is null: it must be an object', null],
+    ['will.topic is not known: a will has channel, payload, qos, retain', { topic: 'a', payload: 'x' }],
+    ['will.channel is undefined: it must be text', { payload: 'x' }],
+    ['will.payload is undefined: it must be text or a Uint8Array', { channel: 'a' }],
+  ])('says "%s", to programs without types', async (message, will) => {
+    const error = { code: 'invalid_option', message: expect.stringContaining(message) };
+    await expect(connect({ will: will as never })).rejects.toMatchObject(error);
+    const { tcp } = await startGateway();
+    const client = await connectTo(tcp);
+    await expect(client.setWill(will as never)).rejects.toMatchObject(error);
+  });
+
   it('takes numbers at the ends of their ranges', async () => {
     const { tcp } = await startGateway();
     const client = await connectTo(tcp, {
