@@ -48,7 +48,7 @@ async function statesOf(client: Client): Promise<DeviceState[]> {
 }
 
 function asText(devices: readonly DeviceState[]): string {
-  if (devices.length === 0) return 'No devices yet: none has connected since the gateway started.';
+  if (devices.length === 0) return 'No devices yet: the gateway knows of none.';
   const width = Math.max(...devices.map(({ identity }) => identity.length));
   return devices.map(({ identity, state }) => `${identity.padEnd(width)}  ${state}`).join('\n');
 }

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { Counters } from '../counters.js';
 import { reasonOf, SlipwayError } from '../errors.js';
+import { codeOf } from '../links/endpoint.js';
 import { parseIntelHex } from '../simulator/intel-hex.js';
 import { openPty } from '../simulator/pty.js';
 import { VirtualUno } from '../simulator/uno.js';
@@ -73,7 +74,8 @@ async function load(file: string): Promise<Uint8Array> {
   try {
     text = await readFile(file, 'latin1');
   } catch (error) {
-    throw new SlipwayError('firmware_unreadable', `cannot read the firmware ${file}: ${reasonOf(error)}`, {
+    const why = codeOf(error) === 'ENOENT' ? 'there is no such file' : reasonOf(error);
+    throw new SlipwayError('firmware_unreadable', `cannot read the firmware ${file}: ${why}`, {
       cause: error,
     });
   }

@@ -32,7 +32,7 @@ describe('slipway simulate', () => {
     const file = join(folder, 'none.hex');
     await expect(simulate(file)).rejects.toMatchObject({
       code: 'firmware_unreadable',
-      message: expect.stringContaining(file),
+      message: `cannot read the firmware ${file}: there is no such file`,
     });
   });
 

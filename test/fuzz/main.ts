@@ -39,7 +39,7 @@ function options() {
 }
 
 function fail(problem: string): never {
-  console.error(`${problem}\n\n${USAGE}`);
+  console.error(`fuzz: ${problem} (npm run fuzz -- --help shows how to use it)`);
   process.exit(2);
 }
 
@@ -76,6 +76,7 @@ process.exit(found === 0 ? 0 : 1);
 
 function replayOne(name: string, target: Target | undefined, hex: string): void {
   if (names.length !== 1) fail('--replay needs one --target');
+  if (!/^([0-9a-f]{2})+$/i.test(hex)) fail(`--replay takes pairs of hex digits, not ${hex}`);
   if (target) console.log([...target.run(fromHex(hex))]);
   else if (!replayC(name, fromHex(hex))) throw new Error(`${name}: the input breaks it, see above`);
   console.log('the input breaks nothing');
