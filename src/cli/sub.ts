@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { connect } from '../client/client.js';
 import type { ReceivedMessage } from '../client/subscription.js';
 import type { Qos } from '../wire/messages.js';
@@ -10,6 +10,9 @@ interface SubOptions extends GatewayAddress {
   readonly qos: Qos;
   readonly count?: number;
   readonly json?: boolean;
+  readonly identity?: string;
+  /** s */
+  readonly expiry: number;
 }
 
 const EXAMPLES = `
@@ -17,6 +20,8 @@ Examples:
   $ slipway sub 'greenhouse/#'
   $ slipway sub '+/temperature' --count 1
   $ slipway sub '$slipway/devices/+/state' --json
+  $ slipway sub 'alarms/#' --identity night-watch
+      Gets what was emitted since it ran last, too.
 
 Quote patterns: the shell has its own idea of # and $. Ctrl-C ends it.`;
 
@@ -31,15 +36,22 @@ export function subCommand(): Command {
       '--json',
       'one JSON object a line: channel, payload (or payload_base64 when it is no text), qos, retained',
     )
+    .addOption(
+      // What comes behind the last one counted would be acknowledged, and shown by nobody.
+      new Option('--identity <name>', 'a name under which messages are held while it does not run').conflicts(
+        'count',
+      ),
+    )
+    .option('--expiry <s>', 'for how many seconds they are held, as far as the gateway allows', count, 86_400)
     .addHelpText('after', EXAMPLES)
     .action(subscribe);
 }
 
 async function subscribe(
   patterns: string[],
-  { host, port, qos, count: limit, json }: SubOptions,
+  { host, port, qos, count: limit, json, identity, expiry }: SubOptions,
 ): Promise<void> {
-  const client = await connect({ host, port });
+  const client = await connect({ host, port, ...(identity !== undefined && { identity, expiry }) });
   const stop = stopRequest();
   client.on('disconnected', ({ reason }) => say(`connection lost (${reason}), trying again`));
   client.on('connected', ({ resumed }) =>

@@ -2,8 +2,10 @@ import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
+import type { Channel } from '../router/channel.js';
 import type { Router } from '../router/router.js';
 import { Alarms } from '../session/alarms.js';
+import type { Outgoing } from '../session/outgoing.js';
 import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
@@ -347,10 +349,22 @@ export class Hub {
       nextIn: engine.nextIn,
       nextOut: engine.nextOut,
     });
+    const lost = emitsIn(engine.outgoing);
     // Who ends its own session wants no more of it.
-    if (engine.pending > 0 && reason !== 'end_session')
-      this.#context.counters.add('session.drop.session_ended', engine.pending);
+    if (lost > 0 && reason !== 'end_session') {
+      this.#context.counters.add('session.drop.session_ended', lost);
+      // Of a full queue it was said already.
+      if (reason !== 'queue_full') this.#sayLost(session.identity, lost, reason);
+    }
     session.end(reason);
+  }
+
+  #sayLost(identity: string, lost: number, reason: Reason): void {
+    const what = lost === 1 ? '1 message for it is' : `${lost} messages for it are`;
+    this.#peerLog.warn(
+      { identity, lost, reason },
+      `the session of ${identity} is over (${reason}): ${what} lost`,
+    );
   }
 
   #refused(session: Session, message: Refuse): void {
@@ -360,6 +374,12 @@ export class Hub {
     session.engine.giveUpSleep();
     this.#letGo(session, 'the peer knows no session');
   }
+}
+
+function emitsIn(outgoing: Iterable<Outgoing<Channel>>): number {
+  let count = 0;
+  for (const { content } of outgoing) if (content.type === 'emit') count++;
+  return count;
 }
 
 /** For the log: a board that was on another serial port before. Addresses of networks come and go, and say nothing. */

@@ -33,6 +33,21 @@ describe('slipway sub', () => {
     expect(program.stderr).toBe('');
   });
 
+  it('with --identity gets what was emitted while it did not run', async () => {
+    const running = await startGateway();
+    const first = await subscribe(running, 'alarms/#', '--identity', 'watch');
+    first.child.kill('SIGINT');
+    await first.ended;
+    const client = await connectTo(running.tcp);
+    for (const text of ['one', 'two']) await client.emit('alarms/door', text);
+    const second = slipway(['sub', 'alarms/#', '--identity', 'watch', '--port', String(running.tcp.port)]);
+    await second.prints(/two/);
+    expect(second.lines).toEqual(['alarms/door\tone', 'alarms/door\ttwo']);
+    const wrong = slipway(['sub', 'alarms/#', '--identity', 'watch', '--count', '1']);
+    expect((await wrong.ended).code).toBe(2);
+    expect(wrong.stderr).toMatch(/option '--identity <name>' cannot be used with option '--count <n>'/);
+  });
+
   it('ends after --count messages, last values counted', async () => {
     const running = await startGateway();
     const client = await connectTo(running.tcp);
