@@ -62,6 +62,7 @@ describeWithTools(['prlimit'], 'a daemon whose disk is full', () => {
     limitFiles(daemon.child.pid ?? 0, 'unlimited');
     await Promise.all(emits);
     await until(() => expect(received).toEqual(['0', '1', '2', '3']));
+    await daemon.prints(/can be written again/);
     expect(daemon.lines.filter((line) => line.includes('the store can'))).toEqual([
       expect.stringMatching(/"level":50.*cannot be written/),
       expect.stringMatching(/"level":30.*can be written again/),
