@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Backend } from './backend.js';
 import { type Contents, ContentsReader } from './contents.js';
+import { asideOf, folderFault, leadsNowhere, strangerIn } from './folder.js';
 import { LevelBackend } from './level-backend.js';
 import { DamagedRecord, FORMAT } from './records.js';
 import { seal } from './seal.js';
@@ -12,19 +13,6 @@ export interface OpenedStore {
   readonly backend: Backend;
   readonly contents: Contents;
 }
-
-/** The names that LevelDB gives to its files. */
-const OWN_FILES = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;
-
-const FAULTS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied: the user that runs slipway must be able to write there',
-  EPERM: 'permission denied: the user that runs slipway must be able to write there',
-  EROFS: 'that file system is read-only',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EEXIST: 'there is a file of that name: name a folder',
-  ENOENT: 'no folder can be made there',
-  ENOSPC: 'the disk is full',
-};
 
 /**
  * Opens the store in the folder `path`, made if need be, and reads it. A damaged one is set aside, which the log says, and
@@ -98,11 +86,11 @@ async function prepareFolder(path: string): Promise<boolean> {
   } catch (cause) {
     throw problemOf(cause, path);
   }
-  const stranger = files.find((name) => !OWN_FILES.test(name));
+  const stranger = strangerIn(files);
   if (stranger !== undefined)
     throw new SlipwayError(
       'store_unusable',
-      `the store cannot be in ${path}: there are other files in it ("${stranger}"); name a folder of its own (store.path)`,
+      `the store cannot be in ${path}: ${stranger}; name a folder of its own (store.path)`,
     );
   return files.length === 0;
 }
@@ -129,7 +117,7 @@ function problemOf(error: unknown, path: string): SlipwayError {
       `the store in ${path} is in use: another slipway runs with it; stop that one, or give this one its own (store.path)`,
       { cause: error },
     );
-  const fault = FAULTS[cause.code ?? ''] ?? reasonOf(cause);
+  const fault = folderFault(cause) ?? reasonOf(cause);
   return new SlipwayError('store_unusable', `the store cannot be in ${path}: ${fault} (store.path)`, {
     cause: error,
   });
@@ -145,13 +133,19 @@ async function makeFolder(path: string): Promise<void> {
     if (code === 'ENOENT' && dirname(path) !== path) {
       await makeFolder(dirname(path));
       await make();
+    } else if (await leadsNowhere(path)) {
+      throw new SlipwayError(
+        'store_unusable',
+        `the store cannot be there: the link ${path} leads nowhere: make the folder that it names, or remove the link (store.path)`,
+        { cause: error },
+      );
     } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
   }
 }
 
 async function setAside(path: string): Promise<string> {
   const stamp = new Date().toISOString().replace(/[:.]/g, '-');
-  const aside = `${path}.damaged-${stamp}`;
+  const aside = `${asideOf(path)}${stamp}`;
   try {
     await rename(path, aside);
   } catch (cause) {

@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.js';
+import { folderFault } from '../../src/store/folder.js';
 import { LevelBackend } from '../../src/store/level-backend.js';
 import { openStore } from '../../src/store/open-store.js';
 import { FORMAT, keys, writeLastValue } from '../../src/store/records.js';
@@ -169,6 +170,26 @@ test('a path that cannot be a folder says why', async () => {
   await expect(openStore(join(file, 'below'), logger)).rejects.toMatchObject({
     message: `the store cannot be in ${join(file, 'below')}: a part of the path is a file, not a folder (store.path)`,
   });
+});
+
+test('a link that leads nowhere is named', async () => {
+  const link = join(await folder(), 'link');
+  await symlink('nothing/there', link);
+  for (const path of [link, join(link, 'store')]) {
+    await expect(openStore(path, logger)).rejects.toMatchObject({
+      code: 'store_unusable',
+      message: `the store cannot be there: the link ${link} leads nowhere: make the folder that it names, or remove the link (store.path)`,
+    });
+  }
+});
+
+test.each([
+  ['IO error: /store/LOCK: Read-only file system', /^that file system is read-only/],
+  ['IO error: /store/LOCK: Permission denied', /^permission denied: the user/],
+  ['IO error: /store/000003.log: No space left on device', /^the disk is full$/],
+])('what LevelDB says is told as what the system says: %s', (message, told) => {
+  expect(folderFault(Object.assign(new Error(message), { code: 'LEVEL_IO_ERROR' }))).toMatch(told);
+  expect(folderFault(Object.assign(new Error(message), { code: 'LEVEL_OTHER' }))).toBeUndefined();
 });
 
 test.skipIf(process.platform !== 'linux')('a place where no folder can be made says so', async () => {
