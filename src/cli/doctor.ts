@@ -10,13 +10,14 @@ import { stopRequest } from './process.js';
 const EXAMPLES = `
 Examples:
   $ slipway doctor
-      The config, the gateway, its links, and every serial port of the config. Opens no port.
+      The config, the gateway, its links, its store, and every serial port of the config. Opens no port.
   $ slipway doctor bench
   $ slipway doctor /dev/ttyACM0
       Also listens to that port, unless a gateway or another program uses it: for up to a minute, at all usual rates.
       Opening a port resets most Arduinos.
 
-A running gateway is asked how its links do, and is not disturbed. Exit codes: 0 nothing is wrong, 1 something is.`;
+A running gateway is asked how its links do, and is not disturbed. It looks at the folder of the store, and changes nothing there.
+Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage or config.`;
 
 interface DoctorOptions {
   readonly config?: string;
@@ -25,7 +26,7 @@ interface DoctorOptions {
   readonly json?: boolean;
 }
 
-/** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. */
+/** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. Throws as `examine` does. */
 export function doctorCommand(host: Host = thisHost): Command {
   return new Command('doctor')
     .description('look for what is wrong with ports, boards and gateway, and say what mends it')
@@ -56,7 +57,8 @@ export function doctorCommand(host: Host = thisHost): Command {
       process.stdout.write(
         options.json ? `${JSON.stringify({ ok, findings }, null, 2)}\n` : `${verdict(findings)}\n`,
       );
-      if (!ok) process.exitCode = 1;
+      const configIsWrong = findings.some(({ level, check }) => level === 'problem' && check === 'config');
+      if (!ok) process.exitCode = configIsWrong ? 2 : 1;
     });
 }
 

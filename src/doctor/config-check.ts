@@ -5,19 +5,24 @@ import type { Config } from '../config/schema.js';
 import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';
 
-/** Reads the config. With one that cannot be used, the rest is looked at as if there were none. */
-export async function* checkConfig(
-  file: string | undefined,
-  host: Host,
-): AsyncGenerator<Finding, { config: Config; file: string | undefined }> {
+export interface CheckedConfig {
+  /** With one that cannot be used, the rest is looked at as if there were none. */
+  readonly config: Config;
+  readonly file: string | undefined;
+  readonly usable: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the config. */
+export async function checkConfig(file: string | undefined, host: Host): Promise<CheckedConfig> {
   const findings = new Findings('config', 'config');
   try {
     const read = await resolveConfig(file, host.env);
-    yield findings.ok(read.file ?? 'there is no config file: the defaults apply');
-    return read;
+    const text = read.file ?? 'there is no config file: the defaults apply';
+    return { ...read, usable: true, findings: [findings.ok(text)] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    for (const problem of error.message.split('\n')) yield findings.problem({ problem });
-    return { config: defaultConfig(), file };
+    const problems = error.message.split('\n').map((problem) => findings.problem({ problem }));
+    return { config: defaultConfig(), file, usable: false, findings: problems };
   }
 }

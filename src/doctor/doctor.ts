@@ -1,9 +1,11 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { nearest } from '../config/nearest.js';
 import type { Config, SerialConfig } from '../config/schema.js';
-import { findPorts } from '../links/serial/discovery.js';
+import { SlipwayError } from '../errors.js';
+import { findPorts, isPresent } from '../links/serial/discovery.js';
 import { serialLinkName } from '../links/serial/serial-link.js';
-import { checkConfig } from './config-check.js';
+import { type CheckedConfig, checkConfig } from './config-check.js';
 import { type Finding, Findings } from './finding.js';
 import { checkGateway, type GatewayPlace, type Reports } from './gateway-check.js';
 import { checkGroup } from './group-check.js';
@@ -26,42 +28,52 @@ interface Patient extends Examined {
   readonly entry: SerialConfig | undefined;
 }
 
+const NO_PORTS = 'it has none; name one by its path: "slipway ports" shows what there is';
 /** Links that are no serial ports are many, perhaps: more than so many are not listed one by one. */
 const MAX_LISTED_LINKS = 50;
 
 /**
  * Looks at everything between a board and its gateway, and tells what it finds as it finds it. A running gateway is asked,
  * and not disturbed: what it uses, or any other program does, is not opened.
+ * @throws SlipwayError `usage`, before anything is told, when the port is neither in the config nor a path
  */
 export async function* examine(request: DoctorRequest, host: Host): AsyncGenerator<Finding> {
-  const { config } = yield* checkConfig(request.config, host);
-  const place = placeOf(config, request.gateway);
-  const reports = yield* checkGateway(place, request.port === undefined, host);
-  yield* checkStore(config.store ? config.store.path : undefined, reports !== undefined);
-  if (config.serial.length > 0) yield* checkGroup();
+  const checked = await checkConfig(request.config, host);
+  const { config } = checked;
   const patients =
-    request.port === undefined ? config.serial.map(patientOf) : [await named(request.port, config, host)];
-  for (const patient of patients) yield* checkPatient(patient, reports, request.port !== undefined, host);
+    request.port === undefined ? config.serial.map(patientOf) : await named(request.port, checked, host);
+  yield* checked.findings;
+  const place = placeOf(config, request.gateway);
+  const storePath = config.store ? config.store.path : undefined;
+  const { running, reports } = yield* checkGateway(place, request.port === undefined, storePath, host);
+  yield* checkStore(storePath, running, host);
+  if (config.serial.length > 0) yield* checkGroup();
+  for (const patient of patients) yield* checkPatient(patient, reports, request, host);
   if (request.port === undefined) yield* checkOthers(patients, reports);
 }
 
 async function* checkPatient(
   patient: Patient,
   reports: Reports,
-  mayOpen: boolean,
+  request: DoctorRequest,
   host: Host,
 ): AsyncGenerator<Finding> {
   const report = await reportOn(patient, reports, host);
-  if (report) {
+  // What is not plugged in is told in the same words whether a gateway runs or not, unless its ports are those of another machine.
+  const isMissing =
+    report?.port?.state === 'waiting' &&
+    request.gateway?.host === undefined &&
+    (await findPorts(patient, host.listPorts)).length === 0;
+  if (report && !isMissing) {
     yield* checkLink(report);
     return;
   }
-  if (reports && patient.entry) {
+  if (reports && patient.entry && !report) {
     const text = 'the gateway that runs does not know this port: restart it if it should';
     yield new Findings('gateway', patient.about).note(text);
   }
   const free = yield* checkPort(patient, host);
-  if (free && mayOpen) yield* checkLine(patient.about, free, patient.entry?.baud, host);
+  if (free && request.port !== undefined) yield* checkLine(patient.about, free, patient.entry?.baud, host);
 }
 
 /** What the gateway says of that port: by its name in the config, or because it has the same device open. */
@@ -85,16 +97,29 @@ function* checkOthers(patients: readonly Patient[], reports: Reports): Generator
 }
 
 /** The port that somebody named: one of the config, or any other. */
-async function named(name: string, config: Config, host: Host): Promise<Patient> {
+async function named(name: string, { config, file, usable }: CheckedConfig, host: Host): Promise<Patient[]> {
   const byName = config.serial.find((entry) => entry.name === name);
-  if (byName) return patientOf(byName);
+  if (byName) return [patientOf(byName)];
   const path = process.platform === 'win32' ? name : resolve(name);
+  if (!/[/\\]/.test(name) && !(await isPresent(path, host.listPorts))) {
+    // Which names a config has that cannot be read, nobody knows.
+    if (!usable) return [];
+    throw noSuchPort(name, config, file);
+  }
   const device = await realpath(path).catch(() => path);
   for (const entry of config.serial) {
     const found = await findPorts(entry, host.listPorts);
-    if (found.some((port) => port.device === device)) return { ...patientOf(entry), path, usb: undefined };
+    if (found.some((port) => port.device === device)) return [{ ...patientOf(entry), path, usb: undefined }];
   }
-  return { about: path, path, low_latency: true, entry: undefined };
+  return [{ about: path, path, low_latency: true, entry: undefined }];
+}
+
+function noSuchPort(name: string, { serial }: Config, file: string | undefined): SlipwayError {
+  const names = serial.map((entry) => entry.name);
+  const meant = nearest(name, names);
+  const known = names.length === 0 ? NO_PORTS : `it has: ${names.join(', ')}`;
+  const mend = `${meant === undefined ? '' : `did you mean "${meant}"? `}${known}`;
+  return new SlipwayError('usage', `no port "${name}" in ${file ?? 'the default config'} (${mend})`);
 }
 
 function patientOf(entry: SerialConfig): Patient {

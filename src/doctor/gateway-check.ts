@@ -7,6 +7,7 @@ import { codeOf } from '../links/endpoint.js';
 import { describeHolders, findHolders } from '../links/serial/holders.js';
 import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';
+import { problemOf } from './store-check.js';
 
 /** How long the gateway may take to answer, ms. */
 const ANSWER_MS = 2000;
@@ -19,22 +20,29 @@ export interface GatewayPlace {
   readonly port: number;
 }
 
-/** What the gateway says of its links, by their names; undefined when there is no gateway. */
+/** What the gateway says of its links, by their names; undefined when it tells nothing of them. */
 export type Reports = ReadonlyMap<string, LinkReport> | undefined;
+
+export interface CheckedGateway {
+  readonly running: boolean;
+  readonly reports: Reports;
+}
 
 /**
  * Asks the gateway how its links do. Opens a connection to it and nothing else.
  * @param needed Whether it is wrong that none runs.
+ * @param storePath The folder of its store, if it has one: without it a gateway cannot answer.
  */
 export async function* checkGateway(
   place: GatewayPlace | undefined,
   needed: boolean,
+  storePath: string | undefined,
   host: Host,
-): AsyncGenerator<Finding, Reports> {
+): AsyncGenerator<Finding, CheckedGateway> {
   const findings = new Findings('gateway', 'gateway');
   if (place === undefined) {
     yield findings.note('the config has no TCP listener (listen.tcp), so a gateway cannot be asked');
-    return undefined;
+    return { running: false, reports: undefined };
   }
   const address = { host: NAMES_OF_ALL[place.host] ?? place.host, port: place.port };
   const where = `${address.host} port ${address.port}`;
@@ -43,19 +51,20 @@ export async function* checkGateway(
     client = await connect({ ...address, timeoutMs: ANSWER_MS });
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
-    yield await whyNot(error, where, address.port, needed, findings, host);
-    return undefined;
+    const waits = storePath !== undefined && (await problemOf(storePath)) !== undefined;
+    yield await whyNot(error, where, address.port, needed, waits, findings, host);
+    return { running: error.code === 'not_stored' || (waits && isSilent(error)), reports: undefined };
   }
   try {
     const reports = await watchLinks(client, host);
     yield findings.ok(`runs, at ${where}`);
-    return reports;
+    return { running: true, reports };
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
     yield findings.problem({
       problem: `answers at ${where}, but tells nothing of its links: ${error.message}`,
     });
-    return new Map();
+    return { running: true, reports: undefined };
   } finally {
     await client.close();
   }
@@ -66,9 +75,15 @@ async function whyNot(
   where: string,
   port: number,
   needed: boolean,
+  storeIsBad: boolean,
   findings: Findings,
   host: Host,
 ): Promise<Finding> {
+  if (error.code === 'not_stored')
+    return findings.problem({
+      problem: `runs, at ${where}, but cannot write its store`,
+      mend: 'make room on the disk of store.path',
+    });
   if (error.code !== 'connect_failed')
     return findings.problem({ problem: `refuses at ${where}: ${error.message}` });
   if (codeOf(error.cause) === 'ECONNREFUSED') {
@@ -76,13 +91,22 @@ async function whyNot(
     const mend = 'start it with "slipway run", or name the place with --host and --port';
     return needed ? findings.problem({ problem, mend }) : findings.note(problem);
   }
-  if (!error.message.includes('took the connection')) return findings.problem({ problem: error.message });
+  if (!isSilent(error)) return findings.problem({ problem: error.message });
   const holders = await findHolders(await socketOf(port, host.proc), host.proc);
   const who = holders.length > 0 ? describeHolders(holders) : 'another program';
+  if (storeIsBad)
+    return findings.problem({
+      problem: `something listens on ${where} and does not answer: ${who}; if it is the gateway, it may be waiting for its store`,
+      mend: 'mend the store, see below; if it is another program, stop it, or give listen.tcp another port',
+    });
   return findings.problem({
     problem: `something that is no Slipway gateway listens on ${where}: ${who}`,
     mend: 'stop it, or give listen.tcp another port',
   });
+}
+
+function isSilent({ code, message }: SlipwayError): boolean {
+  return code === 'connect_failed' && message.includes('took the connection');
 }
 
 /** `socket:[inode]` of whoever listens on a TCP port of this machine, as in /proc/PID/fd. */

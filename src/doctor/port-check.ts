@@ -35,6 +35,12 @@ async function* checkPresent(port: Examined, host: Host): AsyncGenerator<Finding
     yield findings.problem({ problem: `${describeWanted(port)} is not there`, mend });
     return undefined;
   }
+  const file = await stat(found.device).catch(() => undefined);
+  if (file !== undefined && !file.isCharacterDevice()) {
+    const mend = 'see "slipway ports" for what is there and what to write';
+    yield findings.problem({ problem: `${found.path} is not a serial port`, mend });
+    return undefined;
+  }
   const listed = (await host.listPorts()).find(({ path }) => path === found.device);
   const board = listed && boardName(listed);
   const device = found.device === found.path ? '' : ` (${found.device})`;
@@ -52,10 +58,6 @@ async function* checkPermission(
 ): AsyncGenerator<Finding, boolean> {
   const findings = new Findings('permission', port.about);
   const file = await stat(device).catch(() => undefined);
-  if (file !== undefined && !file.isCharacterDevice()) {
-    yield findings.problem({ problem: `${path} is not a serial port` });
-    return false;
-  }
   try {
     if (file !== undefined) await access(device, constants.R_OK | constants.W_OK);
     return true;

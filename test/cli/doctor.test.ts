@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Finding } from '../../src/doctor/finding.js';
 import { INSTALL_RULES } from '../../src/links/serial/modem-manager.js';
+import { openStore } from '../../src/store/open-store.js';
 import { plug as plugUno, power, sensorUno } from '../e2e/bench.js';
 import { HandBoard, HELLO } from '../e2e/hand-board.js';
 import { Pty } from '../links/serial/pty.js';
@@ -117,7 +119,7 @@ describe('slipway doctor, of config and gateway', () => {
     const file = path('bad.yaml');
     await writeFile(file, `version: 1\nlisten: { tcp: { port: ${port}, hsot: x } }\nserail: []\n`);
     const { code, out } = await doctor('-c', file, '--port', String(port));
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(out).toBe(
       `PROBLEM  config          ${file}:2:30: listen.tcp.hsot: unknown key (did you mean "host"?)
 PROBLEM  config          ${file}:3:1: serail: unknown key (did you mean "serial"?)
@@ -141,6 +143,73 @@ ${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
       `${CONFIG()}${NO_GATEWAY()}PROBLEM  store           this user may not write in ${folder}
                          → run the gateway as the user who may, or "sudo chown $USER ${folder}"
 2 problems\n`,
+    );
+  });
+
+  it('finds what keeps a gateway from its store, and changes nothing there', async () => {
+    const args = await configured([], { store: { path: 'store' } });
+    const store = path('store');
+    const before = `${CONFIG()}${NO_GATEWAY()}`;
+    await symlink('nowhere', store);
+    expect((await doctor(...args)).out).toBe(
+      `${before}PROBLEM  store           the link ${store} leads nowhere
+                         → make the folder that it names, or remove the link
+2 problems\n`,
+    );
+    await rm(store);
+    await mkdir(store);
+    await writeFile(join(store, 'thesis.txt'), 'precious');
+    expect((await doctor(...args)).out).toBe(
+      `${before}PROBLEM  store           the store cannot be in ${store}: there are other files in it ("thesis.txt")
+                         → give store.path a folder of its own
+2 problems\n`,
+    );
+    await rm(join(store, 'thesis.txt'));
+    await mkdir(path('store.damaged-2026'));
+    const { backend } = await openStore(store, pino({ enabled: false }));
+    onTestFinished(() => backend.close());
+    const files = await readdir(store);
+    expect((await doctor(...args)).out).toMatch(
+      new RegExp(
+        `ok {7}store {11}${store}\nnote {5}store {11}it is in use by .+ \\(pid ${process.pid}\\)\n.*\nnote {5}store {11}an earlier store was damaged and set aside: ${store}.damaged-2026\n {25}→ delete it when you need nothing of it\n1 problem\n$`,
+      ),
+    );
+    expect(await readdir(store)).toEqual(files);
+  });
+
+  it('takes what does not answer for a gateway that waits, where its store cannot be', async () => {
+    const server = createServer((socket) => void socket.on('error', () => {}));
+    server.listen({ host: '127.0.0.1', port });
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    await writeFile(path('file'), '');
+    const { code, out } = await doctor(...(await configured([], { store: { path: 'file' } })));
+    expect(code).toBe(1);
+    expect(out.split('\n').slice(1, 4)).toEqual([
+      expect.stringMatching(
+        /^PROBLEM {2}gateway {9}something listens on .* and does not answer: .*; if it is the gateway, it may be waiting for its store$/,
+      ),
+      '                         → mend the store, see below; if it is another program, stop it, or give listen.tcp another port',
+      `PROBLEM  store           ${path('file')} is a file, not a folder`,
+    ]);
+  });
+
+  it('is told of a port that is neither in the config nor a path', async () => {
+    const names = ['bench', 'weather', 'other'].map((name) => ({ name, path: path(name) }));
+    const wrong = async (name: string, args: readonly string[]) => {
+      const program = slipway(['doctor', name, ...args]);
+      expect(await program.ended).toEqual({ code: 2, signal: null });
+      expect(program.stdout).toBe('');
+      return program.stderr;
+    };
+    expect(await wrong('benhc', await configured(names))).toBe(
+      `slipway: no port "benhc" in ${path('slipway.yaml')} (did you mean "bench"? it has: bench, weather, other)\n`,
+    );
+    expect(await wrong('tty7', await configured(names))).toBe(
+      `slipway: no port "tty7" in ${path('slipway.yaml')} (it has: bench, weather, other)\n`,
+    );
+    expect(await wrong('bench', await configured())).toBe(
+      `slipway: no port "bench" in ${path('slipway.yaml')} (it has none; name one by its path: "slipway ports" shows what there is)\n`,
     );
   });
 
@@ -183,8 +252,8 @@ describeWithTools(['socat', 'stty', 'flock'], 'slipway doctor, of a port', () =>
       code: 1,
       out: `${CONFIG()}${NO_GATEWAY()}PROBLEM  gone            ${path('tty9')} is not there
                          → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
-ok       file            ${path('file')}
 PROBLEM  file            ${path('file')} is not a serial port
+                         → see "slipway ports" for what is there and what to write
 PROBLEM  usb             USB serial number none-such, USB vendor 2341 is not there
                          → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
 4 problems\n`,
@@ -401,7 +470,8 @@ describeWithTools(['socat', 'stty', 'flock'], 'slipway doctor, of a gateway that
     expect(await doctor(...args)).toEqual({
       code: 1,
       out: `${START()}PROBLEM  serial:held     is not open: ${pty.path} is in use by minicom (pid ${pid}): close it
-PROBLEM  serial:gone     is not open: waiting for ${path('tty9')}: it is not plugged in
+PROBLEM  gone            ${path('tty9')} is not there
+                         → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write
 note     new             the gateway that runs does not know this port: restart it if it should
 PROBLEM  new             ${path('tty8')} is not there
                          → plug it in with a cable that carries data, then see "slipway ports" for what is there and what to write

@@ -59,6 +59,13 @@ describeWithTools(['prlimit'], 'a daemon whose disk is full', () => {
       ),
     });
 
+    const doctor = slipway(['doctor', '-c', config]);
+    expect((await doctor.ended).code).toBe(1);
+    expect(doctor.lines.slice(1, 3)).toEqual([
+      `PROBLEM  gateway         runs, at 127.0.0.1 port ${port}, but cannot write its store`,
+      '                         → make room on the disk of store.path',
+    ]);
+
     limitFiles(daemon.child.pid ?? 0, 'unlimited');
     await Promise.all(emits);
     await until(() => expect(received).toEqual(['0', '1', '2', '3']));
