@@ -160,9 +160,8 @@ static bool may_resend(slipway_t *s) {
     if (s->flags & HEARD) {
       s->silent = 0;
       if (s->ignored++ == MOST_RESENDS) {
-        /* The two disagree (§5.4). End the epoch, do not ask for its numbering again. */
+        /* The two disagree (§5.4): the gateway answers the next HELLO with a new numbering. */
         slipway_transmit(s, HEAD_BYE, SLIPWAY_REASON_MALFORMED, NULL);
-        memset(s->token, 0, 4);
         slipway_lose(s, SLIPWAY_REASON_MALFORMED);
         return false;
       }

@@ -26,6 +26,26 @@ export function helloProblem(hello: Hello): { reason: Reason; detail: Uint8Array
   return { reason: 'identity_invalid', detail: new Uint8Array() };
 }
 
+function numberingOf({ nonce, token, engine }: Session): Numbering {
+  return { nonce, token, nextIn: engine.nextIn, nextOut: engine.nextOut };
+}
+
+/**
+ * Whether a HELLO was delayed on its way: its boot has begun a later epoch since (§4.2). Were it answered, the peer could
+ * take the WELCOME for the answer to its last one, and its numbering would be lost.
+ */
+export function isLate(hello: Hello, { nonce, token }: Pick<Numbering, 'nonce' | 'token'>): boolean {
+  // One that takes nothing reliable holds no epoch, and has no numbering to lose.
+  if (hello.nonce !== nonce || hello.window === 0) return false;
+  return hello.token === 0 || (hello.token !== token && (token - hello.token) >>> 0 < 0x8000_0000);
+}
+
+/** The token of a new epoch: within a boot they count up, so that a later one can be told from an earlier one (§4.2). */
+function newToken(held: number, random32: () => number): number {
+  const token = held === 0 ? random32() : held + 1;
+  return token >>> 0 || 1;
+}
+
 /** What goes on and what begins anew: the table of §4.3. */
 export function makeOffer(
   hello: Hello,
@@ -35,14 +55,7 @@ export function makeOffer(
   keepAlive: number,
   random32: () => number,
 ): Offer {
-  const old: Numbering | undefined = session
-    ? {
-        nonce: session.nonce,
-        token: session.token,
-        nextIn: session.engine.nextIn,
-        nextOut: session.engine.nextOut,
-      }
-    : remembered;
+  const old = session ? numberingOf(session) : remembered;
   const sameNumbering = old?.nonce === hello.nonce && old.token === hello.token;
   // A peer that repeats `clean` because it is not sure that its epoch began has nothing older to be rid of.
   const kept = hello.clean && !sameNumbering ? undefined : session;
@@ -57,7 +70,7 @@ export function makeOffer(
     known: sameNumbering,
     nonce: hello.nonce,
     // An epoch that goes on keeps its token: whether or not the BEGIN arrives, both sides name the same numbering.
-    token: continues ? hello.token : (random32() || 1) >>> 0,
+    token: continues ? hello.token : newToken(hello.token, random32),
     nextIn,
     nextOut,
     received: sameNumbering ? (old as Numbering).nextIn : 0,

@@ -9,7 +9,7 @@ import type { Hello } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
-import { helloProblem, makeOffer } from './handshake.js';
+import { helloProblem, isLate, makeOffer } from './handshake.js';
 import type { RememberedNumberings } from './numbering.js';
 import type { Places } from './places.js';
 import type { QuietLogger } from './quiet-logger.js';
@@ -115,6 +115,10 @@ export class Introductions {
       return this.#welcome(connection);
     }
     const session = this.#context.sessions.get(hello.identity);
+    const known = session ?? this.#context.numberings.of(hello.identity);
+    // What keeps its order brings nothing late.
+    if (!connection.link.ordered && known && isLate(hello, known))
+      return this.#context.counters.add('session.drop.stale_hello');
     if (!session && !this.#context.places.hasRoom(connection.link.party))
       return this.#refuseHello(connection, hello, 'limit_reached');
     const elsewhere = session?.link !== undefined && session.link !== connection.link;

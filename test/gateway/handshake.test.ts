@@ -14,7 +14,7 @@ class Line {
   backlog = 0;
   readonly #simulation: Simulation;
 
-  constructor(simulation: Simulation, kind: 'serial' | 'tcp') {
+  constructor(simulation: Simulation, kind: 'serial' | 'udp' | 'tcp') {
     this.#simulation = simulation;
     this.events = simulation.hub.attach({
       kind,
@@ -286,6 +286,25 @@ describe('links and sessions (§4.2)', () => {
     old.welcome(hello({ token, received: nextOut }));
     next.begin(hello({ token, received: nextOut }));
     expect(old.say({ type: 'begin', token }).map(brief)).toEqual(['refuse no_session']);
+  });
+
+  test('over UDP a HELLO of an earlier epoch of the same boot is late, and not answered', () => {
+    const line = new Line(simulation, 'udp');
+    line.begin(hello());
+    const first = line.welcome(hello({ nonce: 7 }));
+    line.say({ type: 'begin', token: first.token });
+    line.say({ type: 'bye', reason: 'malformed' });
+    const second = line.welcome(hello({ nonce: 7, token: first.token, received: first.nextOut }));
+    expect([second.continues, second.token]).toEqual([false, (first.token + 1) >>> 0]);
+    line.say({ type: 'begin', token: second.token });
+    // The boot's first HELLO, and the one before last, come at last.
+    expect(line.say(hello({ nonce: 7 }))).toEqual([]);
+    expect(line.say(hello({ nonce: 7, token: first.token, received: first.nextOut }))).toEqual([]);
+    expect(simulation.counters.get('session.drop.stale_hello')).toBe(2);
+    // What it holds is known still.
+    expect(line.welcome(hello({ nonce: 7, token: second.token, received: second.nextOut })).continues).toBe(
+      true,
+    );
   });
 
   test('a session that was not promised to last ends with its link', () => {
