@@ -191,9 +191,12 @@ export class CFirmware implements Firmware {
       ({ head, text }) => !isReliableEmit(head) && this.#unsettled.includes(text),
     );
     if (!refused) {
+      const { spec } = this.#context;
+      const why = reasonOfCode(reason);
+      // What is late may meet an epoch in which its id is not declared yet.
+      const late = spec.kind === 'udp' && why === 'no_such_id';
       // Before a session stands it is the board itself, which has to wait.
-      if (this.connected)
-        this.#context.refused(`entry ${id} of ${this.#context.spec.name}: ${reasonOfCode(reason)}`);
+      if (this.connected && !late) this.#context.refused(`entry ${id} of ${spec.name}: ${why}`);
       return;
     }
     this.#unsettled = this.#unsettled.filter((text) => text !== refused.text);

@@ -65,6 +65,8 @@ const patternsOf = (room: string) => [
   ...['+', '#', '2/+', 'v/+', 'v/#'].map((rest) => `${room}/${rest}`),
 ];
 const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
+/** The chance of a datagram to come late, on a path that is known for it. */
+const OFTEN_LATE = 0.5;
 /** Refused with `not_allowed` (PROTOCOL.md §6.1). */
 const FORBIDDEN_CHANNEL = '$forbidden';
 /** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
@@ -145,7 +147,7 @@ function drawFaults(random: Random, worst: number): Faults {
     delay: 1 + random.below(40),
     jitter: random.chance(0.5) ? random.next() * 80 : 0,
     // Some paths bring nearly everything twice: once soon, once late.
-    late: random.chance(0.1) ? 0.5 : maybe() / 2,
+    late: random.chance(0.2) ? OFTEN_LATE : maybe() / 2,
     noise: maybe() / 2,
     stall: maybe() / 20,
     split: maybe(),
@@ -190,7 +192,9 @@ function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Sh
   const every = between(random, shape.disruptEveryMs);
   for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
     const board = pick(random, boards);
-    if (random.chance(0.2)) steps.push(...drawBrownOut(random, at, board));
+    // Best where what was sent to one boot reaches another.
+    const haunted = boards.find(({ kind, faults: { late = 0 } }) => kind === 'udp' && late >= OFTEN_LATE);
+    if (random.chance(0.2)) steps.push(...drawBrownOut(random, at, haunted ?? board));
     else steps.push(drawDisruption(random, at, board, kills));
   }
   return steps;

@@ -26,7 +26,7 @@ export class CrcCollisions {
   /** Notes what is put on the line; a frame that was left unfinished is not worth remembering. */
   note(frame: Uint8Array): void {
     if (frame.length < 2 + CRC_BYTES || frame[0] !== END || frame[frame.length - 1] !== END) return;
-    const packet = unescaped(frame);
+    const packet = resolved(frame.subarray(1, -1));
     const key = crc32(packet.subarray(0, -CRC_BYTES));
     this.#sent.delete(key);
     this.#sent.add(key);
@@ -37,11 +37,15 @@ export class CrcCollisions {
     }
   }
 
-  /** Whether a packet that passed its CRC was ever sent. */
-  isGenuine(packet: Uint8Array): boolean {
-    const genuine = this.#sent.has(crc32(packet));
-    if (!genuine) this.count++;
-    return genuine;
+  /**
+   * Whether a packet that a receiver found at the end of `piece`, the bytes between two ENDs, was never sent, and yet has the
+   * right CRC there. One with a wrong CRC is none: the receiver should have seen that.
+   */
+  isCollision(packet: Uint8Array, piece: Uint8Array): boolean {
+    if (this.#sent.has(crc32(packet))) return false;
+    const collision = crc16(resolved(piece).subarray(-(packet.length + CRC_BYTES))) === 0;
+    if (collision) this.count++;
+    return collision;
   }
 
   /** The receiver began anew, and has forgotten what it had of a frame. */
@@ -55,7 +59,7 @@ export class CrcCollisions {
     const out: number[] = [];
     for (const byte of bytes) {
       if (byte === END) {
-        if (this.#isCollision()) {
+        if (this.#isPieceCollision()) {
           this.count++;
           out.push(SPOILER);
         }
@@ -70,7 +74,7 @@ export class CrcCollisions {
     return Uint8Array.from(out);
   }
 
-  #isCollision(): boolean {
+  #isPieceCollision(): boolean {
     const piece = Uint8Array.from(this.#piece);
     return (
       piece.length > CRC_BYTES && crc16(piece) === 0 && !this.#sent.has(crc32(piece.subarray(0, -CRC_BYTES)))
@@ -78,14 +82,14 @@ export class CrcCollisions {
   }
 }
 
-/** What stands between the ENDs of one frame. */
-function unescaped(frame: Uint8Array): Uint8Array {
-  if (!frame.includes(ESC)) return frame.subarray(1, -1);
-  const bytes = new Uint8Array(frame.length);
+/** Bytes without their escapes. */
+function resolved(escaped: Uint8Array): Uint8Array {
+  if (!escaped.includes(ESC)) return escaped;
+  const bytes = new Uint8Array(escaped.length);
   let length = 0;
-  for (let i = 1; i < frame.length - 1; i++) {
-    const byte = frame[i] as number;
-    bytes[length++] = byte === ESC ? (frame[++i] === ESC_END ? END : ESC) : byte;
+  for (let i = 0; i < escaped.length; i++) {
+    const byte = escaped[i] as number;
+    bytes[length++] = byte === ESC ? (escaped[++i] === ESC_END ? END : ESC) : byte;
   }
   return bytes.subarray(0, length);
 }
