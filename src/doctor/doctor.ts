@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { nearest } from '../config/nearest.js';
 import type { Config, SerialConfig } from '../config/schema.js';
 import { SlipwayError } from '../errors.js';
-import { findPorts, isPresent } from '../links/serial/discovery.js';
+import { describeMissing, findPorts, isPresent } from '../links/serial/discovery.js';
 import { serialLinkName } from '../links/serial/serial-link.js';
 import { type CheckedConfig, checkConfig } from './config-check.js';
 import { type Finding, Findings } from './finding.js';
@@ -73,6 +73,9 @@ async function* checkPatient(
     yield new Findings('gateway', patient.about).note(text);
   }
   const free = yield* checkPort(patient, host);
+  const said = report?.port?.problem;
+  if (report && said !== undefined && said !== describeMissing(patient))
+    yield new Findings('link', report.link).note(`the gateway says: ${said}`);
   if (free && request.port !== undefined) yield* checkLine(patient.about, free, patient.entry?.baud, host);
 }
 

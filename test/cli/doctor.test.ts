@@ -456,6 +456,21 @@ describeWithTools(['socat', 'stty', 'flock'], 'slipway doctor, of a gateway that
     );
   });
 
+  it('tells of a port that was there what became of it', async () => {
+    const pty = await plug();
+    const serial = [{ name: 'bench', path: pty.path }];
+    const running = await startGateway({ serial });
+    port = running.tcp.port;
+    await until(() => expect(running.count('serial.opened')).toBe(1));
+    await pty.unplug();
+    await until(() => expect(running.log.filter(({ level }) => level === 40)).toHaveLength(1));
+    const { code, out } = await doctor(...(await configured(serial)));
+    expect(code).toBe(1);
+    expect(out.slice(START().length)).toMatch(
+      /^PROBLEM {2}bench {11}\S+ is not there\n {25}→ plug it in .*\nnote {5}serial:bench {4}the gateway says: \S+ was lost \(.+\); waiting for it to come back\n1 problem\n$/,
+    );
+  });
+
   it('tells why the gateway has not opened a port, and JSON has the numbers', async () => {
     const pty = await plug();
     const { pid } = await lockedBy('minicom', await realpath(pty.path));

@@ -61,6 +61,11 @@ async function resolve(port: { readonly path: string; readonly stablePath?: stri
   return { path: port.stablePath ?? port.path, device };
 }
 
+/** What a port's status says while nothing that fits was ever there. */
+export function describeMissing(wanted: WantedPort): string {
+  return `waiting for ${describeWanted(wanted)}: it is not plugged in`;
+}
+
 /** For log lines: what was looked for. */
 export function describeWanted({ path, usb }: WantedPort): string {
   const parts = [path];

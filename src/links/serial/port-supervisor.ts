@@ -7,7 +7,7 @@ import type { PortClaims } from './claims.js';
 import { Complaints } from './complaints.js';
 import { watchDevice } from './device-watch.js';
 import { sentence } from './diagnosis.js';
-import { describeWanted, type FoundPort, findPorts } from './discovery.js';
+import { describeMissing, describeWanted, type FoundPort, findPorts } from './discovery.js';
 import { diagnoseLine } from './line-fault.js';
 import { LineMonitor } from './line-monitor.js';
 import { type ListPorts, listPorts } from './list-ports.js';
@@ -148,8 +148,7 @@ export class PortSupervisor {
       if (free === undefined && taken !== undefined) {
         this.#complaints.complain(`${taken.path} is already used by port ${claims.holder(taken.device)}`);
       } else if (free === undefined && !this.#complaints.stands(UNSTEADY)) {
-        const wanted = describeWanted(this.#config);
-        this.#complaints.complain(`waiting for ${wanted}: it is not plugged in`, MISSING);
+        this.#complaints.complain(describeMissing(this.#config), MISSING);
       }
       return free;
     } catch (error) {
