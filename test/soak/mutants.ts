@@ -46,10 +46,10 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'welcome.continues !== holdsIt',
   },
   {
-    name: 'a peer takes a WELCOME that was delayed',
-    file: 'src/session/peer-session.ts',
-    find: 'welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt',
-    replace: 'welcome.nonce !== this.#introduction.nonce || (holdsIt && false)',
+    name: 'the gateway answers a HELLO that was delayed',
+    file: 'src/gateway/introductions.ts',
+    find: '!connection.link.ordered && known && isLate(hello, known)',
+    replace: 'known && isLate(hello, known) && false',
   },
   {
     name: 'the gateway takes any BEGIN for the one it waits for',
