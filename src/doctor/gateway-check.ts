@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, connect } from '../client/client.js';
-import { SlipwayError } from '../errors.js';
+import { codeOf, SlipwayError } from '../errors.js';
 import { LINK_REPORTS, type LinkReport } from '../gateway/link-reports.js';
-import { codeOf } from '../links/endpoint.js';
 import { describeHolders, findHolders } from '../links/serial/holders.js';
 import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';

@@ -1,6 +1,6 @@
 import { access, constants, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf } from '../links/endpoint.js';
+import { codeOf } from '../errors.js';
 import { describeHolders, findLockers } from '../links/serial/holders.js';
 import { asideOf, folderFault, leadsNowhere, strangerIn } from '../store/folder.js';
 import { type Finding, Findings } from './finding.js';

@@ -1,4 +1,4 @@
-import { reasonOf, SlipwayError } from '../errors.js';
+import { codeOf, reasonOf, SlipwayError } from '../errors.js';
 
 /** An IPv4 peer of a socket for both families shows as ::ffff:192.0.2.7. */
 export function plainHost(host: string): string {
@@ -9,11 +9,6 @@ export function plainHost(host: string): string {
 export function endpointName(kind: 'tcp' | 'udp', host: string, port: number): string {
   const plain = plainHost(host);
   return `${kind}:${plain.includes(':') ? `[${plain}]` : plain}:${port}`;
-}
-
-export function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : '';
 }
 
 /** Why a socket cannot listen, with the mend. Its code is `listen_failed`. */

@@ -1,5 +1,5 @@
 import { lstat, stat } from 'node:fs/promises';
-import { codeOf } from '../links/endpoint.js';
+import { codeOf } from '../errors.js';
 
 /** The names that LevelDB gives to its files. */
 const OWN_FILES = /^(CURRENT|LOCK|LOG(\.old)?|MANIFEST-\d+|\d+\.(log|ldb|sst|dbtmp))$/;

@@ -31,6 +31,7 @@ export class Store {
   #committed = 0;
   #writing = false;
   #failing = false;
+  #closed = false;
   #lazily: Cancel | undefined;
   #soon: Cancel | undefined;
   #retry: Cancel | undefined;
@@ -93,7 +94,7 @@ export class Store {
   /** Writes no more, and closes the backend. What is not committed by then is lost: see `settled`. */
   close(): Promise<void> {
     for (const cancel of [this.#lazily, this.#soon, this.#retry]) cancel?.();
-    this.#writing = true;
+    this.#closed = true;
     return this.#backend.close();
   }
 
@@ -103,7 +104,7 @@ export class Store {
 
   /** At the end of this turn, so that what belongs together is together; or when the write under way is done. */
   #commitSoon(): void {
-    if (this.#writing || this.#soon) return;
+    if (this.#writing || this.#soon || this.#closed) return;
     this.#soon = this.#clock.yield(() => {
       this.#soon = undefined;
       this.#commit();
@@ -124,6 +125,8 @@ export class Store {
   #write(changes: readonly Change[], batch: number): void {
     this.#writing = true;
     this.#backend.write(changes, (error) => {
+      // Whether or not it was written: nobody is there to be told, and there is nothing to try again.
+      if (this.#closed) return;
       if (error !== undefined) return this.#failed(error, changes, batch);
       if (this.#failing) this.#logger.info('the store can be written again');
       this.#failing = false;

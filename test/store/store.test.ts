@@ -153,6 +153,18 @@ describe('a disk that fails', () => {
     expect(log.slice(1)).toEqual(['the store can be written again']);
   });
 
+  test('a write that fails after the store was closed is not tried again', async () => {
+    const { clock, backend, put, told, store, log } = start();
+    put('a', '1');
+    told('a');
+    clock.advance(0);
+    await store.close();
+    backend.finish(new Error('late'));
+    clock.advance(60_000);
+    expect(backend.batches).toHaveLength(1);
+    expect(log).toEqual([]);
+  });
+
   test('closing ends the trying', async () => {
     const { clock, backend, put, store, told } = start();
     put('a', '1');

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { Counters } from '../../counters.js';
-import { reasonOf, SlipwayError } from '../../errors.js';
-import { codeOf, endpointName } from '../endpoint.js';
+import { codeOf, reasonOf, SlipwayError } from '../../errors.js';
+import { endpointName } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
 import { TcpLink } from './tcp-link.js';
 
