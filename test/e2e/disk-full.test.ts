@@ -1,10 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
-import { connectTo, freePort, until } from '../support/gateways.js';
-import { slipway } from '../support/programs.js';
+import { expect, test } from 'vitest';
+import { connectTo, until } from '../support/gateways.js';
+import { slipway, storeConfig } from '../support/programs.js';
 import { describeWithTools } from '../support/tools.js';
 
 /** How large the daemon's files may become, as if its disk were full then. */
@@ -14,14 +11,7 @@ function limitFiles(pid: number, bytes: number | 'unlimited'): void {
 
 describeWithTools(['prlimit'], 'a daemon whose disk is full', () => {
   test('acknowledges nothing reliable, says so once, serves the rest, and goes on when there is room', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'slipway-'));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const port = await freePort();
-    const config = join(folder, 'slipway.yaml');
-    await writeFile(
-      config,
-      `version: 1\nlisten: { tcp: { port: ${port} }, udp: false }\nstore: { path: store }\nstats: { interval: 0 }\n`,
-    );
+    const { config, port } = await storeConfig('stats: { interval: 0 }\n');
     const daemon = slipway(['run', '-c', config]);
     await daemon.prints(/listening/);
     const address = { host: '127.0.0.1', port };

@@ -1,11 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Client } from '../../src/client/client.js';
 import type { Qos } from '../../src/wire/messages.js';
-import { connectTo, freePort, until } from '../support/gateways.js';
-import { type Program, slipway } from '../support/programs.js';
+import { connectTo, until } from '../support/gateways.js';
+import { type Program, slipway, storeConfig } from '../support/programs.js';
 import { Random } from '../support/random.js';
 
 /** How often the daemon is killed; KILLS of the environment goes before. */
@@ -57,14 +54,7 @@ const wait = (condition: () => boolean) => until(() => expect(condition()).toBe(
 /** One daemon, killed again and again. */
 async function run(seed: number, kills: number): Promise<void> {
   const random = new Random(seed);
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const port = await freePort();
-  const config = join(folder, 'slipway.yaml');
-  await writeFile(
-    config,
-    `version: 1\nlisten: { tcp: { port: ${port} }, udp: false }\nstore: { path: store }\n`,
-  );
+  const { config, port } = await storeConfig();
   const start = () => slipway(['run', '-c', config]);
   let daemon: Program = start();
   const output: Program[] = [daemon];

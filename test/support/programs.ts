@@ -1,8 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { until } from './gateways.js';
+import { freePort, until } from './gateways.js';
 
 /** The command line as it is built: `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -82,4 +85,15 @@ export const NOBODY = { uid: 65_534, gid: 65_534 };
 export function slipwayAsNobody(args: readonly string[]): Program {
   const user = ['--reuid', String(NOBODY.uid), '--regid', String(NOBODY.gid), '--clear-groups'];
   return new Program('setpriv', [...user, process.execPath, MAIN, ...args]);
+}
+
+/** The config file of a daemon with a store, on a TCP port of its own, in a folder that goes when the test ends. */
+export async function storeConfig(more = ''): Promise<{ readonly config: string; readonly port: number }> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const port = await freePort();
+  const config = join(folder, 'slipway.yaml');
+  const listen = `{ tcp: { port: ${port} }, udp: false }`;
+  await writeFile(config, `version: 1\nlisten: ${listen}\nstore: { path: store }\n${more}`);
+  return { config, port };
 }

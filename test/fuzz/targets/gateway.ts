@@ -5,14 +5,12 @@ import { encodePacket } from '../../../src/wire/encode.js';
 import type { Message } from '../../../src/wire/messages.js';
 import { NO_FAULTS } from '../../support/faulty-wire.js';
 import { Disk } from '../../support/memory-backend.js';
-import { Random } from '../../support/random.js';
 import { EngineDevice, Simulation } from '../../support/simulation.js';
-import { vectors } from '../../wire/vectors.js';
 import { Choices } from '../choices.js';
 import { must, type Target } from '../target.js';
 import { HostileLink } from './hostile-link.js';
 import { anyHello, anyMessage, LONGEST_KEEP_ALIVE_S, type Standing } from './hostile-peer.js';
-import { PACKET_WORDS, tryDecode } from './packet.js';
+import { randomSeeds, SESSION_WORDS, tryDecode } from './packet.js';
 
 /** Small, so that few bytes reach them. */
 const LIMITS = {
@@ -242,14 +240,8 @@ class Scene {
 export const gateway: Target = {
   name: 'gateway',
   maxBytes: 800,
-  dictionary: [
-    ...PACKET_WORDS,
-    ...vectors('packets').map(({ hex }) => Uint8Array.from(Buffer.from(hex, 'hex'))),
-  ].filter(({ length }) => length <= 60),
-  seeds: () => {
-    const random = new Random(1);
-    return Array.from({ length: 24 }, () => random.bytes(200));
-  },
+  dictionary: SESSION_WORDS,
+  seeds: () => randomSeeds(200),
   run(input) {
     const choices = new Choices(input);
     const scene = new Scene(choices);

@@ -1,6 +1,7 @@
 import { decodePacket, MalformedPacket, type Side } from '../../../src/wire/decode.js';
 import { encodePacket, messageSize } from '../../../src/wire/encode.js';
 import type { Message } from '../../../src/wire/messages.js';
+import { Random } from '../../support/random.js';
 import { vectors, withHexBytes } from '../../wire/vectors.js';
 import { must, type Target } from '../target.js';
 
@@ -12,6 +13,18 @@ export const PACKET_WORDS: readonly Uint8Array[] = [
   [0xf4, 0x8f, 0xbf, 0xbf],
   [0xef, 0xbb, 0xbf],
 ].map((bytes) => Uint8Array.from(bytes));
+
+/** For what speaks whole packets: the short ones of the vectors besides. */
+export const SESSION_WORDS: readonly Uint8Array[] = [
+  ...PACKET_WORDS,
+  ...vectors('packets').map(({ hex }) => Uint8Array.from(Buffer.from(hex, 'hex'))),
+].filter(({ length }) => length <= 60);
+
+/** The same each time: inputs of so many bytes, to begin with. */
+export function randomSeeds(bytes: number): Uint8Array[] {
+  const random = new Random(1);
+  return Array.from({ length: 24 }, () => random.bytes(bytes));
+}
 
 /** The packet's messages, or what is wrong with it. @throws whatever else the decoder throws */
 export function tryDecode(bytes: Uint8Array, from: Side): Message[] | MalformedPacket {

@@ -5,12 +5,10 @@ import type { Message, Qos } from '../../../src/wire/messages.js';
 import { reasonOfCode } from '../../../src/wire/reasons.js';
 import { CrcCollisions } from '../../support/crc-collisions.js';
 import { NO_FAULTS } from '../../support/faulty-wire.js';
-import { Random } from '../../support/random.js';
 import { EngineDevice, Simulation } from '../../support/simulation.js';
-import { vectors } from '../../wire/vectors.js';
 import { Choices } from '../choices.js';
 import { must, type Target } from '../target.js';
-import { PACKET_WORDS, tryDecode } from './packet.js';
+import { randomSeeds, SESSION_WORDS, tryDecode } from './packet.js';
 
 const CHANNELS = ['a', 'data/1', 'data/2', '$slipway/broadcast', 'é', '+', 'x\0y', 'l'.repeat(255)];
 const NUMBERS = [0, 1, 2, 3, 48, 200, 16_383, 65_535, MAX_VARINT];
@@ -124,14 +122,8 @@ function honestGateway({ clock, hub }: Simulation, device: EngineDevice): (packe
 export const peer: Target = {
   name: 'peer',
   maxBytes: 600,
-  dictionary: [
-    ...PACKET_WORDS,
-    ...vectors('packets').map(({ hex }) => Uint8Array.from(Buffer.from(hex, 'hex'))),
-  ].filter(({ length }) => length <= 60),
-  seeds: () => {
-    const random = new Random(1);
-    return Array.from({ length: 24 }, () => random.bytes(120));
-  },
+  dictionary: SESSION_WORDS,
+  seeds: () => randomSeeds(120),
   run(input) {
     const choices = new Choices(input);
     const stays = choices.flag();
