@@ -1,3 +1,4 @@
+import { suggestion } from '../config/nearest.js';
 import { SlipwayError } from '../errors.js';
 import type { Qos } from '../wire/messages.js';
 import type { LastWillOptions } from './options.js';
@@ -15,6 +16,20 @@ function invalid(message: string): SlipwayError {
   return new SlipwayError('invalid_option', message);
 }
 
+/**
+ * @param what How to name them in a message, `connect`.
+ * @throws SlipwayError `invalid_option` unless they are an object that has no other keys than these
+ */
+export function checkKeys(what: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(`${what} got ${String(options)}: its options must be an object`);
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined)
+    throw invalid(
+      `${what} has no option ${unknown}${suggestion(unknown, known)}: it takes ${known.join(', ')}`,
+    );
+}
+
 const WILL_KEYS = ['channel', 'payload', 'qos', 'retain'];
 
 /** @throws SlipwayError `invalid_option` unless it is an object with a channel and a payload, and has no other keys than a will's */
@@ -25,7 +40,9 @@ export function checkWill(will: unknown): asserts will is LastWillOptions {
     );
   const unknown = Object.keys(will).find((key) => !WILL_KEYS.includes(key));
   if (unknown !== undefined)
-    throw invalid(`will.${unknown} is not known: a will has ${WILL_KEYS.join(', ')}`);
+    throw invalid(
+      `will.${unknown} is not known${suggestion(unknown, WILL_KEYS)}: a will has ${WILL_KEYS.join(', ')}`,
+    );
   const { channel, payload } = will as Partial<Record<string, unknown>>;
   if (typeof channel !== 'string') throw invalid(`will.channel is ${String(channel)}: it must be text`);
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array))

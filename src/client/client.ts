@@ -49,7 +49,8 @@ const CLOSED = 'the client was closed';
 /**
  * Connects to a gateway over TCP and resolves when the session stands, and the will, if there is one, is left.
  * @throws SlipwayError `connect_failed` when no gateway answers there in time; `identity_invalid` when the identity breaks
- *   PROTOCOL.md §4.1; `invalid_option` for a number out of range or a will that is none; else the gateway's own reason (§7)
+ *   PROTOCOL.md §4.1; `invalid_option` for an option that is not known, a number out of range or a will that is none; else
+ *   the gateway's own reason (§7)
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const client = new Client(options);
@@ -73,8 +74,7 @@ export class Client {
   #closing: Promise<void> | undefined;
 
   constructor(options: ConnectOptions) {
-    this.identity = options.identity ?? `program-${randomBytes(6).toString('hex')}`;
-    checkOptions(options, this.identity);
+    this.identity = checkOptions(options).identity ?? `program-${randomBytes(6).toString('hex')}`;
     const { host = DEFAULT_HOST, port = DEFAULT_PORT, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
@@ -146,7 +146,8 @@ export class Client {
    * Subscribes to a pattern (PROTOCOL.md §6.2), now and after every reconnection. Resolves when the gateway has agreed.
    * Messages go to `handler`, or wait for whoever iterates over the subscription: 10 000 at most, the rest is dropped and
    * told by `overflow`.
-   * @throws SlipwayError `bad_channel`; the gateway's own reason (§7); `end_session` when the client is closed first
+   * @throws SlipwayError `bad_channel`; `invalid_option` for an option that is not known or a QoS that is none; the gateway's
+   *   own reason (§7); `end_session` when the client is closed first
    */
   async subscribe(
     pattern: string,

@@ -3,7 +3,7 @@ import { SlipwayError } from '../errors.js';
 import { identityProblem } from '../wire/channels.js';
 import { MAX_VARINT } from '../wire/limits.js';
 import type { Qos } from '../wire/messages.js';
-import { checkNumber, checkWill } from './check.js';
+import { checkKeys, checkNumber, checkWill } from './check.js';
 
 export interface ConnectOptions {
   /** 127.0.0.1 unless given. */
@@ -49,9 +49,27 @@ export const DEFAULT_MAX_QUEUE = 10_000;
 /** The longest that the system's timers wait. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** @throws SlipwayError `identity_invalid` when the identity breaks PROTOCOL.md §4.1; `invalid_option` for a number out of range or a will that is none */
-export function checkOptions(options: ConnectOptions, identity: string): void {
-  const problem = identityProblem(identity);
+const CONNECT_KEYS = Object.keys({
+  host: true,
+  port: true,
+  identity: true,
+  expiry: true,
+  keepAlive: true,
+  timeoutMs: true,
+  maxQueue: true,
+  will: true,
+  clock: true,
+} satisfies Record<keyof ConnectOptions, true>);
+
+/**
+ * Returns the options if they are good.
+ * @throws SlipwayError `identity_invalid` when the identity breaks PROTOCOL.md §4.1; `invalid_option` for an option that is
+ *   not known, a number out of range or a will that is none
+ */
+export function checkOptions(options: ConnectOptions): ConnectOptions {
+  checkKeys('connect', options, CONNECT_KEYS);
+  const { identity } = options;
+  const problem = identity === undefined ? undefined : identityProblem(identity);
   if (problem !== undefined) throw new SlipwayError('identity_invalid', `identity "${identity}": ${problem}`);
   checkNumber('keepAlive', options.keepAlive ?? 0, 0, 65_535);
   checkNumber('expiry', options.expiry ?? 0, 0, MAX_VARINT);
@@ -59,4 +77,5 @@ export function checkOptions(options: ConnectOptions, identity: string): void {
   checkNumber('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS, 1, MAX_TIMEOUT_MS);
   checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
   if (options.will !== undefined) checkWill(options.will);
+  return options;
 }

@@ -1,7 +1,7 @@
 import { SlipwayError } from '../errors.js';
 import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
 import type { Reason } from '../wire/reasons.js';
-import { checkQos } from './check.js';
+import { checkKeys, checkQos } from './check.js';
 import type { LiveSession } from './live-session.js';
 import { refusalError } from './refusal.js';
 import {
@@ -12,6 +12,11 @@ import {
 } from './subscription.js';
 import { type Audience, ClientSubscriptions, combined } from './subscriptions.js';
 import { Unclaimed } from './unclaimed.js';
+
+const SUBSCRIBE_KEYS = Object.keys({ qos: true, noLocal: true, noLastValue: true } satisfies Record<
+  keyof SubscribeOptions,
+  true
+>);
 
 /** What a subscriber tells its client. */
 export interface SubscriberEvents {
@@ -43,6 +48,7 @@ export class ClientSubscriber {
   ): Promise<Subscription> {
     const problem = patternProblem(pattern);
     if (problem !== undefined) throw new SlipwayError('bad_channel', `pattern "${pattern}": ${problem}`);
+    checkKeys('subscribe', options, SUBSCRIBE_KEYS);
     if (options.qos !== undefined) checkQos(options.qos);
     const subscription = new Subscription(pattern, options, handler, (ended) => this.#unsubscribe(ended));
     const audience = this.#subscriptions.add(subscription);

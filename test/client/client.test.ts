@@ -228,6 +228,16 @@ describe('a mistake of the program', () => {
     await a.emit('x', 'still fine');
   });
 
+  it('with the name of an option is told at once', async () => {
+    const [a] = await two();
+    const mistake = {
+      code: 'invalid_option',
+      message:
+        'subscribe has no option noLocals (did you mean "noLocal"?): it takes qos, noLocal, noLastValue',
+    };
+    await expect(a.subscribe('x', () => {}, { noLocals: true } as never)).rejects.toMatchObject(mistake);
+  });
+
   it('in a handler is an uncaught exception, and costs nobody a message', async () => {
     const [a, b] = await two();
     const uncaught = catchUncaught();

@@ -113,6 +113,18 @@ describe('connect', () => {
   });
 
   it.each([
+    ['connect has no option hots (did you mean "host"?): it takes host, port, identity,', { hots: '::1' }],
+    ['connect has no option keep_alive (did you mean "keepAlive"?)', { keep_alive: 5 }],
+    ['connect has no option tls: it takes host', { tls: true }],
+    ['connect got gateway.local: its options must be an object', 'gateway.local'],
+    ['connect got null: its options must be an object', null],
+    ['will.chanel is not known (did you mean "channel"?)', { will: { chanel: 'a', payload: '' } }],
+  ])('says "%s", rather than connect to somewhere else', async (message, options) => {
+    const error = { code: 'invalid_option', message: expect.stringContaining(message) };
+    await expect(connect(options as never)).rejects.toMatchObject(error);
+  });
+
+  it.each([
     ['will is a: it must be an object', 'a'],
     ['will is null: it must be an object', null],
     ['will.topic is not known: a will has channel, payload, qos, retain', { topic: 'a', payload: 'x' }],
