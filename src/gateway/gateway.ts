@@ -4,7 +4,6 @@ import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
-import { partyOf } from '../links/party.js';
 import { PortClaims } from '../links/serial/claims.js';
 import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
@@ -20,14 +19,14 @@ import { openStore } from '../store/open-store.js';
 import { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { AddressProof, isHello, refuseHello } from './address-proof.js';
+import { isHello } from './address-proof.js';
+import { Admission } from './admission.js';
 import { Hub, type HubLimits } from './hub.js';
 import { recordLastValue, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
 import { Presence } from './presence.js';
-import { RateLimit } from './rate-limit.js';
 import type { Session } from './session.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
 
@@ -48,9 +47,6 @@ export interface Address {
   readonly port: number;
 }
 
-/** While datagrams have come too fast for longer than this, peers that are not proved get no answer. */
-const MAX_OVERRUN_MS = 250;
-
 /** How long `stop` waits for links to take what they were sent, ms. */
 const STOP_GRACE_MS = 1500;
 
@@ -68,8 +64,7 @@ export class Gateway {
   readonly #tcp: TcpListener[] = [];
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
-  readonly #addresses: AddressProof;
-  readonly #hellos: RateLimit;
+  readonly #admission: Admission;
   readonly #portOfLink = new Map<Link, SerialConfig>();
   #stopCorrecting: Cancel | undefined;
   #stopping: Promise<void> | undefined;
@@ -134,8 +129,7 @@ export class Gateway {
       },
       random32: () => randomInt(2 ** 32),
     });
-    this.#addresses = new AddressProof(this.#counters);
-    this.#hellos = new RateLimit(limits.per_address.hellos);
+    this.#admission = new Admission(limits.per_address.hellos, this.#hub, clock, this.#counters);
     this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
     this.#linkReports = new LinkReports(this.#router, this.#hub, clock, () =>
       this.#ports.map(({ link, report }) => [link, report] as const),
@@ -284,34 +278,8 @@ export class Gateway {
       // Never more bytes than came, so that a forged address gains nothing by it.
       if (bytes.length <= length) listener.sendTo(bytes, from);
     };
-    if (isHello(packet)) this.#greet(listener, packet, from, answer);
+    if (isHello(packet)) this.#admission.greet(listener, packet, from, answer);
     else oneShots.take(packet, from, answer);
-  }
-
-  #greet(
-    listener: UdpListener,
-    packet: Uint8Array,
-    from: UdpAddress,
-    answer: (packet: Uint8Array) => void,
-  ): void {
-    const now = this.#clock.now();
-    const judgement = this.#addresses.judge(packet, from, now);
-    if (judgement === undefined) return;
-    if (judgement === 'unproved') {
-      // Who has come this far must come through, or nobody does: newcomers ask again, later each time (§4.2).
-      if (listener.overrunMs > MAX_OVERRUN_MS) return this.#counters.add('udp.drop.overrun');
-      return answer(this.#addresses.ask(from, now));
-    }
-    if (judgement !== 'proved') return answer(judgement);
-    // Counted from here on only: whoever forges an address must not use up what its owner may do.
-    if (!this.#hellos.take(partyOf(from.host), now)) {
-      this.#counters.add('udp.refused.too_many_hellos');
-      return answer(refuseHello('limit_reached'));
-    }
-    if (listener.full) this.#hub.giveUpHalfOpen();
-    const link = listener.linkTo(from, (made) => this.#hub.attach(made));
-    if (link) link.receive(packet);
-    else answer(refuseHello('limit_reached'));
   }
 
   #watchPort(config: SerialConfig, claims: PortClaims): void {

@@ -2,6 +2,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import { partyOf } from '../links/party.js';
+import { RateLimit } from '../links/rate-limit.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { LevelTree } from '../router/level-tree.js';
 import type { Router } from '../router/router.js';
@@ -14,7 +15,6 @@ import { headOf } from '../wire/head.js';
 import type { Emit, Message } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { FairTurns, Share, Worker } from './fair-turns.js';
-import { RateLimit } from './rate-limit.js';
 
 /** Who may send one-shots, and on which channels. */
 export interface OneShotPolicy {

@@ -32,3 +32,13 @@ test('neither counts nor mentions lines that nobody wants', () => {
   logger.warn({}, 'trouble');
   expect(lines).toEqual(['trouble']);
 });
+
+test('lets ten seconds’ worth through at once, then so many a second', () => {
+  const { clock, lines, logger } = quiet('info');
+  for (let n = 0; n < 1000; n++) logger.info({}, `line ${n}`);
+  expect(lines).toHaveLength(200);
+  clock.advance(1000);
+  for (let n = 0; n < 1000; n++) logger.warn({}, `later ${n}`);
+  expect(lines.slice(200, 202)).toEqual(['800 lines about peers were left out', 'later 0']);
+  expect(lines).toHaveLength(200 + 1 + 20);
+});

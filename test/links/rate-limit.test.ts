@@ -1,8 +1,5 @@
-import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import { QuietLogger } from '../../src/gateway/quiet-logger.js';
-import { RateLimit } from '../../src/gateway/rate-limit.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { RateLimit } from '../../src/links/rate-limit.js';
 
 function taken(limit: RateLimit, party: string, times: number, now: number): number {
   return Array.from({ length: times }, () => limit.take(party, now)).filter(Boolean).length;
@@ -33,17 +30,4 @@ describe('a rate limit', () => {
     }
     expect(limit.take('gone', 0)).toBe(true);
   });
-});
-
-it('a quiet logger leaves out what is too much, and says how much that was', () => {
-  const clock = new VirtualClock();
-  const lines: string[] = [];
-  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
-  const quiet = new QuietLogger(logger, clock);
-  for (let n = 0; n < 1000; n++) quiet.info({}, `line ${n}`);
-  expect(lines).toHaveLength(200);
-  clock.advance(1000);
-  for (let n = 0; n < 1000; n++) quiet.warn({}, `later ${n}`);
-  expect(lines.slice(200, 202)).toEqual(['800 lines about peers were left out', 'later 0']);
-  expect(lines).toHaveLength(200 + 1 + 20);
 });
