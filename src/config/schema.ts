@@ -69,6 +69,11 @@ const perAddress = section(
     links: count(1, MANY)
       .prefault(500)
       .describe('TCP connections, and peers on UDP, of each listener; more are turned away.'),
+    connections: count(1, MANY)
+      .prefault(100)
+      .describe(
+        'New TCP connections a second, of each listener, after bursts of ten times as many; more are closed at once and counted.',
+      ),
     sessions: count(1, MANY)
       .prefault(1000)
       .describe(

@@ -230,6 +230,7 @@ export class Gateway {
       port,
       maxConnections: max_connections,
       maxConnectionsPerParty: per_address.links,
+      acceptsPerSecond: per_address.connections,
       maxPacket: packet.tcp,
       maxBacklog,
       stallMs: tcp_stall,

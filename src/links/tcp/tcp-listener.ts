@@ -1,9 +1,10 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import type { Counters } from '../../counters.js';
-import { endpointName, listenError } from '../endpoint.js';
+import { endpointName, listenError, plainHost } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
-import { Tally } from '../party.js';
+import { partyOf, Tally } from '../party.js';
+import { RateLimit } from '../rate-limit.js';
 import { TcpLink } from './tcp-link.js';
 
 export interface TcpListenOptions {
@@ -14,12 +15,17 @@ export interface TcpListenOptions {
   readonly maxConnections: number;
   /** How many of them one party may have (see `partyOf`); any number if left out. */
   readonly maxConnectionsPerParty?: number;
+  /** How many new ones a party may open each second, after bursts of ten times as many; any number if left out. */
+  readonly acceptsPerSecond?: number;
   /** The largest packet in bytes. */
   readonly maxPacket: number;
   /** See TcpLinkOptions. */
   readonly maxBacklog?: number;
   readonly stallMs?: number;
 }
+
+/** What was said of peers that are turned away is said again when nothing of the kind happened for so long, ms. */
+const SAY_AGAIN_MS = 60_000;
 
 export interface TcpListener {
   readonly address: { readonly host: string; readonly port: number };
@@ -37,27 +43,41 @@ export async function listenTcp(
   logger: Logger,
   counters: Counters,
 ): Promise<TcpListener> {
-  const { host, port, maxConnections, maxConnectionsPerParty = maxConnections, ...linkOptions } = options;
+  const { host, port, maxConnections, acceptsPerSecond, ...linkOptions } = options;
+  const { maxConnectionsPerParty = maxConnections } = options;
   const links = new Set<TcpLink>();
   const linksOf = new Tally();
-  /** Why a peer was turned away last, if none was let in since. */
-  let turnedAway: string | undefined;
+  const rate = acceptsPerSecond === undefined ? undefined : new RateLimit(acceptsPerSecond);
+  /** When a peer was turned away last, by reason. */
+  const turnedAwayAt = new Map<string, number>();
   const turnAway = (peer: string, reason: string, why: string): void => {
     counters.add(`tcp.refused.${reason}`);
-    if (turnedAway !== reason) logger.warn(`${peer} was turned away: ${why}`);
-    turnedAway = reason; // Once is enough for the log; the counter has them all.
+    const now = performance.now();
+    const isNews = now - (turnedAwayAt.get(reason) ?? Number.NEGATIVE_INFINITY) > SAY_AGAIN_MS;
+    turnedAwayAt.set(reason, now);
+    if (isNews) logger.warn(`${peer} was turned away: ${why}`); // The counter has them all.
+  };
+  /** Why a peer cannot come in: the counter's word for it, and the log's. */
+  const problemWith = (party: string): readonly [string, string] | undefined => {
+    if (linksOf.of(party) >= maxConnectionsPerParty) {
+      const why = `${maxConnectionsPerParty} connections of that address are open (limits.per_address.links)`;
+      return ['too_many_of_address', why];
+    }
+    if (rate === undefined || rate.take(party, performance.now())) return undefined;
+    const why = `it opens more than ${acceptsPerSecond} connections a second (limits.per_address.connections)`;
+    return ['too_fast', why];
   };
 
   const server = createServer((socket) => {
-    const link = new TcpLink(socket, { ...linkOptions, counters });
-    if (linksOf.of(link.party) >= maxConnectionsPerParty) {
-      const why = `${maxConnectionsPerParty} connections of that address are open (limits.per_address.links)`;
-      turnAway(link.name, 'too_many_of_address', why);
+    const remote = socket.remoteAddress ?? 'unknown';
+    const problem = problemWith(partyOf(plainHost(remote)));
+    if (problem) {
+      turnAway(endpointName('tcp', remote, socket.remotePort ?? 0), ...problem);
       socket.on('error', () => {}); // It is gone either way.
       socket.destroy();
       return;
     }
-    turnedAway = undefined;
+    const link = new TcpLink(socket, { ...linkOptions, counters });
     counters.add('tcp.accepted');
     links.add(link);
     linksOf.add(link.party);

@@ -300,6 +300,22 @@ describe('listenTcp', () => {
     expect(counters.get('tcp.accepted')).toBe(3);
   });
 
+  it('lets one address open so many a second, counts the others, and says so once', async () => {
+    const { connectRaw, accepted, counters, lines } = await listen({
+      maxConnections: 50,
+      acceptsPerSecond: 1,
+    });
+    const settled = () => counters.get('tcp.accepted') + counters.get('tcp.refused.too_fast');
+    for (let n = 1; n <= 30; n++) {
+      (await connectRaw()).on('error', () => {});
+      await until(() => expect(settled()).toBe(n));
+    }
+    expect(counters.get('tcp.accepted')).toBeGreaterThanOrEqual(10);
+    expect(counters.get('tcp.refused.too_fast')).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.includes('limits.per_address.connections'))).toHaveLength(1);
+    await accepted(counters.get('tcp.accepted'));
+  });
+
   it('closes its connections when it is closed, and may be closed twice', async () => {
     const { listener, port, connect, accepted } = await listen();
     const [, toClient] = await connect();
