@@ -85,10 +85,11 @@ async function demo({ port, count: limit }: DemoOptions): Promise<void> {
 
 /** On the usual port if it is free, else on any: a gateway may be running here. */
 async function startGateway(ports: VirtualPorts, realPort: string | undefined): Promise<Gateway> {
+  const logger = await createLogger({ level: 'warn', format: 'auto' });
   const start = (port: number) =>
     Gateway.start({
       config: demoConfig(port, realPort),
-      logger: createLogger({ level: 'warn', format: 'auto' }),
+      logger,
       openPort: (options) =>
         options.path === VIRTUAL_PORT ? ports.serialPort(options) : openSerialPort(options),
       listPorts: async () => [...(realPort === undefined ? [] : await listPorts()), ...(await ports.list())],

@@ -1,20 +1,25 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { SlipwayError } from '../errors.js';
-import { checkCommand } from './check.js';
-import { demoCommand } from './demo.js';
-import { devicesCommand } from './devices.js';
-import { doctorCommand } from './doctor.js';
-import { broadcastCommand, emitCommand } from './emit.js';
-import { portsCommand } from './ports.js';
-import { runCommand } from './run.js';
-import { simulateCommand } from './simulate.js';
-import { subCommand } from './sub.js';
 import { version } from './version.js';
 
 /** What the process exits with. */
 const FAILED = 1;
 const WRONG_USAGE = 2;
+
+/** What a command needs takes its time to load: so only the one that is called is, or all, for their help. */
+const COMMANDS = new Map<string, () => Promise<Command>>([
+  ['run', async () => (await import('./run.js')).runCommand()],
+  ['check', async () => (await import('./check.js')).checkCommand()],
+  ['sub', async () => (await import('./sub.js')).subCommand()],
+  ['emit', async () => (await import('./emit.js')).emitCommand()],
+  ['broadcast', async () => (await import('./emit.js')).broadcastCommand()],
+  ['devices', async () => (await import('./devices.js')).devicesCommand()],
+  ['ports', async () => (await import('./ports.js')).portsCommand()],
+  ['doctor', async () => (await import('./doctor.js')).doctorCommand()],
+  ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
+  ['demo', async () => (await import('./demo.js')).demoCommand()],
+]);
 
 const program = new Command('slipway')
   .description('A gateway: microcontrollers over serial and UDP, programs over TCP, one set of channels.')
@@ -31,19 +36,9 @@ Examples:
 Exit codes: 0 done, 1 failed at run time, 2 wrong usage or config.`,
   );
 
-for (const command of [
-  runCommand(),
-  checkCommand(),
-  subCommand(),
-  emitCommand(),
-  broadcastCommand(),
-  devicesCommand(),
-  portsCommand(),
-  doctorCommand(),
-  simulateCommand(),
-  demoCommand(),
-]) {
-  program.addCommand(command.showHelpAfterError('(--help shows how to use it)').exitOverride());
+const called = COMMANDS.get(process.argv[2] ?? '');
+for (const load of called ? [called] : COMMANDS.values()) {
+  program.addCommand((await load()).showHelpAfterError('(--help shows how to use it)').exitOverride());
 }
 program.exitOverride().showHelpAfterError('(--help lists the commands)');
 

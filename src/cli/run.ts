@@ -25,7 +25,7 @@ export function runCommand(): Command {
     .action(async (options: { config?: string }) => {
       const stop = stopRequest();
       const { config, file } = await resolveConfig(options.config, process.env);
-      const logger = createLogger(config.log);
+      const logger = await createLogger(config.log);
       logger.info(
         { version, config: file },
         `slipway ${version}, ${file ? `config: ${file}` : 'no config file: the defaults apply'}`,

@@ -7,7 +7,7 @@ import type { Link, LinkEvents } from '../links/link.js';
 import { PortClaims } from '../links/serial/claims.js';
 import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
-import { PortSupervisor } from '../links/serial/port-supervisor.js';
+import type { PortSupervisor } from '../links/serial/port-supervisor.js';
 import type { SerialLink } from '../links/serial/serial-link.js';
 import { listenTcp, type TcpListener } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
@@ -15,7 +15,6 @@ import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
 import { QueueTotal } from '../session/queue-total.js';
 import type { Contents } from '../store/contents.js';
-import { openStore } from '../store/open-store.js';
 import { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
@@ -76,7 +75,10 @@ export class Gateway {
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
-    const kept = config.store ? await openStore(config.store.path, logger) : undefined;
+    // What binds to native code takes its time to load: only where the config asks for it.
+    const kept = config.store
+      ? await (await import('../store/open-store.js')).openStore(config.store.path, logger)
+      : undefined;
     const store = kept && new Store(kept.backend, clock, logger);
     const gateway = new Gateway({ ...options, logger, clock }, store);
     if (store && kept) gateway.#restore(store, kept.contents);
@@ -167,8 +169,7 @@ export class Gateway {
     this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
     for (const entry of config.listen.tcp) await this.#listenTcp(entry);
     for (const entry of config.listen.udp) await this.#listenUdp(entry);
-    const claims = new PortClaims();
-    for (const entry of config.serial) this.#watchPort(entry, claims);
+    await this.#watchPorts(config.serial);
     this.#statistics.start(config.stats.interval);
     this.#linkReports.start();
     if (config.serial.length === 0) logger.debug('no serial ports are configured');
@@ -283,23 +284,28 @@ export class Gateway {
     else oneShots.take(packet, from, answer);
   }
 
-  #watchPort(config: SerialConfig, claims: PortClaims): void {
+  async #watchPorts(configs: readonly SerialConfig[]): Promise<void> {
+    if (configs.length === 0) return;
+    const { PortSupervisor } = await import('../links/serial/port-supervisor.js');
     const { logger, openPort, listPorts } = this.#options;
     const { limits } = this.#options.config;
-    const supervisor = new PortSupervisor({
-      config,
-      onLink: (link) => this.#portOpened(config, link),
-      log: logger,
-      counters: this.#counters,
-      clock: this.#clock,
-      claims,
-      maxPacket: limits.packet.serial,
-      maxBacklog: limits.backlog,
-      ...(openPort && { openPort }),
-      ...(listPorts && { listPorts }),
-    });
-    this.#ports.push(supervisor);
-    supervisor.start();
+    const claims = new PortClaims();
+    for (const config of configs) {
+      const supervisor = new PortSupervisor({
+        config,
+        onLink: (link) => this.#portOpened(config, link),
+        log: logger,
+        counters: this.#counters,
+        clock: this.#clock,
+        claims,
+        maxPacket: limits.packet.serial,
+        maxBacklog: limits.backlog,
+        ...(openPort && { openPort }),
+        ...(listPorts && { listPorts }),
+      });
+      this.#ports.push(supervisor);
+      supervisor.start();
+    }
   }
 
   #portOpened(config: SerialConfig, link: SerialLink): LinkEvents {
