@@ -64,7 +64,8 @@ slipway_result_t slipway_subscribe(slipway_t *s, uint8_t id, uint8_t flags) {
   slipway_channel_t *channel;
   if (id == 0 || id > s->channel_count || !slipway_entry(s, id)->name) return SLIPWAY_INVALID;
   channel = slipway_entry(s, id);
-  if (!(flags & SLIPWAY_SUBSCRIBE)) flags = CHANNEL_DROPPED;
+  /* Its SUBSCRIBE may be in the window still: should that go now, it brings nothing of one's own and no last value. */
+  if (!(flags & SLIPWAY_SUBSCRIBE)) flags = CHANNEL_DROPPED | SLIPWAY_NO_LOCAL | SLIPWAY_NO_LAST_VALUE;
   channel->flags = (uint8_t)((flags & (SLIPWAY_SUBSCRIBE | CHANNEL_OPTIONS)) |
                              (channel->flags & (SLIPWAY_NAME_IN_RAM | CHANNEL_DECLARED)));
   return SLIPWAY_OK;

@@ -396,6 +396,18 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     expect(bench.pass(1000)).toEqual([]);
   });
 
+  it('asks for nothing that it could get, when a subscription is sent again that it has dropped meanwhile', () => {
+    const bench = new Bench();
+    const id = bench.client.subscribe('led', 2, { noLocal: true });
+    bench.pass(1);
+    bench.welcome();
+    const subscribe = `f204${TOKEN}ba10000601${ascii('led')}`;
+    expect(bench.pass(1)).toContain(subscribe);
+    bench.client.unsubscribe(id);
+    // Neither its own emits nor a last value.
+    expect(bench.pass(1000)).toContain(subscribe.replace('ba100006', 'ba10000d'));
+  });
+
   it('one-shots without a session', () => {
     const bench = new Bench();
     expect(Buffer.from(bench.client.oneShot('cellar', '12.5') ?? []).toString('hex')).toBe(
