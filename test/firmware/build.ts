@@ -27,8 +27,14 @@ function cFiles(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** Compiles the C client and the shim with the given options (`SLIPWAY_…`) to WebAssembly. Returns the file's path. */
-export function buildWasm(options: Readonly<Record<string, number>>): string {
+/** Makes the client count the edges of its control flow, every one of them, so that it can be stopped at any. */
+const COUNT_EDGES = ['-fsanitize-coverage=edge,trace-pc', '-mllvm', '-sanitizer-coverage-prune-blocks=0'];
+
+/**
+ * Compiles the C client and the shim with the given options (`SLIPWAY_…`) to WebAssembly. With `edges` it has what
+ * `CClient.powerFor` needs. Returns the file's path.
+ */
+export function buildWasm(options: Readonly<Record<string, number>>, edges = false): string {
   const defines = Object.entries(options).map(([name, value]) => `-D${name}=${value}`);
   return buildOnce('client', '.wasm', [
     'clang',
@@ -43,6 +49,8 @@ export function buildWasm(options: Readonly<Record<string, number>>): string {
     '-Wl,-z,stack-size=8192',
     `-I${join(HERE, 'freestanding')}`,
     `-I${LIBRARY}`,
+    `-DSHIM_EDGES=${edges ? 1 : 0}`,
+    ...(edges ? COUNT_EDGES : []),
     ...defines,
     join(HERE, 'client-shim.c'),
     ...librarySources(),

@@ -47,6 +47,8 @@ export interface CClientOptions {
   onEvent?: (event: ClientEvent) => void;
   /** Called before each thing that the client does to the world around it. What it throws stops the client there and then. */
   onHostCall?: () => void;
+  /** Makes `powerFor` possible: called where the power goes. It has to throw, which stops the client there. */
+  onPowerOut?: () => void;
 }
 
 /** A message in the window. */
@@ -120,6 +122,7 @@ interface Exports {
   ask_time?(): void;
   time?(now: number): number;
   time_part?(part: number): number;
+  power_for?(edges: number): void;
 }
 
 /** CHANNEL_TAKEN_UP of slipway_private.h. */
@@ -129,11 +132,11 @@ const WISH_HEADS = [0xb9, 0xba, 0xbb];
 
 const modules = new Map<string, WebAssembly.Module>();
 
-function moduleFor(options: Record<string, number>): WebAssembly.Module {
-  const key = JSON.stringify(options);
+function moduleFor(options: Record<string, number>, edges: boolean): WebAssembly.Module {
+  const key = JSON.stringify([options, edges]);
   let module = modules.get(key);
   if (!module) {
-    module = new WebAssembly.Module(readFileSync(buildWasm(options)));
+    module = new WebAssembly.Module(readFileSync(buildWasm(options, edges)));
     modules.set(key, module);
   }
   return module;
@@ -156,7 +159,10 @@ export class CClient {
   constructor(options: CClientOptions) {
     this.framing = options.framing;
     const { framing, identity = 'board', nonce = 0x01020304, reliable = true } = options;
-    const module = moduleFor({ SLIPWAY_WITH_RELIABLE: reliable ? 1 : 0, ...options.defines });
+    const module = moduleFor(
+      { SLIPWAY_WITH_RELIABLE: reliable ? 1 : 0, ...options.defines },
+      options.onPowerOut !== undefined,
+    );
     const instance = new WebAssembly.Instance(module, {
       board: {
         room: () => {
@@ -200,6 +206,7 @@ export class CClient {
           this.events.push(told);
           options.onEvent?.(told);
         },
+        power_out: () => options.onPowerOut?.(),
       },
     });
     this.#exports = instance.exports as unknown as Exports;
@@ -220,6 +227,15 @@ export class CClient {
 
   poll(nowMs: number): void {
     this.#exports.poll(nowMs >>> 0);
+  }
+
+  /**
+   * The power goes when so many more edges of the control flow have been passed: edges are between any two basic blocks of the
+   * compiled code. It must have been created with `onPowerOut`.
+   */
+  powerFor(edges: number): void {
+    if (!this.#exports.power_for) throw new Error('this client was built without counting edges');
+    this.#exports.power_for(edges);
   }
 
   /** Tells it that a connection went down or came up. */

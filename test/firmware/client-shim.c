@@ -18,6 +18,16 @@ IMPORT("message") void board_message(const char *name, int name_length, int id, 
                                      int claimed);
 IMPORT("event") void board_event(int event, int reason, int id);
 
+#if SHIM_EDGES
+/* Called by the compiler's instrumentation at each edge of the control flow: the power lasts for so many more. */
+IMPORT("power_out") void board_power_out(void);
+static uint32_t edges_left = UINT32_MAX;
+__attribute__((no_sanitize("coverage"))) void __sanitizer_cov_trace_pc(void) {
+  if (edges_left != UINT32_MAX && !edges_left--) board_power_out();
+}
+EXPORT __attribute__((no_sanitize("coverage"))) void power_for(uint32_t edges) { edges_left = edges; }
+#endif
+
 static slipway_t client;
 static slipway_channel_t channels[MOST_CHANNELS];
 #if SLIPWAY_WITH_RELIABLE

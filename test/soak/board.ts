@@ -3,13 +3,15 @@ import { CFirmware } from './c-firmware.js';
 import type { Cable } from './cable.js';
 import type { Firmware, ProgramEmit, Wish } from './firmware.js';
 import { Machine } from './machine.js';
-import type { BoardSpec } from './scenario.js';
+import type { BoardSpec, Step } from './scenario.js';
 import { Traffic } from './traffic.js';
 import { TsFirmware } from './ts-firmware.js';
 import type { World } from './world.js';
 
 /** A program that finds no gateway, or loses it, tries again after so long, ms. */
 const RECONNECT_MS = 500;
+
+type Reset = Step & { readonly what: 'reset' };
 
 /** One board through all its boots: what is plugged into it, and what its program wants. */
 export class Board {
@@ -22,6 +24,7 @@ export class Board {
   cable: Cable | undefined;
   readonly #world: World;
   readonly #random: Random;
+  readonly #countsEdges: boolean;
   #sockets = 0;
   #plugged = 0;
   #messages = 0;
@@ -33,6 +36,9 @@ export class Board {
     this.spec = spec;
     this.traffic = new Traffic(() => world.clock.now());
     this.#random = new Random(seed);
+    this.#countsEdges = world.scenario.steps.some(
+      (step) => step.what === 'reset' && step.board === spec.name && step.edges !== undefined,
+    );
     for (const { pattern, qos, noLocal } of spec.wishes) this.wishes.set(pattern, { qos, noLocal });
   }
 
@@ -49,6 +55,7 @@ export class Board {
       this.firmware = new Client({
         machine,
         spec: this.spec,
+        countsEdges: this.#countsEdges,
         wishes: this.wishes,
         random32: () => this.#random.u32(),
         random: () => this.#random.next(),
@@ -68,13 +75,14 @@ export class Board {
     else if (this.spec.kind === 'tcp') this.plug(false);
   }
 
-  /** Power is lost at the host call that so many precede, or a while later if nothing is done until then. */
-  resetAfter(hostCalls: number, downMs: number, told: boolean): void {
+  /** Power is lost at the host call, or the edge, that so many precede; or a while later if nothing is done until then. */
+  losePower({ hostCalls, edges, downMs, told }: Reset): void {
     const { machine } = this;
     if (!machine?.alive) return;
     this.#reset = { downMs, told };
-    if (hostCalls === 0) return machine.die();
-    machine.dieAfter(hostCalls - 1);
+    if (edges !== undefined) this.firmware?.powerFor(edges);
+    else if (hostCalls === 0) return machine.die();
+    else machine.dieAfter(hostCalls - 1);
     this.#world.clock.schedule(1000, () => machine.die());
   }
 

@@ -33,7 +33,7 @@ export class CFirmware implements Firmware {
 
   constructor(context: FirmwareContext) {
     this.#context = context;
-    const { spec, machine, random32 } = context;
+    const { spec, machine, random32, countsEdges } = context;
     this.#epoch = random32();
     this.#client = new CClient({
       framing: FRAMINGS[spec.kind],
@@ -45,6 +45,7 @@ export class CFirmware implements Firmware {
       channels: 32,
       defines: spec.kind === 'serial' ? { SLIPWAY_RECEIVE_RING: RING_BYTES } : {},
       onHostCall: () => machine.hostCall(),
+      ...(countsEdges && { onPowerOut: () => machine.powerOut() }),
       send: (bytes) => context.send(bytes),
       onMessage: (message) => this.#take(message),
       onEvent: (event) => this.#tell(event),
@@ -96,6 +97,10 @@ export class CFirmware implements Firmware {
     this.#client.unsubscribe(this.#ids.get(pattern) as number);
     this.#unsettledWishes.set(pattern, 'unwish');
     this.#wake();
+  }
+
+  powerFor(edges: number): void {
+    this.#client.powerFor(edges);
   }
 
   unfinished(): Uint8Array {

@@ -201,23 +201,49 @@ function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Sh
 }
 
 /** The supply is weak: the board starts, and loses power again as soon as it does something. */
-function drawBrownOut(random: Random, start: number, { name: board }: BoardSpec): Step[] {
+function drawBrownOut(random: Random, start: number, board: BoardSpec): Step[] {
   let at = start;
   return Array.from({ length: 2 + random.below(5) }, () => {
     at += random.below(1500);
-    const hostCalls = random.below(100);
-    return { at, what: 'reset', board, hostCalls, downMs: random.below(300), told: random.chance(0.5) };
+    return drawReset(random, at, board, 300);
   });
 }
 
-function drawDisruption(random: Random, at: number, { name: board }: BoardSpec, kills: boolean): Step {
-  const hostCalls = random.chance(0.5) ? 0 : 1 + random.below(200);
+/** In the middle of what it does next, half of the time. */
+function drawReset(random: Random, at: number, { name: board, engine }: BoardSpec, maxDownMs: number): Step {
+  const common = {
+    at,
+    what: 'reset',
+    board,
+    downMs: random.below(maxDownMs),
+    told: random.chance(0.5),
+  } as const;
+  if (engine === 'c' && random.chance(0.5)) return { ...common, hostCalls: 0, edges: drawEdges(random) };
+  return { ...common, hostCalls: drawHostCalls(random) };
+}
+
+function drawHostCalls(random: Random): number {
+  return random.chance(0.5) ? 0 : 1 + random.below(200);
+}
+
+/** A packet takes some hundred edges, a call of `poll` with nothing to do a few. */
+function drawEdges(random: Random): number {
+  return random.below(10 ** (1 + random.below(4)));
+}
+
+function drawDisruption(random: Random, at: number, spec: BoardSpec, kills: boolean): Step {
+  const { name: board } = spec;
   const chance = random.next();
   if (kills && chance < 0.15)
-    return { at, what: 'kill', hostCalls, downMs: random.below(4000), gently: random.chance(0.2) };
+    return {
+      at,
+      what: 'kill',
+      hostCalls: drawHostCalls(random),
+      downMs: random.below(4000),
+      gently: random.chance(0.2),
+    };
   if (chance < 0.2) return { at, what: 'clock', skewMs: random.below(2 * MAX_SKEW_MS) - MAX_SKEW_MS };
-  if (chance < 0.5)
-    return { at, what: 'reset', board, hostCalls, downMs: random.below(3000), told: random.chance(0.5) };
+  if (chance < 0.5) return drawReset(random, at, spec, 3000);
   if (chance < 0.7)
     return { at, what: 'mute', board, forMs: random.below(random.chance(0.2) ? 30_000 : 3000) };
   return {

@@ -23,6 +23,8 @@ export interface ProgramEmit {
 export interface FirmwareContext {
   readonly machine: Machine;
   readonly spec: BoardSpec;
+  /** `powerFor` may be called: the code is slower that is made for it. */
+  readonly countsEdges: boolean;
   /** 32 bits of noise. */
   readonly random32: () => number;
   /** 0 to 1. */
@@ -53,6 +55,8 @@ export interface Firmware {
   emit(emit: ProgramEmit): void;
   wish(pattern: string): void;
   unwish(pattern: string): void;
+  /** The power goes after so many more edges of its control flow; C only. */
+  powerFor(edges: number): void;
   /** Bytes of a packet that was being written when the power went. */
   unfinished(): Uint8Array;
   readonly connected: boolean;

@@ -12,8 +12,8 @@ class PowerLoss extends Error {
  * One boot of a computer: code that can lose its power at any moment, and does nothing from then on.
  *
  * All that is in its memory goes with it, so a loss between two *host calls* (things that code does to the world around it:
- * a byte written, a message handed over, a record stored) cannot be told from one at the next of them. Losing power
- * at any host call, and between any two things that happen to the machine, is losing it at any instruction.
+ * a byte written, a message handed over, a record stored) should not be told from one at the next of them. That this is so of
+ * the C client is not taken on trust: its boards also lose their power at any edge of their code's control flow (`powerOut`).
  */
 export class Machine {
   readonly clock: Clock;
@@ -56,7 +56,11 @@ export class Machine {
 
   /** Marks a host call of the machine's code. */
   hostCall(): void {
-    if (this.#alive && --this.#callsLeft >= 0) return;
+    if (!this.#alive || --this.#callsLeft < 0) this.powerOut();
+  }
+
+  /** The power goes here, in the middle of the machine's code. */
+  powerOut(): never {
     this.#alive = false;
     throw new PowerLoss();
   }

@@ -37,11 +37,15 @@ export type Step = { readonly at: number } & (
       readonly noLocal: boolean;
     }
   | { readonly what: 'unsubscribe'; readonly board: string; readonly pattern: string }
-  /** Power is lost after so many host calls, for so long. `told`: the gateway sees a TCP connection end. */
+  /**
+   * Power is lost after so many host calls, or where `edges` is given after so many edges of the C client's control flow; for so
+   * long. `told`: the gateway sees a TCP connection end.
+   */
   | {
       readonly what: 'reset';
       readonly board: string;
       readonly hostCalls: number;
+      readonly edges?: number;
       readonly downMs: number;
       readonly told: boolean;
     }
@@ -94,7 +98,9 @@ export function describeStep(step: Step): string {
       return `${step.board} unsubscribes from ${step.pattern}`;
     case 'reset': {
       const told = step.told ? '' : ', its connection left hanging';
-      return `${step.board} loses power after ${step.hostCalls} more host calls, for ${step.downMs} ms${told}`;
+      const when =
+        step.edges === undefined ? `${step.hostCalls} more host calls` : `${step.edges} more edges`;
+      return `${step.board} loses power after ${when}, for ${step.downMs} ms${told}`;
     }
     case 'mute':
       return `${step.board} is cut off for ${step.forMs} ms, and nobody is told`;

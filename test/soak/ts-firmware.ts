@@ -144,6 +144,10 @@ export class TsFirmware implements Firmware {
     this.#driver?.wake();
   }
 
+  powerFor(): never {
+    throw new Error('only the C client counts edges');
+  }
+
   unfinished(): Uint8Array {
     return new Uint8Array();
   }

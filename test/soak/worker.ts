@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { drawScenario, SHAPES, type ShapeName } from './draw.js';
 import { tellHistory } from './history.js';
@@ -22,7 +23,7 @@ export type Report =
 /** Seeds between two reports. */
 const REPORT_EVERY_MS = 1000;
 
-function work({ from, to, stride, shape, shrinking }: Assignment): void {
+async function work({ from, to, stride, shape, shrinking }: Assignment): Promise<void> {
   const report = (message: Report) => parentPort?.postMessage(message);
   let totals = noTotals();
   let reportedAt = Date.now();
@@ -36,6 +37,8 @@ function work({ from, to, stride, shape, shrinking }: Assignment): void {
       const history = shrunk ? tellHistory(shrunk.scenario, shrunk.result) : '';
       report({ what: 'failed', seed, broken: first.what, history });
     }
+    // What a WebAssembly instance held is given back by the event loop only: without this the memory of each run stays.
+    await setImmediate();
     if (Date.now() - reportedAt < REPORT_EVERY_MS && !first) continue;
     report({ what: 'totals', totals });
     totals = noTotals();
@@ -44,4 +47,4 @@ function work({ from, to, stride, shape, shrinking }: Assignment): void {
   report({ what: 'totals', totals });
 }
 
-work(workerData as Assignment);
+await work(workerData as Assignment);

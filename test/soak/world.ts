@@ -118,7 +118,7 @@ export class World {
       case 'unsubscribe':
         return board?.unsubscribe(step.pattern);
       case 'reset':
-        return board?.resetAfter(step.hostCalls, step.downMs, step.told);
+        return board?.losePower(step);
       case 'mute':
         return board && this.#mute(board, step.forMs);
       case 'replug':
