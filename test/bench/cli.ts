@@ -1,0 +1,93 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { reasonOf } from '../../src/errors.js';
+import { describeMachine } from './machine.js';
+import type { RowResult } from './result.js';
+import type { Row } from './row.js';
+import { ROWS } from './rows/index.js';
+import { type Plan, runRow } from './runner.js';
+import { printResult } from './table.js';
+
+const BUILT_GATEWAY = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url));
+
+interface Options {
+  readonly quick: boolean;
+  readonly smoke: boolean;
+  readonly only: readonly string[];
+  readonly json?: string;
+  readonly gateway: string;
+}
+
+const command = new Command('bench')
+  .description(
+    'Measures the built gateway, as a process of its own, beside other brokers and bare programs. Figures differ between machines and days: read the ratios.',
+  )
+  .option('--quick', 'fewer and shorter rounds: all rows in two minutes', false)
+  .option(
+    '--only <names>',
+    'only rows whose names begin so; several with commas, or the option again',
+    names,
+    [],
+  )
+  .option('--json <file>', 'write the results there')
+  .option('--gateway <file>', 'the main module of another build to measure', BUILT_GATEWAY)
+  .addOption(
+    new Option('--smoke', 'as little as possible: sees that all rows work').default(false).hideHelp(),
+  )
+  .addHelpText(
+    'after',
+    `\nRows:\n${ROWS.map(({ name, work }) => `  ${name.padEnd(16)} ${work}`).join('\n')}`,
+  );
+
+function names(text: string, before: readonly string[]): string[] {
+  const given = text.split(',').map((name) => name.trim());
+  const unknown = given.find((start) => !ROWS.some(({ name }) => name.startsWith(start)));
+  if (unknown !== undefined) throw new InvalidArgumentError(`There is no row ${unknown}.`);
+  return [...before, ...given];
+}
+
+function planFor({ quick, smoke, gateway }: Options): Plan {
+  const context = {
+    smoke,
+    gatewayMain: gateway,
+    log: (text: string) => console.error(text),
+  };
+  const machine = describeMachine();
+  if (smoke) return { context: { ...context, roundMs: 20 }, rounds: 1, warmUpMs: 0, machine };
+  if (quick) return { context: { ...context, roundMs: 250 }, rounds: 3, warmUpMs: 250, machine };
+  return { context: { ...context, roundMs: 1000 }, rounds: 7, warmUpMs: 1500, machine };
+}
+
+/** Measures one after the other. A row that fails does not stop the others. */
+async function main(options: Options): Promise<boolean> {
+  const plan = planFor(options);
+  const chosen = ROWS.filter(
+    ({ name }) => options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
+  );
+  const results: RowResult[] = [];
+  const failures: string[] = [];
+  console.log(`${plan.machine}\n`);
+  for (const row of chosen) {
+    const result = await attempt(row, plan, failures);
+    if (!result) continue;
+    results.push(result);
+    console.log(`${printResult(result)}\n`);
+  }
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  for (const failure of failures) console.log(`FAILED ${failure}`);
+  return failures.length === 0;
+}
+
+async function attempt(row: Row, plan: Plan, failures: string[]): Promise<RowResult | undefined> {
+  try {
+    return await runRow(row, plan);
+  } catch (error) {
+    failures.push(`${row.name}: ${reasonOf(error)}`);
+    console.error(`FAILED ${failures.at(-1)}`);
+    return undefined;
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;

@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BenchContext } from '../row.js';
+import { ServerProcess } from '../server-process.js';
+
+export interface BenchGateway {
+  readonly tcp: number;
+  readonly udp: number;
+  /** A folder of its own, for a store or the like; removed when it stops. */
+  readonly folder: string;
+  readonly process: ServerProcess;
+  stop(): Promise<void>;
+}
+
+export interface GatewaySettings {
+  /** Sections of the config beside `listen`; of a function, what it makes of the gateway's folder. */
+  readonly config?:
+    | Readonly<Record<string, unknown>>
+    | ((folder: string) => Readonly<Record<string, unknown>>);
+  /** More keys of `listen.udp`. */
+  readonly udp?: Readonly<Record<string, unknown>>;
+  readonly nodeArguments?: readonly string[];
+}
+
+/** Starts the built gateway as a process of its own, on loopback ports that the system picks. Resolves when it listens. */
+export async function startGateway(
+  { gatewayMain }: Pick<BenchContext, 'gatewayMain'>,
+  { config = {}, udp = {}, nodeArguments = [] }: GatewaySettings = {},
+): Promise<BenchGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const file = join(folder, 'slipway.yaml');
+  const listen = { tcp: { port: 0 }, udp: { port: 0, ...udp } };
+  const log = { level: 'info', format: 'json' };
+  const sections = typeof config === 'function' ? config(folder) : config;
+  await writeFile(file, JSON.stringify({ version: 1, listen, log, ...sections }));
+  const ports = { tcp: 0, udp: 0 };
+  const server = await ServerProcess.start({
+    program: process.execPath,
+    arguments: [...nodeArguments, gatewayMain, 'run', '-c', file],
+    ready: (line) => {
+      if (!line.startsWith('{')) return false;
+      const entry = JSON.parse(line) as { tcp?: { port: number }; udp?: { port: number } };
+      if (entry.tcp) ports.tcp = entry.tcp.port;
+      if (entry.udp) ports.udp = entry.udp.port;
+      return ports.tcp > 0 && ports.udp > 0;
+    },
+  });
+  return {
+    ...ports,
+    folder,
+    process: server,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}

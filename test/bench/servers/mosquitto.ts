@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { ServerProcess } from '../server-process.js';
+
+/** Debian puts it where only root's PATH leads. */
+const SBIN = '/usr/sbin';
+
+/** Starts mosquitto on a free loopback port, with nothing that bounds how much is on its way. */
+export async function startMosquitto(): Promise<{ port: number; stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const file = join(folder, 'mosquitto.conf');
+  const port = await freePort();
+  const settings = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'persistence false',
+    'set_tcp_nodelay true',
+    'max_inflight_messages 0',
+    'max_queued_messages 0',
+    'log_dest stderr',
+  ];
+  await writeFile(file, `${settings.join('\n')}\n`);
+  process.env.PATH = [process.env.PATH, SBIN].join(delimiter);
+  const server = await ServerProcess.start({
+    program: 'mosquitto',
+    arguments: ['-c', file],
+    remedy: 'apt-get install mosquitto',
+    ready: (line) => line.endsWith('running'),
+  });
+  return {
+    port,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** A port on which nobody listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
