@@ -354,7 +354,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     } else {
       const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
       const room = this.#context.limits.backlog - unsent;
-      engine.emitUnreliable({ type: 'emit', channel, payload, qos: 0, retain: retained }, room);
+      engine.emitUnreliable({ channel, payload, retain: retained }, room);
     }
     this.#driver?.wake();
   }

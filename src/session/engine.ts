@@ -19,7 +19,13 @@ import type {
 import { IdTable } from './id-table.js';
 import { KeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
-import { type Channel, Outgoing, type OutgoingControl, type OutgoingEmit } from './outgoing.js';
+import {
+  type Channel,
+  Outgoing,
+  type OutgoingControl,
+  type OutgoingEmit,
+  type Unreliable,
+} from './outgoing.js';
 import { OutgoingQueue, type OutgoingQueueOwner } from './outgoing-queue.js';
 import { refuse, refuseEmit, refuseNumbered } from './refusals.js';
 import { ReliableReceiver } from './reliable-receiver.js';
@@ -103,7 +109,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     const { content } = item;
     if (content.type !== 'emit' || this.takesReliable) return this.#enqueue(item);
     // The board was given a firmware that takes nothing reliable: it gets what was held for it as it can (§3.2).
-    this.#outbox.push({ ...content, qos: 0 }, item.size);
+    this.#pushKept(content);
     item.settle?.(undefined);
     this.#recorder?.settled(item);
   }
@@ -122,6 +128,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#own = epoch.own;
     this.#other = epoch.other;
     this.#ids.ownLimit = this.#idsToDeclare(link, epoch);
+    // What waited may be in ids of the numbering before, or too large for the link.
+    this.#drop('link_lost', this.#outbox.close());
     this.#outbox.open(link, epoch.other, epoch.beginToken);
     this.#keepAlive.restart(epoch.keepAlive * 1000, now);
   }
@@ -203,7 +211,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** Bytes that wait: of reliable messages until they are acknowledged, of others until they leave. */
   get pendingBytes(): { reliable: number; unreliable: number } {
-    return { reliable: this.#queue.bytes, unreliable: this.#outbox.unreliableBytes };
+    return { reliable: this.#queue.bytes, unreliable: this.#outbox.backlog.bytes };
   }
 
   /** The last message that still waits on each channel, in flight or not. */
@@ -212,8 +220,21 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     for (const { content } of this.#queue) {
       if (content.type === 'emit') last.set(content.channel, content.payload);
     }
-    for (const { channel, payload } of this.#outbox.unreliable) last.set(channel, payload);
+    for (const { channel, payload } of this.#unreliable()) last.set(channel, payload);
     return last;
+  }
+
+  /** What of QoS 0 waits to be packed. The payloads are views. */
+  #unreliable(): Unreliable<C>[] {
+    const emits: Unreliable<C>[] = [];
+    for (const message of this.#outbox.backlog.messages(this.#role)) {
+      const target = this.#targetOf(message);
+      const channel = typeof target === 'string' ? this.#owner.hold(target) : target;
+      if (channel === undefined || typeof channel === 'string') continue; // It was known when the message came.
+      if (typeof target === 'string') this.#owner.release(channel);
+      emits.push({ channel, payload: message.payload, retain: message.retain });
+    }
+    return emits;
   }
 
   /** When something was last heard, on the caller's clock in ms. */
@@ -252,28 +273,20 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#enqueue(new Outgoing<C>(emit, size, this.#owner.now(), settle));
   }
 
-  /** Queues an emit of QoS 0, which `backlog` bytes may precede. Returns why not, if it was dropped (and counted). */
+  /**
+   * Queues an emit as one of QoS 0, which `backlogLimit` bytes may precede. Its payload is copied. Returns why not, if it was
+   * dropped (and counted).
+   */
   emitUnreliable(
-    emit: OutgoingEmit<C>,
+    emit: Unreliable<C>,
     backlogLimit: number,
   ): 'link_lost' | 'backlog_full' | 'too_large_for_receiver' | undefined {
-    const size = this.#emitSize(emit.channel, emit.payload.length, false);
-    if (this.#sleep) return this.#keep(emit, size, backlogLimit);
-    const refusal = !this.#link
-      ? 'link_lost'
-      : size > this.#outbox.maxPacket
-        ? 'too_large_for_receiver'
-        : this.#outbox.unreliableBytes + size > backlogLimit
-          ? 'backlog_full'
-          : undefined;
-    if (refusal) {
-      this.#drop(refusal);
-      return refusal;
-    }
+    if (this.#sleep) return this.#keep(emit, backlogLimit);
     if (this.#role === 'peer') this.#keepAlive.wake();
-    this.#declare(emit.channel);
-    this.#outbox.push(emit, size);
-    return undefined;
+    const refusal = this.#link ? this.#outbox.push(emit, backlogLimit) : 'link_lost';
+    if (refusal) this.#drop(refusal);
+    else this.#declare(emit.channel);
+    return refusal;
   }
 
   /** Queues a reliable control message. */
@@ -323,8 +336,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   sleep(ms: number, now: number): void {
     if (!this.#sleep) {
       this.#sleep = new Sleep<C>();
-      for (const emit of this.#outbox.takeUnreliable())
-        this.#keep(emit, this.#emitSize(emit.channel, emit.payload.length, false), Number.POSITIVE_INFINITY);
+      for (const emit of this.#unreliable()) this.#keep(emit, Number.POSITIVE_INFINITY);
+      this.#outbox.backlog.clear();
     }
     this.#sleep.begin(now + ms, now);
     this.#keepAlive.sleep(now + ms);
@@ -352,10 +365,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     });
   }
 
-  #keep(emit: OutgoingEmit<C>, size: number, limit: number): 'backlog_full' | undefined {
-    const { superseded, kept } = (this.#sleep as Sleep<C>).keep(emit, size, limit);
-    if (superseded) this.#counters.add('session.superseded');
-    if (kept) return undefined;
+  #keep({ channel, payload, retain }: Unreliable<C>, limit: number): 'backlog_full' | undefined {
+    const kept: Unreliable<C> = { channel, payload: new Uint8Array(payload), retain };
+    const size = this.#emitSize(channel, payload.length, false);
+    const outcome = (this.#sleep as Sleep<C>).keep(kept, size, limit);
+    if (outcome.superseded) this.#counters.add('session.superseded');
+    if (outcome.kept) return undefined;
     this.#drop('backlog_full');
     return 'backlog_full';
   }
@@ -368,8 +383,14 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   #releaseKept(): void {
-    for (const { emit, size } of this.#sleep ?? []) this.#outbox.push(emit, size);
+    for (const emit of this.#sleep ?? []) this.#pushKept(emit);
     this.#sleep = undefined;
+  }
+
+  /** What was kept for the other side goes to it now, however much that is. */
+  #pushKept(emit: Unreliable<C>): void {
+    const refusal = this.#outbox.push(emit, Number.POSITIVE_INFINITY);
+    if (refusal) this.#drop(refusal);
   }
 
   /** Whether the other side sleeps, and knows that this side knows: until then it listens. */
@@ -540,12 +561,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** `payload` is the owner's to keep. */
   #takeEmit(message: Emit, payload: Uint8Array): Reason | undefined {
-    const target = message.name ?? this.#ids.lookup(message.id as number, this.#isOwn(message));
+    const target = this.#targetOf(message);
     return target === undefined ? 'no_such_id' : this.#owner.emit(target, payload, message);
   }
 
-  #isOwn(message: Emit): boolean {
-    return (message.gatewayId === true) === (this.#role === 'gateway');
+  #targetOf({ name, id, gatewayId }: Emit): C | string | undefined {
+    return name ?? this.#ids.lookup(id as number, (gatewayId === true) === (this.#role === 'gateway'));
   }
 
   #refuseUnreliable(message: Emit, refusal: Reason | undefined): void {
@@ -599,6 +620,6 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   /** Whether a message that has a number will not get through under it (§5.4), or over this link. */
   #isHopeless(item: Outgoing<C>): boolean {
     if (item.ignored >= MAX_RESENDS && this.#keepAlive.heardAt > item.sentAt) return true;
-    return messageSize(this.#outbox.numbered(item, item.seq)) > this.#outbox.maxPacket;
+    return this.#outbox.sizeOf(item) > this.#outbox.maxPacket;
   }
 }

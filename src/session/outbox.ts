@@ -1,13 +1,13 @@
 import type { Counters } from '../counters.js';
-import { encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
+import { type EmitHeader, emitSize, encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
-import type { Emit, Message, Reliable } from '../wire/messages.js';
+import type { Message, Qos, Reliable } from '../wire/messages.js';
+import { Backlog, type UnreliableHeader } from './backlog.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
-import type { Channel, Outgoing, OutgoingEmit } from './outgoing.js';
+import type { Channel, Outgoing, OutgoingControl, Unreliable } from './outgoing.js';
 import type { OutgoingQueue } from './outgoing-queue.js';
 import { Pacer } from './pacer.js';
-import { Queue } from './queue.js';
 import type { ReliableReceiver } from './reliable-receiver.js';
 import type { Transmission } from './reliable-sender.js';
 
@@ -15,8 +15,6 @@ import type { Transmission } from './reliable-sender.js';
 const MAX_REPLIES = 64;
 /** Several messages share a packet up to this size; a single one may be larger. */
 const PACKING_BYTES = 16_384;
-/** What a message of QoS 0 takes besides its bytes while it waits: else many small ones take many times what is allowed. */
-const WAITING_BYTES = 64;
 /** An ACK with the longest bitmap. */
 const MAX_ACK_BYTES = 36;
 
@@ -47,8 +45,8 @@ export class Outbox<C extends Channel> {
   readonly #ids: IdTable<C>;
   readonly #counters: Counters;
   #replies: Message[] | undefined;
-  readonly #unreliable = new Queue<OutgoingEmit<C>>();
-  #unreliableBytes = 0;
+  /** What of QoS 0 waits to be packed. */
+  readonly backlog = new Backlog();
 
   #link: LinkTraits | undefined;
   /** Of the other side and the link that stood last, bytes. */
@@ -99,28 +97,12 @@ export class Outbox<C extends Channel> {
 
   /** The link is gone. Returns how many messages of QoS 0 are lost with it. */
   close(): number {
-    const lost = this.#unreliable.drain().length + (this.#delayed?.unreliable ?? 0);
+    const lost = this.backlog.count + (this.#delayed?.unreliable ?? 0);
+    this.backlog.clear();
     this.#link = undefined;
     this.#delayed = undefined;
     this.#replies = undefined;
-    this.#unreliableBytes = 0;
     return lost;
-  }
-
-  /** Bytes of QoS 0 that wait, with what they take in memory. */
-  get unreliableBytes(): number {
-    return this.#unreliableBytes;
-  }
-
-  /** What of QoS 0 waits to be packed. */
-  get unreliable(): Iterable<OutgoingEmit<C>> {
-    return this.#unreliable;
-  }
-
-  /** Takes out what of QoS 0 waits to be packed. */
-  takeUnreliable(): OutgoingEmit<C>[] {
-    this.#unreliableBytes = 0;
-    return this.#unreliable.drain();
   }
 
   /** Whether a packet waits for the other side to have room for it. */
@@ -139,10 +121,17 @@ export class Outbox<C extends Channel> {
     this.#pingWanted = true;
   }
 
-  /** Queues an emit of QoS 0 of about `size` bytes. */
-  push(emit: OutgoingEmit<C>, size: number): void {
-    this.#unreliable.push(emit);
-    this.#unreliableBytes += size + WAITING_BYTES;
+  /** Queues an emit as one of QoS 0, behind at most `limit` bytes of others. Returns why not, if it cannot. */
+  push(
+    { channel, payload, retain }: Unreliable<C>,
+    limit: number,
+  ): 'too_large_for_receiver' | 'backlog_full' | undefined {
+    const header = this.#header(channel, 0, retain, 0);
+    const size = emitSize(0, header.name, header.id, payload.length);
+    if (size > this.maxPacket) return 'too_large_for_receiver';
+    if (this.backlog.bytes + size > limit) return 'backlog_full';
+    this.backlog.push(header as UnreliableHeader, payload, size);
+    return undefined;
   }
 
   /** The other side has read the packet that carried `item`. */
@@ -195,12 +184,20 @@ export class Outbox<C extends Channel> {
     return this.#bareFence(now);
   }
 
-  /** `item` as it goes out under the number `seq`. */
-  numbered({ content }: Outgoing<C>, seq: number): Reliable {
-    if (content.type === 'emit') return this.#addressed(content, seq);
-    if (content.type === 'declare')
-      return { type: 'declare', seq, id: content.id, name: content.channel.name };
-    return { ...content, seq };
+  /** What `item` takes in a packet, bytes without L. */
+  sizeOf({ content }: Outgoing<C>): number {
+    if (content.type !== 'emit') return messageSize(control(content, 0));
+    const { name, id } = this.#header(content.channel, content.qos, content.retain, 0);
+    return emitSize(content.qos, name, id, content.payload.length);
+  }
+
+  #add({ content }: Outgoing<C>, seq: number, size: number): boolean {
+    if (content.type !== 'emit') return BUILDER.add(control(content, seq));
+    return BUILDER.addEmit(
+      this.#header(content.channel, content.qos, content.retain, seq),
+      content.payload,
+      size,
+    );
   }
 
   #build(now: number, heardAt: number, hush: boolean): BuiltPacket<C> | undefined {
@@ -214,7 +211,7 @@ export class Outbox<C extends Channel> {
     if (!hush && this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
     this.#addAck(prefix, now);
     const items = hush ? [] : this.#addReliable(prefix, now, heardAt);
-    const unreliable = hush ? 0 : this.#addUnreliable(prefix);
+    const unreliable = hush ? 0 : this.backlog.moveTo(builder, this.#packing);
     if (builder.length === prefix) return undefined;
     const fence = hush || items.some(isFirstSending) ? undefined : this.#addFence(now);
     const bytes = builder.finish();
@@ -232,18 +229,20 @@ export class Outbox<C extends Channel> {
     if (this.#replies.length === 0) this.#replies = undefined;
   }
 
-  /** Adds a message behind the `prefix` if the packet has room for it, alone or in company. */
-  #add(message: Message, size: number, prefix: number): boolean {
-    const packing = this.#pacer.active ? Math.min(PACKING_BYTES, this.#buffer / 2) : PACKING_BYTES;
-    const alone = BUILDER.length <= prefix;
-    return (alone || BUILDER.lengthWith(size) <= packing) && BUILDER.add(message);
+  /** Messages share a packet up to this size. */
+  get #packing(): number {
+    return this.#pacer.active ? Math.min(PACKING_BYTES, this.#buffer / 2) : PACKING_BYTES;
+  }
+
+  /** Whether a message of `size` bytes is to go behind the `prefix`, alone or in company. */
+  #suits(size: number, prefix: number): boolean {
+    return BUILDER.length <= prefix || BUILDER.lengthWith(size) <= this.#packing;
   }
 
   #addAck(prefix: number, now: number): void {
     const dueAt = this.#receiver.ackDueAt;
     if (dueAt === undefined) return;
-    const company =
-      BUILDER.length > prefix || this.#unreliable.length > 0 || this.#sender.peek() !== undefined;
+    const company = BUILDER.length > prefix || this.backlog.count > 0 || this.#sender.peek() !== undefined;
     // It fits any packet that is otherwise empty.
     if ((company || now >= dueAt) && BUILDER.lengthWith(MAX_ACK_BYTES) <= this.maxPacket)
       BUILDER.add(this.#receiver.takeAck());
@@ -253,15 +252,15 @@ export class Outbox<C extends Channel> {
     const sender = this.#sender;
     const items: Outgoing<C>[] = [];
     for (let item = sender.peek(); item; item = sender.peek()) {
-      const message = this.numbered(item, item.lost ? item.seq : sender.nextSeq);
-      const size = messageSize(message);
+      const seq = item.lost ? item.seq : sender.nextSeq;
+      const size = this.sizeOf(item);
       if (!item.lost && size > this.maxPacket) {
         sender.drop(item);
         this.#counters.add('session.drop.too_large_for_receiver');
         sender.finish([item], 'too_large_for_receiver');
         continue;
       }
-      if (!this.#add(message, size, prefix)) break;
+      if (!this.#suits(size, prefix) || !this.#add(item, seq, size)) break;
       if (item.lost) {
         this.#counters.add('session.resends');
         if (item.sends > 0 && heardAt > item.sentAt) item.ignored++;
@@ -272,23 +271,6 @@ export class Outbox<C extends Channel> {
       items.push(item);
     }
     return items;
-  }
-
-  /** Returns how many it added. */
-  #addUnreliable(prefix: number): number {
-    let added = 0;
-    for (let next = this.#unreliable.at(0); next; next = this.#unreliable.at(0)) {
-      const message = this.#addressed(next);
-      const size = messageSize(message);
-      if (size > this.maxPacket) this.#counters.add('session.drop.too_large_for_receiver');
-      else if (this.#add(message, size, prefix)) added++;
-      else break;
-      this.#unreliable.shift();
-      // The sizes were estimates: an id may have come to stand for the name.
-      const left = Math.max(0, this.#unreliableBytes - size - WAITING_BYTES);
-      this.#unreliableBytes = this.#unreliable.length > 0 ? left : 0;
-    }
-    return added;
   }
 
   /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken. */
@@ -342,13 +324,19 @@ export class Outbox<C extends Channel> {
     return id > 0 && own === (this.#role === 'gateway');
   }
 
-  #addressed(emit: OutgoingEmit<C>, seq?: number): Emit {
-    const { channel, payload, qos, retain } = emit;
-    const base = { type: 'emit', qos, retain, payload, ...(seq === undefined ? {} : { seq }) } as const;
-    const address = this.address(channel, seq !== undefined);
-    if (!address) return { ...base, name: channel.name };
-    return { ...base, id: address.id, gatewayId: this.#isGatewayId(address) };
+  #header(channel: C, qos: Qos, retain: boolean, seq: number): EmitHeader {
+    const address = this.address(channel, qos > 0);
+    return address === undefined
+      ? { qos, retain, seq, name: channel.name, id: undefined, gatewayId: false }
+      : { qos, retain, seq, name: undefined, id: address.id, gatewayId: this.#isGatewayId(address) };
   }
+}
+
+/** A control message as it goes out under the number `seq`. */
+function control<C extends Channel>(content: OutgoingControl<C>, seq: number): Reliable {
+  return content.type === 'declare'
+    ? { type: 'declare', seq, id: content.id, name: content.channel.name }
+    : { ...content, seq };
 }
 
 /** An ACK of a message that was resent does not say which of its packets was read. */

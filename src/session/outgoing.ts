@@ -17,6 +17,9 @@ export interface OutgoingEmit<C extends Channel> {
   readonly retain: boolean;
 }
 
+/** What of an emit goes with QoS 0. */
+export type Unreliable<C extends Channel> = Pick<OutgoingEmit<C>, 'channel' | 'payload' | 'retain'>;
+
 type Unnumbered<M> = Omit<M, 'seq'>;
 
 /** A reliable control message that waits to be sent. */

@@ -1,6 +1,6 @@
 import { SLEEP_OVERTAKEN_MS } from '../wire/limits.js';
 import type { Message } from '../wire/messages.js';
-import type { Channel, OutgoingEmit } from './outgoing.js';
+import type { Channel, Unreliable } from './outgoing.js';
 
 /** What a peer says in answer: it may leave after the SLEEP without meaning that the peer is awake. */
 const ANSWERS: ReadonlySet<Message['type']> = new Set(['ack', 'begin', 'pong', 'refuse', 'reject']);
@@ -17,7 +17,7 @@ export class Sleep<C extends Channel> {
   /** The peer has said something that shows it to be awake. */
   roused = false;
   #since = 0;
-  readonly #kept = new Map<string, { readonly emit: OutgoingEmit<C>; readonly bytes: number }>();
+  readonly #kept = new Map<string, { readonly emit: Unreliable<C>; readonly bytes: number }>();
   #bytes = 0;
 
   /** The peer says that it sleeps, perhaps again. */
@@ -44,7 +44,7 @@ export class Sleep<C extends Channel> {
    * Keeps a message of about `size` bytes in place of an older one on its channel, all of them together up to `limit`
    * bytes. Returns whether there was an older one, and whether there was room.
    */
-  keep(emit: OutgoingEmit<C>, size: number, limit: number): { superseded: boolean; kept: boolean } {
+  keep(emit: Unreliable<C>, size: number, limit: number): { superseded: boolean; kept: boolean } {
     const { name } = emit.channel;
     const bytes = size + KEPT_BYTES;
     const older = this.#kept.get(name);
@@ -61,8 +61,8 @@ export class Sleep<C extends Channel> {
     return { superseded: older !== undefined, kept };
   }
 
-  /** What was kept, in the order in which it came, with the sizes given. */
-  *[Symbol.iterator](): Generator<{ emit: OutgoingEmit<C>; size: number }> {
-    for (const { emit, bytes } of this.#kept.values()) yield { emit, size: bytes - KEPT_BYTES };
+  /** What was kept, in the order in which it came. */
+  *[Symbol.iterator](): Generator<Unreliable<C>> {
+    for (const { emit } of this.#kept.values()) yield emit;
   }
 }

@@ -1,4 +1,4 @@
-import type { Message } from './messages.js';
+import type { Message, Qos } from './messages.js';
 
 /** The bits of a message's first byte (PROTOCOL.md §3). */
 export const HEAD = {
@@ -42,12 +42,17 @@ const HEADS = Object.fromEntries(CONTROL_TYPES.map((type, number) => [type, CONT
 /** The head of a message, without L (§3). It is also the `head` of a REFUSE of that message (§7). */
 export function headOf(message: Message): number {
   if (message.type !== 'emit') return HEADS[message.type];
+  return emitHead(message.qos, message.retain, message.name !== undefined, message.gatewayId === true);
+}
+
+/** The head of an emit, without L (§3.1). */
+export function emitHead(qos: Qos, retain: boolean, named: boolean, gatewayId: boolean): number {
   return (
     HEAD.ALWAYS |
-    (message.qos << QOS_SHIFT) |
-    (message.retain ? HEAD.RETAIN : 0) |
-    (message.name !== undefined ? HEAD.NAME : 0) |
-    (message.gatewayId === true ? HEAD.GATEWAY_ID : 0)
+    (qos << QOS_SHIFT) |
+    (retain ? HEAD.RETAIN : 0) |
+    (named ? HEAD.NAME : 0) |
+    (gatewayId ? HEAD.GATEWAY_ID : 0)
   );
 }
 

@@ -1,17 +1,12 @@
 import { COOKIE_BYTES } from './limits.js';
-import type { Message } from './messages.js';
+import type { Message, Qos } from './messages.js';
 import { varintSize } from './varint.js';
 
 /** Bytes of a message without L (PROTOCOL.md §3): its head and its body. */
 export function messageSize(message: Message): number {
   switch (message.type) {
     case 'emit':
-      return (
-        1 +
-        (message.qos > 0 ? 2 : 0) +
-        (message.name !== undefined ? 1 + Buffer.byteLength(message.name) : varintSize(message.id ?? 0)) +
-        message.payload.length
-      );
+      return emitSize(message.qos, message.name, message.id, message.payload.length);
     case 'hello':
       return (
         16 +
@@ -53,6 +48,17 @@ export function messageSize(message: Message): number {
     case 'extended':
       return 2 + message.body.length;
   }
+}
+
+/** Bytes of an emit without L (§3.1), addressed by its channel's name or, where that is undefined, by an id. */
+export function emitSize(
+  qos: Qos,
+  name: string | undefined,
+  id: number | undefined,
+  payloadBytes: number,
+): number {
+  const target = name === undefined ? varintSize(id ?? 0) : 1 + Buffer.byteLength(name);
+  return 1 + (qos > 0 ? 2 : 0) + target + payloadBytes;
 }
 
 /** Bytes of the varint that L adds to such a message: it counts what follows it, so all but the head. */

@@ -1,4 +1,5 @@
 import { hasWildcard } from './channels.js';
+import { emitHead, HEAD } from './head.js';
 import {
   COOKIE_BYTES,
   COOKIE_OPTION,
@@ -7,8 +8,10 @@ import {
   MAX_WINDOW,
   MIN_MAX_PACKET_BYTES,
 } from './limits.js';
-import type { Emit, Hello, Message, Welcome } from './messages.js';
+import type { Emit, Hello, Message, Qos, Welcome } from './messages.js';
 import { codeOfReason } from './reasons.js';
+import { lengthSize } from './size.js';
+import { writeVarint } from './varint.js';
 import { unencodable, type Writer } from './writer.js';
 
 /** The length of HELLO's identity is one byte; what an identity may be is `identityProblem`'s business. */
@@ -97,19 +100,54 @@ export function writeBody(out: Writer, message: Message): void {
 
 /** §3.1 */
 function writeEmit(out: Writer, message: Emit): void {
-  const { seq, name, id, gatewayId } = message;
-  if (message.qos > 0) {
-    if (seq === undefined) throw unencodable(`an emit of QoS ${message.qos} needs a sequence number`);
-    out.u16(seq, 'seq');
-  }
-  if (name !== undefined) {
-    if (id !== undefined || gatewayId === true) throw unencodable('an emit has a name or an id, not both');
-    out.shortText(name, 1, MAX_CHANNEL_BYTES, 'a channel');
-  } else {
-    if (id === undefined) throw unencodable('an emit needs a name or an id');
-    out.varint(id, 'id');
-  }
-  out.raw(message.payload);
+  const { qos, seq, name, id, gatewayId, payload } = message;
+  if (qos > 0 && seq === undefined) throw unencodable(`an emit of QoS ${qos} needs a sequence number`);
+  if (name === undefined && id === undefined) throw unencodable('an emit needs a name or an id');
+  if (name !== undefined && (id !== undefined || gatewayId === true))
+    throw unencodable('an emit has a name or an id, not both');
+  writeEmitBody(out, qos, seq, name, id, payload);
+}
+
+function writeEmitBody(
+  out: Writer,
+  qos: Qos,
+  seq: number | undefined,
+  name: string | undefined,
+  id: number | undefined,
+  payload: Uint8Array,
+): void {
+  if (qos > 0) out.u16(seq as number, 'seq');
+  if (name !== undefined) out.shortText(name, 1, MAX_CHANNEL_BYTES, 'a channel');
+  else out.varint(id as number, 'id');
+  out.raw(payload);
+}
+
+/** What stands before an emit's payload. Of `name` and `id` one is undefined. */
+export interface EmitHeader {
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** For `qos` > 0. */
+  readonly seq: number;
+  readonly name: string | undefined;
+  readonly id: number | undefined;
+  readonly gatewayId: boolean;
+}
+
+/**
+ * Writes an emit with L; `size` is what it has without (`emitSize`). For the many that need no object of their own: all fields are
+ * always there.
+ */
+export function writeLongEmit(out: Writer, emit: EmitHeader, payload: Uint8Array, size: number): void {
+  const { qos, retain, seq, name, id, gatewayId } = emit;
+  writeLongHead(out, emitHead(qos, retain, name !== undefined, gatewayId), size);
+  writeEmitBody(out, qos, seq, name, id, payload);
+}
+
+/** Makes room for a message of `size` bytes without L, and writes its head and L. */
+export function writeLongHead(out: Writer, head: number, size: number): void {
+  out.reserve(size + lengthSize(size));
+  out.bytes[out.at] = head | HEAD.LENGTH;
+  out.at = writeVarint(out.bytes, out.at + 1, size - 1);
 }
 
 function writeHello(out: Writer, message: Hello): void {

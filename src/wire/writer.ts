@@ -2,62 +2,64 @@ import { SlipwayError } from '../errors.js';
 import { MAX_VARINT } from './limits.js';
 import { writeVarint } from './varint.js';
 
+/** What a writer begins with, bytes; it grows to what it is used for. */
+const FIRST_BYTES = 2048;
+
 /**
- * Writes fields one after the other. Every method throws a SlipwayError `unencodable` rather than write a value that
- * would be read back as another: what is sent is never malformed.
+ * Writes fields one after the other from `at` on, where `reserve` made room. Every method throws a SlipwayError `unencodable`
+ * rather than write a value that would be read back as another: what is sent is never malformed.
  */
 export class Writer {
-  readonly bytes: Buffer;
-  #at = 0;
+  bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  at = 0;
 
-  /** `size`: bytes that will be written in all. */
-  constructor(size: number) {
-    this.bytes = Buffer.allocUnsafe(size);
-  }
-
-  /** Bytes written so far. */
-  get length(): number {
-    return this.#at;
+  /** Makes room for `size` bytes from `at` on. */
+  reserve(size: number): void {
+    const needed = this.at + size;
+    if (needed <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
+    grown.set(this.bytes.subarray(0, this.at));
+    this.bytes = grown;
   }
 
   u8(value: number, field: string): void {
-    this.bytes[this.#at++] = checked(value, 0, 0xff, field);
+    this.bytes[this.at++] = checked(value, 0, 0xff, field);
   }
 
   u16(value: number, field: string): void {
     checked(value, 0, 0xffff, field);
-    this.bytes[this.#at++] = value >>> 8;
-    this.bytes[this.#at++] = value;
+    this.bytes[this.at++] = value >>> 8;
+    this.bytes[this.at++] = value;
   }
 
   u32(value: number, field: string, min = 0): void {
-    this.#at = this.bytes.writeUInt32BE(checked(value, min, 0xffff_ffff, field), this.#at);
+    this.at = this.bytes.writeUInt32BE(checked(value, min, 0xffff_ffff, field), this.at);
   }
 
   u48(value: number, field: string): void {
-    this.#at = this.bytes.writeUIntBE(checked(value, 0, 0xffff_ffff_ffff, field), this.#at, 6);
+    this.at = this.bytes.writeUIntBE(checked(value, 0, 0xffff_ffff_ffff, field), this.at, 6);
   }
 
   varint(value: number, field: string, min = 0, max = MAX_VARINT): void {
-    this.#at = writeVarint(this.bytes, this.#at, checked(value, min, max, field));
+    this.at = writeVarint(this.bytes, this.at, checked(value, min, max, field));
   }
 
   raw(value: Uint8Array): void {
-    this.bytes.set(value, this.#at);
-    this.#at += value.length;
+    this.bytes.set(value, this.at);
+    this.at += value.length;
   }
 
   /** UTF-8 that reaches to the end of the message. */
   text(value: string, minBytes: number, maxBytes: number, field: string): void {
-    const length = this.bytes.write(value, this.#at);
-    this.#at += checkedLength(length, minBytes, maxBytes, field);
+    const length = this.bytes.write(value, this.at);
+    this.at += checkedLength(length, minBytes, maxBytes, field);
   }
 
   /** UTF-8 behind its length in one byte. */
   shortText(value: string, minBytes: number, maxBytes: number, field: string): void {
-    const length = this.bytes.write(value, this.#at + 1);
-    this.bytes[this.#at] = checkedLength(length, minBytes, maxBytes, field);
-    this.#at += 1 + length;
+    const length = this.bytes.write(value, this.at + 1);
+    this.bytes[this.at] = checkedLength(length, minBytes, maxBytes, field);
+    this.at += 1 + length;
   }
 }
 

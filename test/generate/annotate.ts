@@ -16,7 +16,8 @@ export function annotate(messages: readonly Message[]): Note[] {
   return messages.flatMap((message, index) => {
     const size = messageSize(message);
     const last = index === messages.length - 1;
-    const out = new NotingWriter(size + 4, message);
+    const out = new NotingWriter(message);
+    out.reserve(size + 4);
     out.u8(headOf(message) | (last ? 0 : HEAD.LENGTH), 'head');
     if (!last) out.varint(size - 1, 'length');
     writeBody(out, message);
@@ -29,8 +30,8 @@ class NotingWriter extends Writer {
   readonly notes: Note[] = [];
   readonly #message: Message;
 
-  constructor(size: number, message: Message) {
-    super(size);
+  constructor(message: Message) {
+    super();
     this.#message = message;
   }
 
@@ -55,9 +56,9 @@ class NotingWriter extends Writer {
   }
 
   override varint(value: number, field: string, min?: number, max?: number): void {
-    const before = this.length;
+    const before = this.at;
     super.varint(value, field, min, max);
-    this.#note(this.length - before, `${snake(field)} ${value}${field === 'expiry' ? ' s' : ''}`);
+    this.#note(this.at - before, `${snake(field)} ${value}${field === 'expiry' ? ' s' : ''}`);
   }
 
   override raw(value: Uint8Array): void {
@@ -73,13 +74,13 @@ class NotingWriter extends Writer {
   override shortText(value: string, minBytes: number, maxBytes: number, field: string): void {
     super.shortText(value, minBytes, maxBytes, field);
     const length = Buffer.byteLength(value);
-    const end = this.length;
+    const end = this.at;
     this.#noteAt(end - length - 1, end - length, `length of the ${bare(field)}`);
     if (length > 0) this.#noteAt(end - length, end, `${bare(field)} "${value}"`);
   }
 
   #note(bytes: number, says: string): void {
-    this.#noteAt(this.length - bytes, this.length, says);
+    this.#noteAt(this.at - bytes, this.at, says);
   }
 
   #noteAt(from: number, to: number, says: string): void {
@@ -88,7 +89,7 @@ class NotingWriter extends Writer {
 
   #meaning(value: number, field: string): string {
     const message = this.#message;
-    if (field === 'head' && this.length === 1) return `: ${headMeaning(value, message)}`;
+    if (field === 'head' && this.at === 1) return `: ${headMeaning(value, message)}`;
     if (field === 'head') return ' of what is refused';
     if (field === 'reason') return ` ${value}: ${reasonOfCode(value)}`;
     if (field === 'flags' || field === 'options') return `: ${flagsMeaning(message)}`;

@@ -102,7 +102,7 @@ export class UdpDevice {
       payload: Buffer.from(text),
       retain: false,
     } as const;
-    if (qos === 0) engine.emitUnreliable({ ...emit, qos }, 1_000_000);
+    if (qos === 0) engine.emitUnreliable(emit, 1_000_000);
     else engine.emitReliable({ ...emit, qos }, (reason) => this.outcomes.push(reason ?? 'ok'));
     this.#driver?.wake();
   }

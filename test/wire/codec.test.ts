@@ -153,11 +153,47 @@ describe('PacketBuilder', () => {
     expect([...first]).toEqual([0xb5, 7]);
   });
 
-  it('is empty again after a message that cannot be encoded', () => {
+  it('is as it was after a message that cannot be encoded', () => {
     const builder = new PacketBuilder(64);
-    builder.add({ type: 'ping', token: 256 });
-    expect(() => builder.finish()).toThrow('token must be an integer from 0 to 255, not 256');
-    expect(builder.empty).toBe(true);
+    builder.add(PING);
+    expect(() => builder.add({ type: 'ping', token: 256 })).toThrow(
+      'token must be an integer from 0 to 255, not 256',
+    );
+    builder.add(PING);
+    expect(builder.finish()).toEqual(encodePacket([PING, PING]));
+  });
+
+  it('takes messages that are encoded already as it takes others, as many as fit', () => {
+    fc.assert(
+      fc.property(
+        conversation,
+        fc.nat(3),
+        fc.integer({ min: 16, max: 600 }),
+        fc.integer({ min: 0, max: 600 }),
+        fc.option(fc.nat(40)),
+        ({ messages }, before, maxPacket, limit, maxFirst) => {
+          const other = new PacketBuilder(maxPacket, maxFirst ?? undefined);
+          const builder = new PacketBuilder(maxPacket, maxFirst ?? undefined);
+          for (const message of messages.slice(0, before))
+            expect(builder.add(message)).toBe(other.add(message));
+          // A last message has no L: so there is one more.
+          const waiting = messages.slice(before);
+          const run = Buffer.concat([Buffer.of(7), encodePacket([...waiting, PING])]);
+          const end = run.length - 2;
+          let expected = 0;
+          for (const message of waiting) {
+            if (!other.empty && other.lengthWith(messageSize(message)) > limit) break;
+            if (!other.add(message)) break;
+            expected++;
+          }
+          const { next, count } = builder.addRun(run, 1, end, limit);
+          expect(count).toBe(expected);
+          expect(next).toBe(run.length - encodePacket([...waiting.slice(count), PING]).length);
+          expect(builder.length).toBe(other.length);
+          if (!builder.empty) expect(builder.finish()).toEqual(other.finish());
+        },
+      ),
+    );
   });
 });
 
