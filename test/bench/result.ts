@@ -105,7 +105,7 @@ function holds(bound: Bound, value: number): boolean {
 /** A target in words, as `≥ 2 × nats-server`. */
 export function describeTarget(target: Target, unit: string): string {
   const figure = target.figure === undefined ? '' : `${target.figure} `;
-  if ('value' in target) return `${figure}${describeBound(target.value)} ${unit}`;
+  if ('value' in target) return `${figure}${describeBound(target.value)}${figure ? '' : ` ${unit}`}`;
   if ('ratio' in target) return `${figure}${describeBound(target.ratio)} × ${target.against}`;
   return `${figure}${describeBound(target.difference)} ${unit} over ${target.against}`;
 }

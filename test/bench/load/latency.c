@@ -1,12 +1,12 @@
 /*
  * How long a message takes from a device to a subscriber on TCP.
  *
- *   latency udp  gateway UDP_PORT TCP_PORT
- *   latency udp  relay   UDP_PORT TCP_PORT     a program that copies what comes to TCP
- *   latency uart gateway 0        TCP_PORT     the device is at a pty, whose name is printed first
- *   latency uart relay   0        TCP_PORT
+ *   latency udp  gateway
+ *   latency udp  relay       a program that copies what comes to TCP
+ *   latency uart gateway     the device is at a pty, whose name is printed first
+ *   latency uart relay
  *
- * A line on standard input begins: when the program that is measured is there, and has opened the pty. From then on a line
+ * The first line on standard input is `UDP_PORT TCP_PORT`, when the program that is measured is there. From then on a line
  * `MS` is answered by a line of JSON, times in microseconds: from before the last byte is written until the message is read.
  * It ends with its input.
  */
@@ -139,15 +139,16 @@ int main(int argc, char **argv) {
   bool uart, gateway;
   struct pollfd input = {STDIN_FILENO, POLLIN, 0};
   char line[64];
-  if (argc != 5) {
-    fprintf(stderr, "usage: latency udp|uart gateway|relay UDP_PORT TCP_PORT\n");
+  int udp, tcp;
+  if (argc != 3) {
+    fprintf(stderr, "usage: latency udp|uart gateway|relay\n");
     return 2;
   }
   uart = strcmp(argv[1], "uart") == 0;
   gateway = strcmp(argv[2], "gateway") == 0;
   if (uart) device.fd = open_pty();
-  if (!fgets(line, sizeof line, stdin)) return 0;
-  start(uart, gateway, atoi(argv[3]), atoi(argv[4]));
+  if (!fgets(line, sizeof line, stdin) || sscanf(line, "%d %d", &udp, &tcp) != 2) return 0;
+  start(uart, gateway, udp, tcp);
   printf("{\"ready\":true}\n");
   fflush(stdout);
   for (;;) {

@@ -1,5 +1,7 @@
 import type { Row } from '../row.js';
+import { LATENCY_ROWS } from './latency.js';
 import { TCP_ROWS } from './tcp.js';
+import { UDP_ROWS } from './udp.js';
 
 /** Every row, in the order of the table. */
-export const ROWS: readonly Row[] = [...TCP_ROWS];
+export const ROWS: readonly Row[] = [...TCP_ROWS, ...UDP_ROWS, ...LATENCY_ROWS];
