@@ -40,9 +40,15 @@ export function isLate(hello: Hello, { nonce, token }: Pick<Numbering, 'nonce' |
   return hello.token === 0 || (hello.token !== token && (token - hello.token) >>> 0 < 0x8000_0000);
 }
 
-/** The token of a new epoch: within a boot they count up, so that a later one can be told from an earlier one (§4.2). */
+/** How far the tokens of two epochs of a boot lie apart at most (§4.2). */
+const MAX_TOKEN_STEP = 2 ** 24;
+
+/**
+ * The token of a new epoch. Within a boot they grow, so that a later one can be told from an earlier one; by how much is
+ * drawn, so that no two offers have the same: a BEGIN must not fit but the one that its peer was sent (§4.2).
+ */
 function newToken(held: number, random32: () => number): number {
-  const token = held === 0 ? random32() : held + 1;
+  const token = held === 0 ? random32() : held + 1 + (random32() % MAX_TOKEN_STEP);
   return token >>> 0 || 1;
 }
 

@@ -1,4 +1,4 @@
-import { after, SEQUENCE_HALF } from '../session/sequence.js';
+import { after } from '../session/sequence.js';
 import { keys, writeNumbering } from '../store/records.js';
 import type { Store } from '../store/store.js';
 
@@ -46,7 +46,13 @@ export class RememberedNumberings {
   }
 }
 
-/** The first number of a new numbering: as far from the old one as can be, so that nothing late is taken for new. */
+/**
+ * From one numbering to the next: the golden section of all numbers. Not only the last numbering is far away then, but each of
+ * the last dozen (2 260 numbers at least): a board that resets again and again is not brought back to where it was.
+ */
+const NUMBERING_STEP = 40_503;
+
+/** The first number of a new numbering, so far from older ones that nothing late is taken for new (PROTOCOL.md §4.3). */
 export function farFrom(old: number | undefined, random32: () => number): number {
-  return old === undefined ? random32() & 0xffff : after(old, SEQUENCE_HALF);
+  return old === undefined ? random32() & 0xffff : after(old, NUMBERING_STEP);
 }

@@ -124,14 +124,14 @@ describe('what a new epoch keeps (PROTOCOL.md §4.3)', () => {
     });
   });
 
-  test('a new boot gets the session and new numbers, half the space away', () => {
+  test('a new boot gets the session and new numbers, far away', () => {
     const reborn = line.welcome(hello({ nonce: 2 }));
     expect(reborn).toMatchObject({
       resumed: true,
       continues: false,
       known: false,
-      nextIn: (first.nextIn + 1 + 0x8000) & 0xffff,
-      nextOut: (first.nextOut + 0x8000) & 0xffff,
+      nextIn: (first.nextIn + 1 + 40_503) & 0xffff,
+      nextOut: (first.nextOut + 40_503) & 0xffff,
     });
     expect(reborn.token).not.toBe(first.token);
   });
@@ -156,7 +156,7 @@ describe('what a new epoch keeps (PROTOCOL.md §4.3)', () => {
       continues: false,
       known: true,
       received: first.nextIn + 1,
-      nextIn: (first.nextIn + 1 + 0x8000) & 0xffff,
+      nextIn: (first.nextIn + 1 + 40_503) & 0xffff,
     });
   });
 
@@ -295,7 +295,7 @@ describe('links and sessions (§4.2)', () => {
     line.say({ type: 'begin', token: first.token });
     line.say({ type: 'bye', reason: 'malformed' });
     const second = line.welcome(hello({ nonce: 7, token: first.token, received: first.nextOut }));
-    expect([second.continues, second.token]).toEqual([false, (first.token + 1) >>> 0]);
+    expect(second.continues).toBe(false);
     line.say({ type: 'begin', token: second.token });
     // The boot's first HELLO, and the one before last, come at last.
     expect(line.say(hello({ nonce: 7 }))).toEqual([]);
@@ -305,6 +305,36 @@ describe('links and sessions (§4.2)', () => {
     expect(line.welcome(hello({ nonce: 7, token: second.token, received: second.nextOut })).continues).toBe(
       true,
     );
+  });
+
+  test('a BEGIN fits only the offer that its peer was sent, also when both came of one HELLO', () => {
+    const line = new Line(simulation, 'udp');
+    const held = hello({ nonce: 7, token: 0x1234_5678, received: 1 });
+    const first = line.welcome(held);
+    // Late HELLOs of the same boot make two other offers.
+    line.welcome(hello({ nonce: 7 }));
+    const last = line.welcome(held);
+    expect(line.say({ type: 'begin', token: first.token }).map(brief)).toEqual(['refuse no_session']);
+    line.say({ type: 'begin', token: last.token });
+    expect(simulation.hub.sessions.get('uno')?.token).toBe(last.token);
+    // Both are later than what the peer held, which can be told from them.
+    for (const { token } of [first, last]) {
+      expect((token - held.token) >>> 0).toBeGreaterThan(0);
+      expect((token - held.token) >>> 0).toBeLessThanOrEqual(2 ** 24);
+    }
+  });
+
+  test('numbers stay far from those of a dozen boots', () => {
+    const line = new Line(simulation, 'udp');
+    const starts: Welcome[] = [];
+    for (let nonce = 1; nonce <= 13; nonce++) starts.push(line.begin(hello({ nonce })));
+    for (const key of ['nextIn', 'nextOut'] as const) {
+      const numbers = starts.map((welcome) => welcome[key]);
+      for (const [i, a] of numbers.entries())
+        for (const b of numbers.slice(i + 1)) {
+          expect(Math.min((a - b) & 0xffff, (b - a) & 0xffff)).toBeGreaterThan(2000);
+        }
+    }
   });
 
   test('a session that was not promised to last ends with its link', () => {
