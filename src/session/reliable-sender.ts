@@ -241,9 +241,11 @@ export class ReliableSender<T extends Transmission> {
       const item = this.#inFlight.at(i + 1);
       if (item && !item.arrived) this.#arrive(item, arrived);
     }
-    // Never from a message that was resent (Karn), nor from one that another link carried.
-    const newest = arrived.findLast((item) => item.sends === 1);
-    if (newest) this.#roundTrip.sample(now - newest.sentAt);
+    // Only of what was sent last, which the ACK may answer (the others may wait for one since long); never of a message that was
+    // resent (Karn), nor of one that another link carried.
+    let newest: T | undefined;
+    for (const item of arrived) if (!newest || item.packet >= newest.packet) newest = item;
+    if (newest?.sends === 1) this.#roundTrip.sample(now - newest.sentAt);
     if (arrived.length > 0) {
       this.#roundTrip.progressed();
       this.#progressAt = now;

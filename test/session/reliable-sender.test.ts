@@ -155,6 +155,18 @@ describe('the resend timer (§5.4)', () => {
     expect(bench.roundTrip.smoothed).toBeUndefined();
   });
 
+  test('nor from one that had arrived long ago, and whose ACKs were lost until another was resent', () => {
+    const bench = new Bench(UDP);
+    bench.push('a', 'b');
+    bench.send(0);
+    for (const now of [250, 750, 1750, 3750]) {
+      bench.sender.tick(now);
+      expect(bench.send(now)).toEqual(['a']);
+    }
+    bench.acknowledge(102, NO_GAP, 3800);
+    expect(bench.roundTrip.smoothed).toBeUndefined();
+  });
+
   test('on TCP nothing is resent while the connection stands', () => {
     const bench = new Bench(TCP);
     bench.push(...names(3));
