@@ -63,6 +63,7 @@ enum {
 /* HELLO's and WELCOME's flags. */
 enum { HELLO_CLEAN = 1, HELLO_PROGRAM = 2 };
 enum { WELCOME_RESUMED = 1, WELCOME_CONTINUES = 2, WELCOME_KNOWN = 4 };
+enum { OPTION_TAKEN = 2 };
 
 /* SLIP (§2.1). */
 enum { END = 0xC0, ESC = 0xDB, ESC_END = 0xDC, ESC_ESC = 0xDD };

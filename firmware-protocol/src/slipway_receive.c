@@ -24,6 +24,9 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
 #if SLIPWAY_WITH_TIME
   const uint8_t *time;
 #endif
+#if SLIPWAY_WITH_RELIABLE
+  uint8_t taken = 0;
+#endif
   uint8_t i = 3;
   if (body[1] > 7 || !(body[6] | body[7] | body[8] | body[9])) return false;
   left = (slipway_size_t)(left - WELCOME_FIXED);
@@ -51,6 +54,9 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
     size = p[1];
     if (size > left) return false;
     left = (slipway_size_t)(left - size);
+#if SLIPWAY_WITH_RELIABLE
+    if (*p == OPTION_TAKEN && size) taken = p[2];
+#endif
     p += size;
     p += 2;
   }
@@ -63,6 +69,16 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
     bool timely = !(s->clock_flags & CLOCK_KNOWN) && s->tries <= MOST_HELLOS_TIMED;
 #endif
     slipway_welcomed(s, body, max_packet, at_most_255(window), at_most_255(ids));
+#if SLIPWAY_WITH_RELIABLE && !SLIPWAY_TRUSTING
+    /* What was taken behind a refused message is done with, too. Of a window of more than nine the rest may come again. */
+    if (s->state == BEGINNING) {
+      uint16_t seq = s->oldest;
+      for (; taken; taken >>= 1) {
+        seq++;
+        if (taken & 1) slipway_refused(s, seq);
+      }
+    }
+#endif
 #if SLIPWAY_WITH_TIME && !SLIPWAY_TRUSTING
     if (timely && s->state == BEGINNING) slipway_time_told(s, time);
 #endif

@@ -1,8 +1,9 @@
 import type { Epoch, SideLimits } from '../session/engine.js';
 import { identityProblem } from '../wire/channels.js';
-import { PROTOCOL_VERSION, SPOKEN_VERSIONS } from '../wire/limits.js';
+import { LONGEST_WELCOME_BYTES, PROTOCOL_VERSION, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import { takenSize } from '../wire/size.js';
 import { farFrom, type Numbering } from './numbering.js';
 import type { Session } from './session.js';
 
@@ -26,8 +27,17 @@ export function helloProblem(hello: Hello): { reason: Reason; detail: Uint8Array
   return { reason: 'identity_invalid', detail: new Uint8Array() };
 }
 
-function numberingOf({ nonce, token, engine }: Session): Numbering {
-  return { nonce, token, nextIn: engine.nextIn, nextOut: engine.nextOut };
+/** Where the session's numbering stands. */
+export function numberingOf({ nonce, token, engine }: Session): Numbering {
+  return { nonce, token, nextIn: engine.nextIn, nextOut: engine.nextOut, taken: engine.takenBehind };
+}
+
+/** What the WELCOME tells of messages behind a refused one: as much as its peer's packet has room for (§4.3). */
+function takenFor({ maxPacket }: Hello, { taken }: Numbering): Pick<Welcome, 'taken'> {
+  const room = maxPacket - LONGEST_WELCOME_BYTES;
+  let bytes = Math.min(taken.length, room);
+  while (takenSize(bytes) > room) bytes--;
+  return bytes > 0 ? { taken: taken.subarray(0, bytes) } : {};
 }
 
 /**
@@ -80,6 +90,7 @@ export function makeOffer(
     nextIn,
     nextOut,
     received: sameNumbering ? (old as Numbering).nextIn : 0,
+    ...(sameNumbering && !continues && takenFor(hello, old as Numbering)),
     keepAlive,
     maxPacket: own.maxPacket,
     window: own.window,

@@ -13,7 +13,7 @@ import type { Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
 import { FairTurns } from './fair-turns.js';
-import type { Offer } from './handshake.js';
+import { numberingOf, type Offer } from './handshake.js';
 import { type HeldLimits, HeldMessages } from './held-messages.js';
 import { Introductions, type OfferedLimits } from './introductions.js';
 import { RememberedNumberings } from './numbering.js';
@@ -342,14 +342,8 @@ export class Hub {
     this.#wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
     this.#places.account(session, undefined);
-    const { nonce, token, engine } = session;
-    this.#numberings.remember(session.identity, {
-      nonce,
-      token,
-      nextIn: engine.nextIn,
-      nextOut: engine.nextOut,
-    });
-    const lost = emitsIn(engine.outgoing);
+    this.#numberings.remember(session.identity, numberingOf(session));
+    const lost = emitsIn(session.engine.outgoing);
     // Who ends its own session wants no more of it.
     if (lost > 0 && reason !== 'end_session') {
       this.#context.counters.add('session.drop.session_ended', lost);

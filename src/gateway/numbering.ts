@@ -8,6 +8,8 @@ export interface Numbering {
   readonly token: number;
   readonly nextIn: number;
   readonly nextOut: number;
+  /** What was taken behind `nextIn`, which a refusal kept from being acknowledged: a bitmap as an ACK's (§4.3). */
+  readonly taken: Uint8Array;
 }
 
 /** Numberings of ended sessions by identity; the oldest make room. */

@@ -38,6 +38,8 @@ export interface Epoch {
   readonly nextOut: number;
   /** What the other side had received under the old numbering, when it says so. */
   readonly received: number | undefined;
+  /** And what it took behind that, as an ACK's bitmap; when the numbering does not go on. */
+  readonly taken?: Uint8Array | undefined;
   readonly keepAlive: number;
   /** The limits of this side and of the other. */
   readonly own: SideLimits;

@@ -96,7 +96,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   #renumber(epoch: Epoch, fresh?: () => void): void {
-    const again = this.#queue.renumber(epoch.nextOut);
+    const again = this.#queue.renumber(epoch.nextOut, epoch.taken);
     this.#receiver.restart(epoch.nextIn);
     this.#recorder?.received();
     this.#ids.clear();
@@ -168,6 +168,11 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   /** The sequence number expected next, all before it acknowledged. */
   get nextIn(): number {
     return this.#receiver.acknowledged;
+  }
+
+  /** What was taken of the messages behind `nextIn`, which a refusal keeps from being acknowledged; as an ACK's bitmap. */
+  get takenBehind(): Uint8Array {
+    return this.#receiver.takenBehind;
   }
 
   get nextOut(): number {

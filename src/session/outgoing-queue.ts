@@ -84,10 +84,18 @@ export class OutgoingQueue<C extends Channel> extends ReliableSender<Outgoing<C>
     }
   }
 
-  /** Begins a new numbering. Returns, in order, what is to be accepted anew. */
-  renumber(next: number): Outgoing<C>[] {
+  /**
+   * Begins a new numbering. Returns, in order, what is to be accepted anew: not what the other side took behind the
+   * oldest message in flight, as `taken` tells, a bitmap like an ACK's.
+   */
+  renumber(next: number, taken: Uint8Array = new Uint8Array()): Outgoing<C>[] {
     const again: Outgoing<C>[] = [];
-    for (const item of this.restart(next)) {
+    const { inFlight } = this;
+    for (const [place, item] of this.restart(next).entries()) {
+      if (place > 0 && place < inFlight && hasBit(taken, place - 1)) {
+        this.finish([item]);
+        continue;
+      }
       if (!item.refused) this.#uncount(item);
       if (!item.refused && OUTLIVES.has(item.content.type)) again.push(item);
       else this.#recorder?.settled(item);
@@ -122,4 +130,8 @@ export class OutgoingQueue<C extends Channel> extends ReliableSender<Outgoing<C>
     this.#bytes -= item.size;
     this.#limits.total?.give(item.size);
   }
+}
+
+function hasBit(bitmap: Uint8Array, bit: number): boolean {
+  return (((bitmap[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1;
 }

@@ -251,6 +251,7 @@ export class PeerSession<C extends Channel> {
         nextIn: welcome.nextOut,
         nextOut: welcome.nextIn,
         received: welcome.known ? welcome.received : undefined,
+        taken: welcome.known ? welcome.taken : undefined,
         keepAlive: this.#keepAlive(welcome),
         own: this.#introduction.limits,
         other: {

@@ -8,6 +8,8 @@ type Numbered = Reliable & { readonly seq: number };
 /** What may be held out of order, in bytes: a window of UDP's largest packets. */
 const MAX_HELD_BYTES = 262_144;
 
+const NOTHING = new Uint8Array();
+
 /** What became of a message: its turn came, it is a duplicate, it is kept for later, or it is beyond the window. */
 export type Verdict = 'deliver' | 'duplicate' | 'held' | 'beyond';
 
@@ -64,6 +66,20 @@ export class ReliableReceiver {
     // Messages are taken, and so withheld, in order of number: the first is the oldest.
     for (const oldest of this.#withheld ?? []) return oldest;
     return this.#expected;
+  }
+
+  /**
+   * What was taken behind the oldest message whose refusal is not acknowledged yet, as an ACK's bitmap behind
+   * `acknowledged`; empty when there is none (§4.3).
+   */
+  get takenBehind(): Uint8Array {
+    const withheld = this.#withheld;
+    if (!withheld) return NOTHING;
+    const first = after(this.acknowledged);
+    const taken = new Uint8Array((distance(first, this.#expected) + 7) >> 3);
+    for (let bit = 0; bit < distance(first, this.#expected); bit++)
+      if (!withheld.has((first + bit) & 0xffff)) setBit(taken, bit);
+    return taken;
   }
 
   /** Judges a message as it arrives. Keeps it when the verdict is `held`: its payload must not be reused. */
@@ -136,9 +152,13 @@ export class ReliableReceiver {
     for (const seq of this.#held.keys()) {
       const bit = distance(this.#expected, seq) - 1;
       if (bit >= MAX_BITMAP_NUMBERS) continue;
-      bitmap[bit >> 3] = (bitmap[bit >> 3] as number) | (1 << (bit & 7));
+      setBit(bitmap, bit);
       length = Math.max(length, (bit >> 3) + 1);
     }
     return bitmap.subarray(0, length);
   }
+}
+
+function setBit(bitmap: Uint8Array, bit: number): void {
+  bitmap[bit >> 3] = (bitmap[bit >> 3] as number) | (1 << (bit & 7));
 }

@@ -42,8 +42,15 @@ const sessionState = z.strictObject({
 });
 export type SessionState = z.infer<typeof sessionState>;
 
-const numbering = z.strictObject({ nonce: z.int(), token: z.int(), nextIn: z.int(), nextOut: z.int() });
-export type StoredNumbering = z.infer<typeof numbering>;
+const numbering = z.strictObject({
+  nonce: z.int(),
+  token: z.int(),
+  nextIn: z.int(),
+  nextOut: z.int(),
+  /** What was taken behind `nextIn`: a bitmap (§4.3). Nearly always nothing: then it is left out. */
+  taken: z.base64().prefault(''),
+});
+export type StoredNumbering = Omit<z.infer<typeof numbering>, 'taken'> & { readonly taken: Uint8Array };
 
 /** A message in a session's queue. */
 export interface StoredMessage {
@@ -99,12 +106,14 @@ export function readSession(value: Uint8Array): SessionState {
   return sessionState.parse(JSON.parse(Buffer.from(value).toString()));
 }
 
-export function writeNumbering({ nonce, token, nextIn, nextOut }: StoredNumbering): Uint8Array {
-  return Buffer.from(JSON.stringify({ nonce, token, nextIn, nextOut }));
+export function writeNumbering({ nonce, token, nextIn, nextOut, taken }: StoredNumbering): Uint8Array {
+  const text = taken.length > 0 ? { taken: Buffer.from(taken).toString('base64') } : {};
+  return Buffer.from(JSON.stringify({ nonce, token, nextIn, nextOut, ...text }));
 }
 
 export function readNumbering(value: Uint8Array): StoredNumbering {
-  return numbering.parse(JSON.parse(Buffer.from(value).toString()));
+  const { taken, ...rest } = numbering.parse(JSON.parse(Buffer.from(value).toString()));
+  return { ...rest, taken: new Uint8Array(Buffer.from(taken, 'base64')) };
 }
 
 export function writeMessage({ numbered, at, message }: Omit<StoredMessage, 'record'>): Uint8Array {

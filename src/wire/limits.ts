@@ -5,6 +5,9 @@ export const PROTOCOL_VERSION = 1;
 /** §4.2: the option of a HELLO that holds a cookie, and how long that is. */
 export const COOKIE_OPTION = 1;
 export const COOKIE_BYTES = 4;
+/** §4.3: the option of a WELCOME that tells what was taken behind a refused message, and the most that one can hold. */
+export const TAKEN_OPTION = 2;
+export const MAX_OPTION_BYTES = 255;
 /** §4.6: the lowest and the highest version spoken, as a REFUSE says it. */
 export const SPOKEN_VERSIONS: Uint8Array = Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION);
 
@@ -26,6 +29,8 @@ export const MAX_WINDOW = 16_383;
 /** §9: what the gateway offers unless configured. */
 export const DEFAULT_WINDOW = { serial: 32, udp: 128, tcp: 2048 } as const;
 
+/** §3.2: without options. */
+export const LONGEST_WELCOME_BYTES = 35;
 /** §3.2: the least that a peer may announce as its largest packet. */
 export const MIN_MAX_PACKET_BYTES = 48;
 /** §9: what the gateway takes unless configured. */

@@ -57,6 +57,8 @@ export interface Welcome {
   readonly window: number;
   readonly ids: number;
   readonly time: number;
+  /** A bitmap as an ACK's: of the numbers from `received` + 1 on, which were taken too (§4.3). */
+  readonly taken?: Uint8Array;
 }
 
 export interface Begin {

@@ -7,6 +7,7 @@ import {
   MAX_WINDOW,
   MIN_MAX_PACKET_BYTES,
   PROTOCOL_VERSION,
+  TAKEN_OPTION,
 } from './limits.js';
 import type { Emit, Hello, Message, Qos, Subscribe, Time, Welcome, Will } from './messages.js';
 import type { Reader } from './reader.js';
@@ -92,7 +93,7 @@ function readHello(reader: Reader): Hello {
     ids: reader.varint('ids'),
     identity: reader.shortText(0, 255, 'the identity'),
   };
-  const cookie = readOptions(reader);
+  const { cookie } = readOptions(reader);
   return cookie === undefined ? hello : { ...hello, cookie };
 }
 
@@ -117,8 +118,8 @@ function readWelcome(reader: Reader): Welcome {
     ids: reader.varint('ids'),
     time: reader.u48('time'),
   };
-  readOptions(reader);
-  return welcome;
+  const { taken } = readOptions(reader);
+  return taken === undefined ? welcome : { ...welcome, taken };
 }
 
 /** §4.2: a token that names an epoch is never 0. */
@@ -165,14 +166,16 @@ function checkReserved(reader: Reader, bits: number, known: number, field: strin
   if ((bits & ~known) !== 0) throw reader.malformed(`${field} has reserved bits set`, reader.at - 1);
 }
 
-/** §3.2: `type u8, length u8, value`. Returns the cookie, if there is one; unknown options are skipped. */
-function readOptions(reader: Reader): number | undefined {
-  let cookie: number | undefined;
+/** §3.2: `type u8, length u8, value`; unknown options are skipped. */
+function readOptions(reader: Reader): { cookie?: number; taken?: Uint8Array } {
+  const options: { cookie?: number; taken?: Uint8Array } = {};
   while (reader.at < reader.end) {
     const type = reader.u8('an option');
     const length = reader.u8('an option');
-    if (type === COOKIE_OPTION && length === COOKIE_BYTES) cookie = reader.u32('the cookie');
+    if (type === COOKIE_OPTION && length === COOKIE_BYTES) options.cookie = reader.u32('the cookie');
+    else if (type === TAKEN_OPTION && length > 0)
+      options.taken = Uint8Array.of(...(options.taken ?? []), ...reader.part(length, 'an option'));
     else reader.skip(length, 'an option');
   }
-  return cookie;
+  return options;
 }

@@ -77,6 +77,12 @@ export class Reader {
     return this.#utf8(this.u8(field), minBytes, maxBytes, field);
   }
 
+  /** So many bytes: a view of the packet, not a copy. */
+  part(count: number, field: string): Uint8Array {
+    const at = this.#take(count, field);
+    return this.bytes.subarray(at, at + count);
+  }
+
   skip(count: number, field: string): void {
     this.#take(count, field);
   }

@@ -1,4 +1,4 @@
-import { COOKIE_BYTES } from './limits.js';
+import { COOKIE_BYTES, MAX_OPTION_BYTES } from './limits.js';
 import type { Message, Qos } from './messages.js';
 import { varintSize } from './varint.js';
 
@@ -20,7 +20,13 @@ export function messageSize(message: Message): number {
         (message.cookie === undefined ? 0 : 2 + COOKIE_BYTES)
       );
     case 'welcome':
-      return 25 + varintSize(message.maxPacket) + varintSize(message.window) + varintSize(message.ids);
+      return (
+        25 +
+        varintSize(message.maxPacket) +
+        varintSize(message.window) +
+        varintSize(message.ids) +
+        takenSize(message.taken?.length ?? 0)
+      );
     case 'begin':
       return 5;
     case 'refuse':
@@ -59,6 +65,11 @@ export function emitSize(
 ): number {
   const target = name === undefined ? varintSize(id ?? 0) : 1 + Buffer.byteLength(name);
   return 1 + (qos > 0 ? 2 : 0) + target + payloadBytes;
+}
+
+/** Bytes of the options that hold so many bytes of a WELCOME's `taken`. */
+export function takenSize(bytes: number): number {
+  return bytes + 2 * Math.ceil(bytes / MAX_OPTION_BYTES);
 }
 
 /** Bytes of the varint that L adds to such a message: it counts what follows it, so all but the head. */

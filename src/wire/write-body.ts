@@ -5,8 +5,10 @@ import {
   COOKIE_OPTION,
   MAX_BITMAP_BYTES,
   MAX_CHANNEL_BYTES,
+  MAX_OPTION_BYTES,
   MAX_WINDOW,
   MIN_MAX_PACKET_BYTES,
+  TAKEN_OPTION,
 } from './limits.js';
 import type { Emit, Hello, Message, Qos, Welcome } from './messages.js';
 import { codeOfReason } from './reasons.js';
@@ -184,4 +186,11 @@ function writeWelcome(out: Writer, message: Welcome): void {
   out.varint(message.window, 'window', 0, MAX_WINDOW);
   out.varint(message.ids, 'ids');
   out.u48(message.time, 'time');
+  const { taken = new Uint8Array() } = message;
+  for (let at = 0; at < taken.length; at += MAX_OPTION_BYTES) {
+    const part = taken.subarray(at, at + MAX_OPTION_BYTES);
+    out.u8(TAKEN_OPTION, 'option');
+    out.u8(part.length, 'length');
+    out.raw(part);
+  }
 }

@@ -48,6 +48,8 @@ export interface Welcome {
   maxPacket?: string;
   window?: string;
   ids?: string;
+  /** Behind the time, as hex. */
+  options?: string;
 }
 
 /** A board's C client, and the gateway's side of the talk put together by hand. */
@@ -102,8 +104,9 @@ export class Bench {
     const u16 = (value: number) => value.toString(16).padStart(4, '0');
     const { flags = 0, nonce = '01020304', token = TOKEN, nextIn = 0x1000, nextOut = 0x2000 } = welcome;
     const { received = 0, keepAlive = 15, maxPacket = '8008', window = '20', ids = '40' } = welcome;
+    const { options = '' } = welcome;
     this.give(
-      `b1 01 0${flags} ${nonce} ${token} ${u16(nextIn)} ${u16(nextOut)} ${u16(received)} ${u16(keepAlive)} ${maxPacket} ${window} ${ids} 019b76daa800`,
+      `b1 01 0${flags} ${nonce} ${token} ${u16(nextIn)} ${u16(nextOut)} ${u16(received)} ${u16(keepAlive)} ${maxPacket} ${window} ${ids} 019b76daa800 ${options}`,
     );
   }
 

@@ -292,6 +292,23 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     expect(bench.pass(1)[0]).toBe(`f20422222222a4900201${ascii('t')}${ascii('c')}`);
   });
 
+  it('does not send again what was taken behind a refused message (§4.3, taken)', () => {
+    const bench = new Bench();
+    const id = bench.client.declare('t');
+    bench.connect();
+    for (const payload of ['a', 'b', 'c']) bench.client.emit(id, payload, { qos: 2 });
+    bench.give('b3 03 80');
+    bench.pass(1);
+    // a was 1002, and refused; b was taken, c not.
+    bench.welcome({ flags: 4, token: '22222222', nextIn: 0x9002, received: 0x1002, options: '02 01 01' });
+    const begin = 'f20422222222';
+    expect(bench.pass(1).slice(0, 3)).toEqual([
+      `${begin}a4900201${ascii('t')}${ascii('a')}`,
+      `${begin}bb9003`,
+      `${begin}a4900401${ascii('t')}${ascii('c')}`,
+    ]);
+  });
+
   it('does not act twice on one WELCOME', () => {
     const bench = new Bench();
     const id = bench.client.declare('t');

@@ -160,6 +160,26 @@ describe('what a new epoch keeps (PROTOCOL.md §4.3)', () => {
     });
   });
 
+  test('and what was taken behind a refused message, too', () => {
+    const seq = first.nextIn + 1;
+    for (const [i, name] of ['$no', 'a', '$no', 'b', 'c'].entries())
+      line.say({ type: 'emit', qos: 2, retain: false, seq: seq + i, name, payload: new Uint8Array() });
+    line.say({ type: 'bye', reason: 'end_session' });
+    const again = hello({ token: first.token, received: first.nextOut });
+    expect(line.welcome(again)).toMatchObject({ known: true, received: seq, taken: Uint8Array.of(0b1101) });
+  });
+
+  test('as far as the peer has room for it', () => {
+    const tcp = new Line(simulation, 'tcp');
+    const { nextIn, token } = tcp.begin(hello({ identity: 'other' }));
+    tcp.say({ ...named('refused', 1, nextIn), name: '$no' });
+    for (let i = 1; i <= 200; i++) tcp.say(named('taken', 1, nextIn + i));
+    tcp.say({ type: 'bye', reason: 'end_session' });
+    const again = { identity: 'other', token, received: 0 };
+    expect(tcp.welcome(hello({ ...again, maxPacket: 128 })).taken).toHaveLength(25);
+    expect(new Line(simulation, 'tcp').welcome(hello({ ...again, maxPacket: 48 })).taken).toHaveLength(11);
+  });
+
   test('a numbering that the peer gave up does not go on (§5.4)', () => {
     line.say({ type: 'bye', reason: 'malformed' });
     expect(line.welcome(hello({ token: first.token, received: first.nextOut }))).toMatchObject({

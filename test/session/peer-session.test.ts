@@ -287,6 +287,18 @@ describe('ready', () => {
     expect(bench.sent().map(brief)).toEqual(['begin', 'c=b@1#9000']);
   });
 
+  test('and not what was taken behind a message that was refused', () => {
+    for (const text of ['a', 'b', 'c', 'd']) bench.emit(text);
+    bench.sent();
+    bench.receive({ type: 'bye', reason: 'shutdown' });
+    bench.sent();
+    // Nobody knows of messages that were not sent.
+    const taken = Uint8Array.of(0b1111_1101);
+    bench.receive(welcome({ token: 78, known: true, received: 202, nextIn: 9000, taken }));
+    expect(bench.settled).toEqual(['a ok', 'c ok']);
+    expect(bench.sent().map(brief)).toEqual(['begin', 'c=b@1#9000', 'c=d@1#9001']);
+  });
+
   test('an epoch in which the gateway ignores a message is ended, and the gateway is told', () => {
     bench.emit('a');
     const said: Message[] = [];

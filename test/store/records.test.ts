@@ -14,6 +14,8 @@ import {
 } from '../../src/store/records.js';
 import { seal } from '../../src/store/seal.js';
 
+const OLD = { nonce: 1, token: 2, nextIn: 3, nextOut: 4, taken: new Uint8Array() };
+
 const STATE: SessionState = {
   nonce: 1,
   token: 2,
@@ -71,7 +73,8 @@ function records(): Records {
     [keys.id('dev', true, 1), writeId({ own: true, id: 1, name: 'x', usable: false })],
     [keys.id('dev', true, 2), writeId({ own: true, id: 2, name: 'y', usable: true })],
     [keys.id('dev', false, 40), writeId({ own: false, id: 40, name: 'ü/z', usable: true })],
-    [keys.numbering('old'), writeNumbering({ nonce: 1, token: 2, nextIn: 3, nextOut: 4 })],
+    [keys.numbering('old'), writeNumbering(OLD)],
+    [keys.numbering('refused'), writeNumbering({ ...OLD, taken: Uint8Array.of(6, 1) })],
     [keys.lastValue('v/1'), writeLastValue({ name: 'v/1', payload: Buffer.from('21'), qos: 0, mark: 2 })],
     [keys.lastValue('a'), writeLastValue({ name: 'a', payload: Buffer.of(0), qos: 2, mark: 1 })],
   ];
@@ -114,7 +117,12 @@ describe('what a store holds', () => {
             [false, 40, 'ü/z', true],
           ]),
         );
-        expect(numberings).toEqual([['old', { nonce: 1, token: 2, nextIn: 3, nextOut: 4 }]]);
+        expect(new Map(numberings)).toEqual(
+          new Map([
+            ['old', OLD],
+            ['refused', { ...OLD, taken: Uint8Array.of(6, 1) }],
+          ]),
+        );
         expect(lastValues.map(({ name, qos, mark }) => [name, qos, mark])).toEqual([
           ['a', 2, 1],
           ['v/1', 0, 2],

@@ -57,7 +57,7 @@ const hello = fc.oneof(
   plainHello,
   fc.record({ message: plainHello, cookie: u32 }).map(({ message, cookie }) => ({ ...message, cookie })),
 );
-const welcome = of('welcome', {
+const plainWelcome = of('welcome', {
   version: u8,
   resumed: flag,
   continues: flag,
@@ -73,6 +73,11 @@ const welcome = of('welcome', {
   ids: varint,
   time: u48,
 });
+const taken = fc.uint8Array({ minLength: 1, maxLength: 2048 });
+const welcome = fc.oneof(
+  plainWelcome,
+  fc.record({ message: plainWelcome, taken }).map(({ message, taken }) => ({ ...message, taken })),
+);
 const subscribe = of('subscribe', {
   seq: u16,
   qos,

@@ -60,7 +60,7 @@ export function withHexBytes(messages: readonly object[]): unknown[] {
   );
 }
 
-const BYTES = new Set(['payload', 'bitmap', 'detail', 'body']);
+const BYTES = new Set(['payload', 'bitmap', 'detail', 'body', 'taken']);
 
 export function withRealBytes<T>(messages: readonly Record<string, unknown>[]): T[] {
   return messages.map(
