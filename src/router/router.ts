@@ -6,7 +6,7 @@ import { Channel, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueLimits, LastValues } from './last-values.js';
 import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
-import { type Subscription, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
+import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
   /**
@@ -129,9 +129,8 @@ export class Router {
   ): ReasonName | undefined {
     const refusal = this.restoreSubscription(subscriber, pattern, options);
     if (refusal !== undefined) return refusal;
-    const { qos, noLocal, noLastValue } = options;
-    if (!noLastValue)
-      replay(this.#deliverLastValues(subscriber, [{ subscriber, pattern, qos, noLocal, noLastValue }], 0));
+    if (!options.noLastValue)
+      replay(this.#deliverLastValues(subscriber, new Map([[pattern, options]]), 0));
     return undefined;
   }
 
@@ -143,12 +142,12 @@ export class Router {
   }
 
   subscriptionCount(subscriber: Subscriber): number {
-    return this.#subscriptions.of(subscriber).length;
+    return this.#subscriptions.count(subscriber);
   }
 
   /** By pattern, as they stand now. */
   subscriptionsOf(subscriber: Subscriber): ReadonlyMap<string, SubscribeOptions> {
-    return new Map(this.#subscriptions.of(subscriber).map((one) => [one.pattern, one]));
+    return this.#subscriptions.of(subscriber);
   }
 
   /**
@@ -215,10 +214,10 @@ export class Router {
   restoreSubscription(
     subscriber: Subscriber,
     pattern: string,
-    { qos, noLocal, noLastValue }: SubscribeOptions,
+    options: SubscribeOptions,
   ): ReasonName | undefined {
     if (patternProblem(pattern) !== undefined) return this.#refuse('bad_channel');
-    const outcome = this.#subscriptions.put({ subscriber, pattern, qos, noLocal, noLastValue });
+    const outcome = this.#subscriptions.put(subscriber, pattern, options);
     if (outcome === 'limit_reached') return this.#refuse(outcome);
     if (outcome === 'changed') this.#channels.forgetRoutes(pattern);
     return undefined;
@@ -244,7 +243,7 @@ export class Router {
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
     replay: (values: Replay) => void = finish,
   ): void {
-    replay(this.#deliverLastValues(subscriber, [...this.#subscriptions.of(subscriber)], sinceMark, wants));
+    replay(this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber), sinceMark, wants));
   }
 
   #send(
@@ -307,7 +306,7 @@ export class Router {
   /** Values that are set after it began are left out: they are delivered as they come. */
   *#deliverLastValues(
     subscriber: Subscriber,
-    subscriptions: readonly Subscription[],
+    subscriptions: ReadonlyMap<string, SubscribeOptions>,
     sinceMark: number,
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
   ): Replay {
@@ -334,16 +333,17 @@ export class Router {
 
   /** Channels with last values, each once, at the highest QoS of the subscriptions; undefined in between, while it looks. */
   *#matchingLastValues(
-    subscriptions: readonly Subscription[],
+    subscriptions: ReadonlyMap<string, SubscribeOptions>,
   ): Generator<{ channel: Channel; qos: Qos } | undefined, void> {
-    const [first, ...others] = subscriptions.filter(({ noLastValue }) => !noLastValue);
+    const [first, ...others] = [...subscriptions].filter(([, { noLastValue }]) => !noLastValue);
     if (first === undefined) return;
     if (others.length === 0) {
-      for (const channel of this.#lastValues.matching(first.pattern)) yield { channel, qos: first.qos };
+      const [pattern, { qos }] = first;
+      for (const channel of this.#lastValues.matching(pattern)) yield { channel, qos };
       return;
     }
     const highest = new Map<Channel, Qos>();
-    for (const { pattern, qos } of [first, ...others]) {
+    for (const [pattern, { qos }] of [first, ...others]) {
       for (const channel of this.#lastValues.matching(pattern)) {
         if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
         yield undefined;

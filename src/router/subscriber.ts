@@ -39,3 +39,12 @@ export function lowerQos(a: Qos, b: Qos): Qos {
 export function higherQos(a: Qos, b: Qos): Qos {
   return a < b ? b : a;
 }
+
+const SHARED: SubscribeOptions[] = [];
+
+/** The same object for the same options: very many subscriptions differ in nothing else. */
+export function sharedOptions({ qos, noLocal, noLastValue }: SubscribeOptions): SubscribeOptions {
+  const index = 4 * qos + (noLocal ? 2 : 0) + (noLastValue ? 1 : 0);
+  SHARED[index] ??= Object.freeze({ qos, noLocal, noLastValue });
+  return SHARED[index];
+}

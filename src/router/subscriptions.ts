@@ -1,12 +1,6 @@
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
-import { higherQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
-
-/** One subscriber's subscription to one pattern. */
-export interface Subscription extends SubscribeOptions {
-  readonly subscriber: Subscriber;
-  readonly pattern: string;
-}
+import { higherQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
 
 export interface SubscriptionLimits {
   /** Subscriptions of all subscribers together. */
@@ -14,34 +8,59 @@ export interface SubscriptionLimits {
   readonly maxSubscriptionsPerSubscriber: number;
 }
 
-/** All subscriptions to one pattern. */
-interface Audience {
+/** One subscriber's subscription to one pattern: the only one to it, as to most patterns there is no other, or one of an audience. */
+class Subscription {
+  readonly subscriber: Subscriber;
   readonly pattern: string;
-  /** One, as most patterns have, does without a map of its own. */
-  members: Subscription | Map<Subscriber, Subscription>;
-  /** Their route, shared by the channels that no other pattern matches: a great many channels then cost little memory. */
+  options: SubscribeOptions;
+  /** The one that its subscriber made before it. */
+  older: Subscription | undefined;
+  /** As in `Audience`, while it is the only one. */
   route: Route | undefined;
+
+  constructor(
+    subscriber: Subscriber,
+    pattern: string,
+    options: SubscribeOptions,
+    older: Subscription | undefined,
+  ) {
+    this.subscriber = subscriber;
+    this.pattern = pattern;
+    this.options = options;
+    this.older = older;
+  }
 }
 
-/** All subscriptions of one subscriber. */
+/** All subscriptions to one pattern that had more than one. */
+class Audience {
+  readonly pattern: string;
+  readonly members: Set<Subscription>;
+  /** Of the channels that no other pattern matches: shared, so that a great many channels cost little memory. */
+  route: Route | undefined;
+
+  constructor(first: Subscription) {
+    this.pattern = first.pattern;
+    this.members = new Set([first]);
+  }
+}
+
+/** All subscriptions of one subscriber, as a chain from the newest on: boards have few, and an array costs more than these. */
 interface Portfolio {
-  readonly subscriptions: Subscription[];
+  newest: Subscription | undefined;
+  size: number;
   /** Levels of all its patterns: what bounds the memory that deep ones can take. */
-  readonly levels: number;
+  levels: number;
 }
 
-const NONE: Portfolio = { subscriptions: [], levels: 0 };
 const NOBODY: Route = [];
-/** Up to so many an array is copied to add one: one that grows in place has room for a dozen more. */
-const FEW = 8;
 
 /**
  * Who subscribed to what: by pattern, to find the recipients of a channel, and by subscriber (PROTOCOL.md §6.2). A
- * gateway may have very many subscribers with a few subscriptions each: hence no map where there is but one thing.
+ * gateway may have very many subscribers with a few subscriptions each: hence no collection where there is but one thing.
  */
 export class Subscriptions {
   readonly #limits: SubscriptionLimits;
-  readonly #byPattern = new LevelTree<Audience>(({ pattern }) => pattern);
+  readonly #byPattern = new LevelTree<Subscription | Audience>(({ pattern }) => pattern);
   readonly #bySubscriber = new Map<Subscriber, Portfolio>();
   #size = 0;
 
@@ -53,60 +72,73 @@ export class Subscriptions {
     return this.#size;
   }
 
-  /** In the order in which they were made. A view, not a copy: take it anew after a change. */
-  of(subscriber: Subscriber): readonly Subscription[] {
-    return this.#portfolioOf(subscriber).subscriptions;
+  /** How many that subscriber has. */
+  count(subscriber: Subscriber): number {
+    return this.#bySubscriber.get(subscriber)?.size ?? 0;
+  }
+
+  /** Those of that subscriber by pattern as they stand now, in the order in which they were made. */
+  of(subscriber: Subscriber): Map<string, SubscribeOptions> {
+    const newestFirst = [...chain(this.#bySubscriber.get(subscriber))];
+    return new Map(newestFirst.reverse().map(({ pattern, options }) => [pattern, options]));
   }
 
   /** Adds a subscription, in place of an earlier one of the same subscriber to the same pattern. */
-  put(subscription: Subscription): 'changed' | 'unchanged' | 'limit_reached' {
-    const { subscriber, pattern } = subscription;
-    const audience = this.#byPattern.get(pattern);
-    const old = audience && memberOf(audience, subscriber);
-    if (old !== undefined && sameOptions(old, subscription)) return 'unchanged';
-    if (old === undefined && !this.#hasRoom(subscriber, pattern)) return 'limit_reached';
-
-    if (audience === undefined) this.#byPattern.put({ pattern, members: subscription, route: undefined });
-    else join(audience, subscription);
-    const { subscriptions, levels } = this.#portfolioOf(subscriber);
-    if (old === undefined) {
-      this.#size += 1;
-      this.#keep(subscriber, withOneMore(subscriptions, subscription), levels + levelsOf(pattern));
-    } else {
-      const others = subscriptions.map((one) => (one === old ? subscription : one));
-      this.#keep(subscriber, others, levels);
+  put(
+    subscriber: Subscriber,
+    pattern: string,
+    options: SubscribeOptions,
+  ): 'changed' | 'unchanged' | 'limit_reached' {
+    const wanted = sharedOptions(options);
+    const portfolio = this.#bySubscriber.get(subscriber) ?? { newest: undefined, size: 0, levels: 0 };
+    const there = this.#byPattern.get(pattern);
+    const old = there && find(portfolio, pattern);
+    if (there && old) {
+      if (old.options === wanted) return 'unchanged';
+      old.options = wanted;
+      there.route = undefined;
+      return 'changed';
     }
+    if (!this.#hasRoom(portfolio, pattern)) return 'limit_reached';
+    // Not the string that came with this one: thousands may subscribe to the same pattern.
+    const subscription = new Subscription(subscriber, there?.pattern ?? pattern, wanted, portfolio.newest);
+    this.#join(there, subscription);
+    this.#size += 1;
+    portfolio.newest = subscription;
+    portfolio.size += 1;
+    portfolio.levels += levelsOf(pattern);
+    this.#bySubscriber.set(subscriber, portfolio);
     return 'changed';
   }
 
   /** Returns whether there was one. */
   delete(subscriber: Subscriber, pattern: string): boolean {
-    const audience = this.#byPattern.get(pattern);
-    const subscription = audience && memberOf(audience, subscriber);
-    if (audience === undefined || subscription === undefined) return false;
-    this.#leave(audience, subscription);
-    const { subscriptions, levels } = this.#portfolioOf(subscriber);
-    const others = subscriptions.filter((one) => one !== subscription);
-    this.#keep(subscriber, others, levels - levelsOf(pattern));
+    const portfolio = this.#bySubscriber.get(subscriber);
+    const subscription = this.#byPattern.get(pattern) && find(portfolio, pattern);
+    if (portfolio === undefined || subscription === undefined) return false;
+    this.#leave(subscription);
+    unlink(portfolio, subscription);
+    portfolio.size -= 1;
+    portfolio.levels -= levelsOf(pattern);
+    if (portfolio.size === 0) this.#bySubscriber.delete(subscriber);
     return true;
   }
 
   /** Deletes all subscriptions of one subscriber. Returns their patterns. */
   deleteAll(subscriber: Subscriber): string[] {
-    const subscriptions = this.of(subscriber);
-    for (const subscription of subscriptions)
-      this.#leave(this.#byPattern.get(subscription.pattern) as Audience, subscription);
+    const all = [...chain(this.#bySubscriber.get(subscriber))];
+    for (const subscription of all) this.#leave(subscription);
     this.#bySubscriber.delete(subscriber);
-    return subscriptions.map(({ pattern }) => pattern);
+    return all.map(({ pattern }) => pattern);
   }
 
   /** Everyone whose subscriptions match the channel, each once, at the highest QoS of those that do. */
   routeOf(channelName: string): Route {
-    const audiences = this.#byPattern.matchingPatterns(channelName);
-    const [first] = audiences;
+    const matching = this.#byPattern.matchingPatterns(channelName);
+    const [first] = matching;
     if (first === undefined) return NOBODY;
-    if (audiences.length > 1) return merge(audiences);
-    first.route ??= merge(audiences);
+    if (matching.length > 1) return merge(matching);
+    first.route ??= merge(matching);
     return first.route;
   }
 
@@ -115,64 +147,63 @@ export class Subscriptions {
     return this.#byPattern.hasPatternsAt(prefix);
   }
 
-  #leave(audience: Audience, { subscriber, pattern }: Subscription): void {
-    const { members } = audience;
-    if (members instanceof Map) members.delete(subscriber);
-    if (!(members instanceof Map) || members.size === 0) this.#byPattern.delete(pattern);
+  #join(there: Subscription | Audience | undefined, subscription: Subscription): void {
+    if (there === undefined) return this.#byPattern.put(subscription);
+    const audience = there instanceof Audience ? there : new Audience(there);
+    audience.members.add(subscription);
     audience.route = undefined;
+    if (audience !== there) this.#byPattern.put(audience);
+  }
+
+  #leave(subscription: Subscription): void {
+    const { pattern } = subscription;
+    const there = this.#byPattern.get(pattern);
     this.#size -= 1;
+    if (there instanceof Audience) {
+      there.members.delete(subscription);
+      there.route = undefined;
+      if (there.members.size > 0) return;
+    }
+    this.#byPattern.delete(pattern);
   }
 
-  #portfolioOf(subscriber: Subscriber): Portfolio {
-    return this.#bySubscriber.get(subscriber) ?? NONE;
-  }
-
-  #keep(subscriber: Subscriber, subscriptions: Subscription[], levels: number): void {
-    if (subscriptions.length === 0) this.#bySubscriber.delete(subscriber);
-    else this.#bySubscriber.set(subscriber, { subscriptions, levels });
-  }
-
-  #hasRoom(subscriber: Subscriber, pattern: string): boolean {
+  #hasRoom({ size, levels }: Portfolio, pattern: string): boolean {
     const { maxSubscriptions, maxSubscriptionsPerSubscriber } = this.#limits;
-    const { subscriptions, levels } = this.#portfolioOf(subscriber);
     return (
       this.#size < maxSubscriptions &&
-      subscriptions.length < maxSubscriptionsPerSubscriber &&
+      size < maxSubscriptionsPerSubscriber &&
       this.#byPattern.nodes + levelsOf(pattern) <= levelsAllowed(maxSubscriptions) &&
       levels + levelsOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
     );
   }
 }
 
-function memberOf({ members }: Audience, subscriber: Subscriber): Subscription | undefined {
-  if (members instanceof Map) return members.get(subscriber);
-  return members.subscriber === subscriber ? members : undefined;
+function* chain(portfolio: Portfolio | undefined): Generator<Subscription, void> {
+  for (let one = portfolio?.newest; one !== undefined; one = one.older) yield one;
 }
 
-/** Adds a member to an audience that has one at least, or puts it in the place of its earlier self. */
-function join(audience: Audience, subscription: Subscription): void {
-  const { members } = audience;
-  const { subscriber } = subscription;
-  audience.route = undefined;
-  if (members instanceof Map) members.set(subscriber, subscription);
-  else if (members.subscriber === subscriber) audience.members = subscription;
-  else audience.members = new Map([members, subscription].map((one) => [one.subscriber, one]));
+function find(portfolio: Portfolio | undefined, pattern: string): Subscription | undefined {
+  let one = portfolio?.newest;
+  while (one !== undefined && one.pattern !== pattern) one = one.older;
+  return one;
 }
 
-function withOneMore(subscriptions: Subscription[], subscription: Subscription): Subscription[] {
-  if (subscriptions.length < FEW) return subscriptions.concat(subscription);
-  subscriptions.push(subscription);
-  return subscriptions;
+function unlink(portfolio: Portfolio, subscription: Subscription): void {
+  let newer = portfolio.newest;
+  if (newer === subscription) portfolio.newest = subscription.older;
+  while (newer !== undefined && newer.older !== subscription) newer = newer.older;
+  if (newer !== undefined) newer.older = subscription.older;
 }
 
-function sameOptions(a: SubscribeOptions, b: SubscribeOptions): boolean {
-  return a.qos === b.qos && a.noLocal === b.noLocal && a.noLastValue === b.noLastValue;
+function membersOf(there: Subscription | Audience): Iterable<Subscription> {
+  return there instanceof Audience ? there.members : [there];
 }
 
-function merge(audiences: readonly Audience[]): Route {
+function merge(matching: readonly (Subscription | Audience)[]): Route {
   const recipients = new Map<Subscriber, Recipient>();
-  for (const { members } of audiences) {
-    for (const { subscriber, qos, noLocal } of members instanceof Map ? members.values() : [members]) {
+  for (const there of matching) {
+    for (const { subscriber, options } of membersOf(there)) {
+      const { qos, noLocal } = options;
       const before = recipients.get(subscriber) ?? { subscriber, qos, noLocal };
       recipients.set(subscriber, {
         subscriber,
