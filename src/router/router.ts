@@ -129,8 +129,7 @@ export class Router {
   ): ReasonName | undefined {
     const refusal = this.restoreSubscription(subscriber, pattern, options);
     if (refusal !== undefined) return refusal;
-    if (!options.noLastValue)
-      replay(this.#deliverLastValues(subscriber, new Map([[pattern, options]]), 0));
+    if (!options.noLastValue) replay(this.#deliverLastValues(subscriber, new Map([[pattern, options]]), 0));
     return undefined;
   }
 

@@ -13,8 +13,8 @@ export interface UdpAddress {
 export interface UdpCarrier {
   readonly maxPacket: number;
   readonly counters: Counters;
-  /** Copies and sends one datagram, or drops and counts it. Tells `done` when the system has it, or never will. */
-  transmit(packet: Uint8Array, to: UdpAddress, done?: (bytes: number) => void): void;
+  /** Copies and sends one datagram, or drops and counts it. Tells the link, later, when the system has it or never will. */
+  transmit(packet: Uint8Array, link: UdpLink): void;
   /** Nothing more goes to this link. */
   detach(link: UdpLink): void;
 }
@@ -23,8 +23,9 @@ export interface UdpCarrier {
  * One peer of a UDP socket, known by its address and port (PROTOCOL.md §2.2). Counts under `udp.`. There may be very many:
  * what is the same for all, or can be told from the rest, is not kept by each.
  */
-export class UdpLink implements Link {
-  readonly to: UdpAddress;
+export class UdpLink implements Link, UdpAddress {
+  readonly host: string;
+  readonly port: number;
 
   readonly #carrier: UdpCarrier;
   #events: LinkEvents | undefined;
@@ -34,8 +35,9 @@ export class UdpLink implements Link {
   #closing: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
 
-  constructor(to: UdpAddress, carrier: UdpCarrier) {
-    this.to = to;
+  constructor({ host, port }: UdpAddress, carrier: UdpCarrier) {
+    this.host = host;
+    this.port = port;
     this.#carrier = carrier;
   }
 
@@ -44,11 +46,11 @@ export class UdpLink implements Link {
   }
 
   get name(): string {
-    return endpointName('udp', this.to.host, this.to.port);
+    return endpointName('udp', this.host, this.port);
   }
 
   get party(): string {
-    return partyOf(this.to.host);
+    return partyOf(this.host);
   }
 
   get reliable(): false {
@@ -85,12 +87,22 @@ export class UdpLink implements Link {
       return;
     }
     this.#backlog += packet.length;
-    this.#carrier.transmit(packet, this.to, (bytes) => this.#sent(bytes));
+    this.#carrier.transmit(packet, this);
   }
 
   backlog(): number {
     if (this.#backlog > 0) this.#drainOwed = true;
     return this.#backlog;
+  }
+
+  /** So many bytes of what was sent are with the system, or lost. */
+  sent(bytes: number): void {
+    this.#backlog -= bytes;
+    if (this.#backlog > 0) return;
+    this.#emptied?.();
+    if (!this.#drainOwed || this.#closing !== undefined) return;
+    this.#drainOwed = false;
+    this.#events?.drained?.();
   }
 
   close(): Promise<void> {
@@ -100,15 +112,6 @@ export class UdpLink implements Link {
       this.#closing = Promise.resolve().then(() => this.#closeGently());
     }
     return this.#closing;
-  }
-
-  #sent(bytes: number): void {
-    this.#backlog -= bytes;
-    if (this.#backlog > 0) return;
-    this.#emptied?.();
-    if (!this.#drainOwed || this.#closing !== undefined) return;
-    this.#drainOwed = false;
-    this.#events?.drained?.();
   }
 
   async #closeGently(): Promise<void> {

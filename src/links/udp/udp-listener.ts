@@ -6,7 +6,6 @@ import type { Counters } from '../../counters.js';
 import { codeOf, reasonOf } from '../../errors.js';
 import { endpointName, listenError } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
-import { Tally } from '../party.js';
 import { Overrun } from './overrun.js';
 import { PeerTable } from './peer-table.js';
 import { type UdpAddress, type UdpCarrier, UdpLink } from './udp-link.js';
@@ -90,7 +89,6 @@ export class UdpListener implements UdpCarrier {
   readonly #options: UdpListenerOptions;
   readonly #links = new PeerTable();
   readonly #overrun = new Overrun(() => performance.now(), setImmediate);
-  readonly #linksOf = new Tally();
   /** Why a peer was turned away last, if none was let in since. */
   #turnedAway: string | undefined;
   #backlog = 0;
@@ -130,13 +128,12 @@ export class UdpListener implements UdpCarrier {
     }
     const link = new UdpLink(peer, this);
     const { maxLinksPerParty = Number.POSITIVE_INFINITY } = this.#options;
-    if (this.#linksOf.of(link.party) >= maxLinksPerParty) {
+    if (this.#links.ofParty(link) >= maxLinksPerParty) {
       const why = `${maxLinksPerParty} peers of that address are known (limits.per_address.links)`;
       return this.#turnAway(peer, 'too_many_of_address', why);
     }
     this.#turnedAway = undefined;
     this.#links.add(link);
-    this.#linksOf.add(link.party);
     link.start(onLink(link));
     return link;
   }
@@ -153,7 +150,7 @@ export class UdpListener implements UdpCarrier {
 
   /** Sends one datagram to a peer without a link, or drops and counts it. Never throws. */
   sendTo(packet: Uint8Array, to: UdpAddress): void {
-    this.transmit(packet, to);
+    this.#transmit(packet, to, undefined);
   }
 
   /** Closes all links, then the socket. May be called again. */
@@ -162,21 +159,25 @@ export class UdpListener implements UdpCarrier {
     return this.#closing;
   }
 
-  transmit(packet: Uint8Array, to: UdpAddress, done?: (bytes: number) => void): void {
-    const bytes = packet.length;
-    if (bytes > this.maxPacket) this.#drop('too_large', bytes, done);
-    else if (this.#backlog + bytes > (this.#options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES))
-      this.#drop('backlog', bytes, done);
-    else this.#send(packet, to, done);
+  transmit(packet: Uint8Array, link: UdpLink): void {
+    this.#transmit(packet, link, link);
   }
 
-  #drop(reason: string, bytes: number, done: ((bytes: number) => void) | undefined): void {
+  #transmit(packet: Uint8Array, to: UdpAddress, link: UdpLink | undefined): void {
+    const bytes = packet.length;
+    if (bytes > this.maxPacket) this.#drop('too_large', bytes, link);
+    else if (this.#backlog + bytes > (this.#options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES))
+      this.#drop('backlog', bytes, link);
+    else this.#send(packet, to, link);
+  }
+
+  #drop(reason: string, bytes: number, link: UdpLink | undefined): void {
     this.counters.add(`udp.drop.${reason}`);
     // Not at once: whoever sends need not expect that.
-    if (done) queueMicrotask(() => done(bytes));
+    if (link) queueMicrotask(() => link.sent(bytes));
   }
 
-  #send(packet: Uint8Array, { host, port }: UdpAddress, done: ((bytes: number) => void) | undefined): void {
+  #send(packet: Uint8Array, { host, port }: UdpAddress, link: UdpLink | undefined): void {
     const bytes = packet.length;
     const address = this.#ipv6 && !host.includes(':') ? `::ffff:${host}` : host;
     const sent = (error: unknown): void => {
@@ -184,7 +185,7 @@ export class UdpListener implements UdpCarrier {
       else this.counters.add('udp.tx.packets');
       this.#backlog -= bytes;
       if (this.#backlog === 0) this.#emptied?.();
-      done?.(bytes);
+      link?.sent(bytes);
     };
     this.#backlog += bytes;
     try {
@@ -196,7 +197,7 @@ export class UdpListener implements UdpCarrier {
   }
 
   detach(link: UdpLink): void {
-    if (this.#links.delete(link)) this.#linksOf.remove(link.party);
+    this.#links.delete(link);
   }
 
   #turnAway({ host }: UdpAddress, reason: string, why: string): undefined {

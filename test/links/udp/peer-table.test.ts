@@ -13,7 +13,7 @@ const CARRIER: UdpCarrier = {
 
 test('finds the link of an address, whether its host has one peer or several', () => {
   const address = fc.record({
-    host: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1'),
+    host: fc.constantFrom('192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2', '2001:db8:1::1'),
     port: fc.integer({ min: 1, max: 4 }),
     present: fc.boolean(),
   });
@@ -37,6 +37,9 @@ test('finds the link of an address, whether its host has one peer or several', (
           model.delete(key);
         }
         expect(table.size).toBe(model.size);
+        const one = new UdpLink({ host, port }, CARRIER);
+        const ofParty = [...model.values()].filter(({ party }) => party === one.party);
+        expect(table.ofParty(one)).toBe(ofParty.length);
         expect(new Set(table)).toEqual(new Set(model.values()));
       }
     }),
