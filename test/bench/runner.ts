@@ -11,8 +11,10 @@ import {
 
 export interface Plan {
   readonly context: BenchContext;
-  /** Of each contender, unless the row says otherwise. */
+  /** Of each contender, unless the row says otherwise; a third of them for those that are only reported. */
   readonly rounds: number;
+  /** Whether those that are only reported are measured at all. */
+  readonly reported: boolean;
   /** 0 for none. */
   readonly warmUpMs: number;
   readonly machine: string;
@@ -30,6 +32,7 @@ export async function runRow(row: Row, plan: Plan): Promise<RowResult> {
   const { log } = context;
   try {
     for (const contender of row.contenders) {
+      if (contender.role === 'reported' && !plan.reported) continue;
       log(`${row.name}: ${contender.name} starts`);
       const started = await startUnlessMissing(contender, context, missing);
       if (!started) continue;
@@ -38,6 +41,7 @@ export async function runRow(row: Row, plan: Plan): Promise<RowResult> {
     }
     for (let n = 1; n <= rounds; n++) {
       for (const one of running) {
+        if (one.contender.role === 'reported' && n > Math.ceil(rounds / 3)) continue;
         const outcome = await named(one.contender, one.running.round(context.roundMs));
         one.outcomes.push(outcome);
         log(

@@ -28,7 +28,7 @@ export class FramesSpeaker extends Speaker {
       const end = start + view.getUint32(at);
       if (end > to) break;
       if (end - start === SUBSCRIBE.length) this.heard(bytes.toString('latin1', start, end));
-      else this.deliver(bytes, view, start, end);
+      else this.deliver(view, start, end);
       at = end;
     }
     return at;

@@ -1,6 +1,6 @@
 import { writeVarint } from '../../../src/wire/varint.js';
 import { BenchFailure } from '../row.js';
-import { CHANNEL, Speaker } from './speaker.js';
+import { Speaker } from './speaker.js';
 
 /** The upper half of a packet's first byte. */
 const CONNECT = 0x10;
@@ -9,10 +9,10 @@ const PUBLISH = 0x30;
 const PUBACK = 0x40;
 const SUBSCRIBE = 0x82;
 const SUBACK = 0x90;
-const NAME = text(CHANNEL);
 
 /** MQTT 3.1.1. Packet ids go from 1 to the number of messages of a cycle, 65 535 at most. */
 export class MqttSpeaker extends Speaker {
+  readonly #name = text(this.load.channel);
   #acknowledgements: Buffer[] = [];
 
   async greet(): Promise<void> {
@@ -23,7 +23,7 @@ export class MqttSpeaker extends Speaker {
     this.connection.write(packet(CONNECT, header));
     await this.hears<number>((type) => type === CONNACK);
     if (kind === 'publisher') return;
-    this.connection.write(packet(SUBSCRIBE, Buffer.from([0, 1]), NAME, Buffer.from([this.load.qos])));
+    this.connection.write(packet(SUBSCRIBE, Buffer.from([0, 1]), this.#name, Buffer.from([this.load.qos])));
     await this.hears<number>((type) => type === SUBACK);
   }
 
@@ -32,8 +32,8 @@ export class MqttSpeaker extends Speaker {
     return Buffer.concat(
       payloads.map((payload, i) =>
         qos > 0
-          ? packet(PUBLISH | (qos << 1), NAME, idBytes(first + i + 1), payload)
-          : packet(PUBLISH, NAME, payload),
+          ? packet(PUBLISH | (qos << 1), this.#name, idBytes(first + i + 1), payload)
+          : packet(PUBLISH, this.#name, payload),
       ),
     );
   }
@@ -79,7 +79,7 @@ export class MqttSpeaker extends Speaker {
       this.#acknowledgements.push(packet(PUBACK, bytes.subarray(at, at + 2)));
       at += 2;
     }
-    this.deliver(bytes, view, at, end);
+    this.deliver(view, at, end);
   }
 }
 

@@ -1,5 +1,5 @@
 import { BenchFailure } from '../row.js';
-import { CHANNEL, Speaker } from './speaker.js';
+import { Speaker } from './speaker.js';
 
 const CR_LF = Buffer.from('\r\n');
 const LF = 10;
@@ -7,18 +7,18 @@ const M = 77;
 
 /** The text protocol of NATS. */
 export class NatsSpeaker extends Speaker {
-  readonly #messageLine = `MSG ${CHANNEL} 1 ${this.load.payloadBytes}\r\n`;
+  readonly #messageLine = `MSG ${this.load.channel} 1 ${this.load.payloadBytes}\r\n`;
 
   async greet(): Promise<void> {
     this.connection.write(Buffer.from('CONNECT {"verbose":false,"pedantic":false}\r\nPING\r\n'));
     await this.hears<string>((line) => line === 'PONG');
     if (this.part.kind === 'publisher') return;
-    this.connection.write(Buffer.from(`SUB ${CHANNEL} 1\r\nPING\r\n`));
+    this.connection.write(Buffer.from(`SUB ${this.load.channel} 1\r\nPING\r\n`));
     await this.hears<string>((line) => line === 'PONG');
   }
 
   encode(payloads: readonly Buffer[]): Buffer {
-    const line = Buffer.from(`PUB ${CHANNEL} ${this.load.payloadBytes}\r\n`);
+    const line = Buffer.from(`PUB ${this.load.channel} ${this.load.payloadBytes}\r\n`);
     return Buffer.concat(payloads.flatMap((payload) => [line, payload, CR_LF]));
   }
 
@@ -49,7 +49,7 @@ export class NatsSpeaker extends Speaker {
       // The line is always the same; where its last byte is not, it was another.
       if (bytes[start - 1] !== LF || bytes[end + 1] !== LF)
         throw new BenchFailure(`this came: ${bytes.toString('latin1', at, start)}`);
-      this.deliver(bytes, view, start, end);
+      this.deliver(view, start, end);
       at = end + CR_LF.length;
     }
     return at;

@@ -46,10 +46,10 @@ export class Tally {
   }
 
   /**
-   * A payload, which lies at `start` to `end` in `bytes`; `view` is of the same bytes.
+   * The payload that lies at `start` to `end` in the view's buffer.
    * @throws BenchFailure when it is not the one that had to come
    */
-  take(bytes: Buffer, view: DataView, start: number, end: number): void {
+  take(view: DataView, start: number, end: number): void {
     if (end - start !== this.#payloadBytes)
       throw new BenchFailure(`a payload of ${this.#payloadBytes} bytes came with ${end - start}`);
     const publisher = view.getUint32(start + 4);
@@ -58,11 +58,9 @@ export class Tally {
       view.getUint32(start + 8) !== ~index >>> 0 ||
       view.getUint32(start + 12) !== (publisher ^ MARK) >>> 0 ||
       publisher >= this.#next.length ||
-      (end - start > STAMP_BYTES && this.#filling.compare(bytes, start + STAMP_BYTES, end) !== 0)
+      (end - start > STAMP_BYTES && !this.#filling.equals(bytesOf(view, start + STAMP_BYTES, end)))
     )
-      throw new BenchFailure(
-        `a payload came changed: ${bytes.toString('hex', start, Math.min(end, start + 64))}`,
-      );
+      throw new BenchFailure(`a payload came changed: ${bytesOf(view, start, end).toString('hex', 0, 64)}`);
     const expected = this.#next[publisher] as number;
     if (index !== expected)
       throw new BenchFailure(`message ${index} of publisher ${publisher} came where ${expected} should have`);
@@ -71,4 +69,8 @@ export class Tally {
     this.#next[publisher] = next === this.#cycle ? 0 : next;
     if (next % this.#block === 0) this.#blockDone(publisher, this.#subscriber);
   }
+}
+
+function bytesOf(view: DataView, start: number, end: number): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset + start, end - start);
 }

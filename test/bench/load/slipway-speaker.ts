@@ -4,7 +4,7 @@ import { MAX_VARINT, MAX_WINDOW, PROTOCOL_VERSION } from '../../../src/wire/limi
 import type { Ack, Message, Welcome } from '../../../src/wire/messages.js';
 import { varintSize, writeVarint } from '../../../src/wire/varint.js';
 import { BenchFailure } from '../row.js';
-import { CHANNEL, Speaker } from './speaker.js';
+import { Speaker } from './speaker.js';
 
 const LENGTH = 0x40;
 const CONTROL = 0x30;
@@ -51,7 +51,7 @@ export class SlipwaySpeaker extends Speaker {
       throw new BenchFailure(`the gateway's window of ${window} is too small for this load`);
     const first: Message =
       this.part.kind === 'publisher'
-        ? { type: 'declare', seq, id: CHANNEL_ID, name: CHANNEL }
+        ? { type: 'declare', seq, id: CHANNEL_ID, name: this.load.channel }
         : {
             type: 'subscribe',
             seq,
@@ -59,7 +59,7 @@ export class SlipwaySpeaker extends Speaker {
             noLocal: false,
             noLastValue: true,
             id: CHANNEL_ID,
-            pattern: CHANNEL,
+            pattern: this.load.channel,
           };
     this.connection.write(record([{ type: 'begin', token }, first]));
     this.#firstSeq = (seq + 1) & 0xffff;
@@ -125,7 +125,7 @@ export class SlipwaySpeaker extends Speaker {
     }
     if ((head & NAMED) !== 0) at += 1 + (bytes[at] as number);
     else at += varintSize(readVarint(bytes, at, end));
-    this.deliver(bytes, view, at, end);
+    this.deliver(view, at, end);
   }
 
   #acknowledge(): void {

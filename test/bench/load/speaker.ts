@@ -5,7 +5,6 @@ import type { TcpLoad } from './tcp-load.js';
 
 /** How long a server may take to answer a greeting, ms. */
 const PATIENCE_MS = 10_000;
-export const CHANNEL = 'bench';
 
 /** What a subscriber has to do with, or a publisher. */
 export type Part =
@@ -74,9 +73,9 @@ export abstract class Speaker {
     resolve();
   }
 
-  protected deliver(bytes: Buffer, view: DataView, start: number, end: number): void {
+  protected deliver(view: DataView, start: number, end: number): void {
     if (this.part.kind === 'publisher') throw new BenchFailure('a publisher was sent a message');
-    this.part.tally.take(bytes, view, start, end);
+    this.part.tally.take(view, start, end);
   }
 
   protected acknowledged(count: number): void {

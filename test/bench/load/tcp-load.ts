@@ -1,6 +1,7 @@
 /** What the load generator for TCP does; every size is that of one publisher. */
 export interface TcpLoad {
   readonly dialect: DialectName;
+  readonly channel: string;
   readonly publishers: number;
   readonly subscribers: number;
   readonly payloadBytes: number;

@@ -1,41 +1,45 @@
 import { Helper } from '../helper.js';
-import type { LoadReport, TcpLoad, TcpTarget } from '../load/tcp-load.js';
+import type { DialectName, LoadReport, TcpLoad, TcpTarget } from '../load/tcp-load.js';
 import type { BenchContext, Contender, Running } from '../row.js';
-import { type GatewaySettings, startGateway } from '../servers/gateway.js';
-import { startMosquitto } from '../servers/mosquitto.js';
-import { startNats } from '../servers/nats.js';
+import type { GatewaySettings } from '../servers/gateway.js';
+import {
+  AEDES_BROKER,
+  BARE,
+  gateway,
+  MOSQUITTO,
+  NATS,
+  type Server,
+  type ServerKind,
+  startHelper,
+} from './servers.js';
 
 const GENERATOR = new URL('../load/tcp-generator.js', import.meta.url);
-const BARE_ROUTER = new URL('../servers/bare-router.js', import.meta.url);
 const BLIND = new URL('../servers/blind.js', import.meta.url);
 
-export type TcpWork = Omit<TcpLoad, 'dialect' | 'perPacket'>;
-
-interface Server {
-  readonly port: number;
-  stop(): Promise<void>;
-}
+export type TcpWork = Omit<TcpLoad, 'dialect' | 'channel' | 'perPacket'>;
 
 /** How a report becomes the figure of a row. */
 export type Figure = (report: LoadReport) => number;
-export const messagesPerSecond: Figure = ({ received, seconds }) => received / seconds;
+const messagesPerSecond: Figure = ({ received, seconds }) => received / seconds;
 
-/** Starts a server, and a generator for it in a process of its own. */
-async function startLoad(
-  load: TcpLoad,
-  figure: Figure,
+/**
+ * Starts a server, and a generator for it in a process of its own.
+ * @param open What the generator is told, once the server's port is known.
+ */
+export async function startLoad(
   startServer: () => Promise<Server>,
-  blind = false,
+  module: URL,
+  open: (port: number) => unknown,
+  figure = messagesPerSecond,
 ): Promise<Running> {
   const server = await startServer();
-  const generator = new Helper(GENERATOR);
+  const generator = new Helper(module);
   const stop = async (): Promise<void> => {
     await generator.stop();
     await server.stop();
   };
   try {
-    const target: TcpTarget = { port: server.port, blind };
-    await generator.ask('open', { load, target });
+    await generator.ask('open', open(server.port));
   } catch (error) {
     await stop();
     throw error;
@@ -47,12 +51,6 @@ async function startLoad(
     },
     stop,
   };
-}
-
-async function startHelper(module: URL, argument?: unknown): Promise<Server> {
-  const helper = new Helper(module);
-  const { port } = await helper.ask<{ port: number }>('listen', argument);
-  return { port, stop: () => helper.stop() };
 }
 
 /** Contenders for work over TCP, each with a generator of its own. */
@@ -71,45 +69,45 @@ export class TcpContenders {
     role: Contender['role'],
     { perPacket, ...settings }: GatewaySettings & { readonly perPacket?: number } = {},
   ): Contender {
-    const load = this.#load('slipway', perPacket);
-    return this.#contender(name, role, load, async (context) => {
-      const gateway = await startGateway(context, settings);
-      return { port: gateway.tcp, stop: () => gateway.stop() };
-    });
+    return this.#contender(name, role, gateway(settings), perPacket);
   }
 
   nats(): Contender {
-    return this.#contender('nats-server', 'peer', this.#load('nats'), startNats);
+    return this.#contender('nats-server', 'peer', NATS);
   }
 
   mosquitto(): Contender {
-    return this.#contender('mosquitto', 'peer', this.#load('mqtt'), startMosquitto);
+    return this.#contender('mosquitto', 'peer', MOSQUITTO);
+  }
+
+  aedes(): Contender {
+    return this.#contender('aedes', 'peer', AEDES_BROKER);
   }
 
   bareRouter(): Contender {
-    return this.#contender('bare router', 'ceiling', this.#load('frames'), () => startHelper(BARE_ROUTER));
+    return this.#contender('bare router', 'ceiling', BARE);
   }
 
   /** The generator for that dialect against a server that does nothing with what it gets. */
-  generator(dialect: TcpLoad['dialect']): Contender {
+  generator(dialect: DialectName): Contender {
     const load = this.#load(dialect);
+    const open = (port: number) => ({ load, target: { port, blind: true } satisfies TcpTarget });
     return {
       name: `generator alone, ${dialect}`,
       role: 'reported',
-      start: () => startLoad(load, this.#figure, () => startHelper(BLIND, load), true),
+      start: () => startLoad(() => startHelper(BLIND, load), GENERATOR, open, this.#figure),
     };
   }
 
-  #load(dialect: TcpLoad['dialect'], perPacket = this.#work.block): TcpLoad {
-    return { ...this.#work, dialect, perPacket };
+  #load(dialect: DialectName, perPacket = this.#work.block): TcpLoad {
+    return { ...this.#work, dialect, channel: 'bench', perPacket };
   }
 
-  #contender(
-    name: string,
-    role: Contender['role'],
-    load: TcpLoad,
-    server: (context: BenchContext) => Promise<Server>,
-  ): Contender {
-    return { name, role, start: (context) => startLoad(load, this.#figure, () => server(context)) };
+  #contender(name: string, role: Contender['role'], server: ServerKind, perPacket?: number): Contender {
+    const load = this.#load(server.dialect, perPacket);
+    const open = (port: number) => ({ load, target: { port, blind: false } satisfies TcpTarget });
+    const start = (context: BenchContext) =>
+      startLoad(() => server.start(context), GENERATOR, open, this.#figure);
+    return { name, role, start };
   }
 }

@@ -1,0 +1,53 @@
+import { connect as connectToNats } from '@nats-io/transport-node';
+import { connectAsync as connectToMqtt } from 'mqtt';
+import { connect as connectToSlipway } from '../../../src/index.js';
+
+/** What a program does with a client library, at QoS 0. */
+export interface Library {
+  subscribe(channel: string, handler: (payload: Uint8Array) => void): Promise<void>;
+  /** One after the other, in the way that the library's manual shows. */
+  publish(channel: string, payloads: readonly Uint8Array[]): Promise<void>;
+}
+
+export type LibraryName = 'slipway' | 'mqtt' | 'nats';
+
+/** Connects with that library to its broker on the loopback address. */
+export const LIBRARIES: Record<LibraryName, (port: number) => Promise<Library>> = {
+  async slipway(port) {
+    const client = await connectToSlipway({ port });
+    return {
+      async subscribe(channel, handler) {
+        await client.subscribe(channel, ({ payload }) => handler(payload), { qos: 0 });
+      },
+      async publish(channel, payloads) {
+        for (const payload of payloads) await client.emit(channel, payload, { qos: 0 });
+      },
+    };
+  },
+
+  async mqtt(port) {
+    const client = await connectToMqtt({ host: '127.0.0.1', port, protocolVersion: 4 });
+    return {
+      async subscribe(channel, handler) {
+        client.on('message', (_, payload) => handler(payload));
+        await client.subscribeAsync(channel, { qos: 0 });
+      },
+      async publish(channel, payloads) {
+        for (const payload of payloads) client.publish(channel, payload as Buffer, { qos: 0 });
+      },
+    };
+  },
+
+  async nats(port) {
+    const connection = await connectToNats({ servers: `127.0.0.1:${port}` });
+    return {
+      async subscribe(channel, handler) {
+        connection.subscribe(channel, { callback: (_, { data }) => handler(data) });
+        await connection.flush();
+      },
+      async publish(channel, payloads) {
+        for (const payload of payloads) connection.publish(channel, payload);
+      },
+    };
+  },
+};

@@ -1,0 +1,51 @@
+import type { ClientWork } from '../load/client-generator.js';
+import type { LibraryName } from '../load/client-libraries.js';
+import type { TcpLoad } from '../load/tcp-load.js';
+import type { Contender, Row } from '../row.js';
+import { gateway, MOSQUITTO, NATS, type ServerKind } from './servers.js';
+import { startLoad } from './tcp-contenders.js';
+
+const PROGRAM = new URL('../load/client-generator.js', import.meta.url);
+
+const SHAPE: Omit<TcpLoad, 'dialect'> = {
+  channel: 'bench',
+  publishers: 1,
+  subscribers: 1,
+  payloadBytes: 16,
+  qos: 0,
+  block: 256,
+  window: 16,
+  cycle: 16,
+  perPacket: 256,
+};
+
+function contender(
+  name: string,
+  role: Contender['role'],
+  library: LibraryName,
+  server: ServerKind,
+  direction: ClientWork['direction'],
+): Contender {
+  const load = { ...SHAPE, dialect: server.dialect };
+  const open = (port: number): ClientWork => ({ library, direction, load, target: { port, blind: false } });
+  return { name, role, start: (context) => startLoad(() => server.start(context), PROGRAM, open) };
+}
+
+function clientRow(direction: ClientWork['direction'], work: string): Row {
+  return {
+    name: `client-${direction}`,
+    unit: 'msg/s',
+    work,
+    contenders: [
+      contender('slipway', 'ours', 'slipway', gateway(), direction),
+      contender('@nats-io/transport-node', 'peer', 'nats', NATS, direction),
+      contender('mqtt', 'peer', 'mqtt', MOSQUITTO, direction),
+    ],
+    targets: [{ value: { atLeast: 1e6 } }],
+  };
+}
+
+export const CLIENT_ROWS: readonly Row[] = [
+  clientRow('in', 'what a Node program receives through connect(), with a handler, 16 B, QoS 0'),
+  clientRow('out', 'what a Node program emits through connect(), 16 B, QoS 0'),
+];
