@@ -1,17 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { codeOf, reasonOf } from '../../../src/errors.js';
+import { LIBRARY, librarySources, ROOT } from '../../firmware/build.js';
 import { BenchFailure, NotInstalled } from '../row.js';
 
-const ROOT = new URL('../../../../../', import.meta.url);
-const SOURCES = fileURLToPath(new URL('test/bench/load/', ROOT));
-const LIBRARY = fileURLToPath(new URL('firmware-protocol/src/', ROOT));
+const SOURCES = join(ROOT, 'test/bench/load');
 /** A peer on TCP takes packets as large as a program would. */
 const OPTIONS = ['-DSLIPWAY_MAX_PACKET=16384', '-DSLIPWAY_KEEP_ALIVE_S=30'];
 
@@ -36,8 +34,7 @@ function compile(name: CProgramName): Promise<string> {
 }
 
 async function compileInto(program: string, name: CProgramName): Promise<string> {
-  const library = readdirSync(LIBRARY).filter((file) => file.endsWith('.c'));
-  const sources = [join(SOURCES, `${name}.c`), ...library.map((file) => join(LIBRARY, file))];
+  const sources = [join(SOURCES, `${name}.c`), ...librarySources()];
   const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror', ...OPTIONS, `-I${LIBRARY}`];
   try {
     await promisify(execFile)('cc', [...flags, '-o', program, ...sources]);

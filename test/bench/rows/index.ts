@@ -3,7 +3,15 @@ import { CLIENT_ROWS } from './client.js';
 import { FAIRNESS } from './fairness.js';
 import { LATENCY_ROWS } from './latency.js';
 import { TCP_ROWS } from './tcp.js';
+import { UART_ROWS } from './uart.js';
 import { UDP_ROWS } from './udp.js';
 
 /** Every row, in the order of the table. */
-export const ROWS: readonly Row[] = [...TCP_ROWS, FAIRNESS, ...CLIENT_ROWS, ...UDP_ROWS, ...LATENCY_ROWS];
+export const ROWS: readonly Row[] = [
+  ...TCP_ROWS,
+  FAIRNESS,
+  ...CLIENT_ROWS,
+  ...UDP_ROWS,
+  ...UART_ROWS,
+  ...LATENCY_ROWS,
+];

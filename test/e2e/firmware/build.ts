@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { parseIntelHex } from '../../../src/simulator/intel-hex.js';
+import { LIBRARY, librarySources, ROOT } from '../../firmware/build.js';
 
-const LIBRARY = fileURLToPath(new URL('../../../firmware-protocol/src/', import.meta.url));
-const HERE = fileURLToPath(new URL('.', import.meta.url));
+const HERE = join(ROOT, 'test/e2e/firmware');
 
 /** The programs that `build` runs. */
 export const AVR_TOOLS = ['avr-gcc', 'avr-objcopy'];
@@ -18,7 +17,6 @@ export async function build(program: string, ...defines: string[]): Promise<Uint
   const folder = await mkdtemp(join(tmpdir(), 'slipway-avr-'));
   try {
     const [elf, hex] = [join(folder, 'main.elf'), join(folder, 'main.hex')];
-    const library = (await readdir(LIBRARY)).filter((name) => name.endsWith('.c'));
     await run('avr-gcc', [
       '-mmcu=atmega328p',
       '-DF_CPU=16000000UL',
@@ -34,7 +32,7 @@ export async function build(program: string, ...defines: string[]): Promise<Uint
       '-o',
       elf,
       join(HERE, program),
-      ...library.map((name) => join(LIBRARY, name)),
+      ...librarySources(),
     ]);
     await run('avr-objcopy', ['-O', 'ihex', '-R', '.eeprom', elf, hex]);
     return parseIntelHex(await readFile(hex, 'latin1'));

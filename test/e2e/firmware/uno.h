@@ -1,10 +1,13 @@
-/* An Uno's UART and clock as the Arduino core has them: 115 200 baud, rings of 64 bytes, of which 63 can be used. */
+/* An Uno's UART and clock as the Arduino core has them: 115 200 baud, rings of 64 bytes, of which one stays free. As there,
+ * they may be made larger by -D: a power of two up to 128. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifndef RING
 #define RING 64
+#endif
 
 static volatile uint8_t received[RING], sending[RING];
 static volatile uint8_t received_from, received_to, sending_from, sending_to;
