@@ -6,7 +6,7 @@ import { Channel, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueLimits, LastValues } from './last-values.js';
 import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
-import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
+import { highestQos, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
   /**
@@ -129,7 +129,7 @@ export class Router {
   ): ReasonName | undefined {
     const refusal = this.restoreSubscription(subscriber, pattern, options);
     if (refusal !== undefined) return refusal;
-    if (!options.noLastValue) replay(this.#deliverLastValues(subscriber, new Map([[pattern, options]]), 0));
+    if (!options.noLastValue) replay(this.#deliverLastValues(subscriber, [pattern], 0));
     return undefined;
   }
 
@@ -242,7 +242,11 @@ export class Router {
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
     replay: (values: Replay) => void = finish,
   ): void {
-    replay(this.#deliverLastValues(subscriber, this.#subscriptions.of(subscriber), sinceMark, wants));
+    const subscriptions = [...this.#subscriptions.of(subscriber)].filter(
+      ([, { noLastValue }]) => !noLastValue,
+    );
+    const patterns = subscriptions.map(([pattern]) => pattern);
+    replay(this.#deliverLastValues(subscriber, patterns, sinceMark, wants));
   }
 
   #send(
@@ -302,22 +306,27 @@ export class Router {
     return route;
   }
 
-  /** Values that are set after it began are left out: they are delivered as they come. */
+  /**
+   * Those of channels that the patterns match, of subscriptions of that subscriber. Values that are set after it began are
+   * left out: they are delivered as they come.
+   */
   *#deliverLastValues(
     subscriber: Subscriber,
-    subscriptions: ReadonlyMap<string, SubscribeOptions>,
+    patterns: readonly string[],
     sinceMark: number,
     wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
   ): Replay {
     const untilMark = this.#lastValues.mark;
-    for (const match of this.#matchingLastValues(subscriptions)) {
+    let qosOf: ((channelName: string) => Qos) | undefined;
+    for (const channel of this.#channelsWithLastValues(patterns)) {
       yield 'more';
       // A delivery before this one may have cleared it.
-      const value = match?.channel.lastValue;
-      if (match === undefined || value === undefined) continue;
-      const { channel } = match;
+      const value = channel?.lastValue;
+      if (channel === undefined || value === undefined) continue;
       if (value.mark <= sinceMark || value.mark > untilMark || !wants(channel, value.payload)) continue;
-      const qos = lowerQos(value.qos, match.qos);
+      // As a live message would come: at another QoS it might be overtaken by that.
+      qosOf ??= highestQos(this.#subscriptions.of(subscriber));
+      const qos = lowerQos(value.qos, qosOf(channel.name));
       let refusal = subscriber.refusal(channel, value.payload.length, qos);
       while (refusal === 'queue_full' && (yield refusal))
         refusal = subscriber.refusal(channel, value.payload.length, qos);
@@ -330,25 +339,19 @@ export class Router {
     }
   }
 
-  /** Channels with last values, each once, at the highest QoS of the subscriptions; undefined in between, while it looks. */
-  *#matchingLastValues(
-    subscriptions: ReadonlyMap<string, SubscribeOptions>,
-  ): Generator<{ channel: Channel; qos: Qos } | undefined, void> {
-    const [first, ...others] = [...subscriptions].filter(([, { noLastValue }]) => !noLastValue);
+  /** Channels with last values that the patterns match, each once; undefined in between, while it looks. */
+  *#channelsWithLastValues(patterns: readonly string[]): Generator<Channel | undefined, void> {
+    const [first, ...others] = patterns;
     if (first === undefined) return;
-    if (others.length === 0) {
-      const [pattern, { qos }] = first;
-      for (const channel of this.#lastValues.matching(pattern)) yield { channel, qos };
-      return;
-    }
-    const highest = new Map<Channel, Qos>();
-    for (const [pattern, { qos }] of [first, ...others]) {
+    if (others.length === 0) return yield* this.#lastValues.matching(first);
+    const found = new Set<Channel>();
+    for (const pattern of patterns) {
       for (const channel of this.#lastValues.matching(pattern)) {
-        if (qos >= (highest.get(channel) ?? 0)) highest.set(channel, qos);
+        found.add(channel);
         yield undefined;
       }
     }
-    for (const [channel, qos] of highest) yield { channel, qos };
+    yield* found;
   }
 
   #countDelivered(count: number): void {

@@ -1,6 +1,7 @@
+import type { Qos } from '../wire/messages.js';
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
-import { higherQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
+import { higherQos, lowerQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
 
 export interface SubscriptionLimits {
   /** Subscriptions of all subscribers together. */
@@ -180,6 +181,22 @@ export class Subscriptions {
 
 function* chain(portfolio: Portfolio | undefined): Generator<Subscription, void> {
   for (let one = portfolio?.newest; one !== undefined; one = one.older) yield one;
+}
+
+/**
+ * At which QoS a subscriber gets what is emitted on a channel: the highest of those of its subscriptions that match (§6.2).
+ * `subscriptions` are all that it has, by pattern; one at least must match.
+ */
+export function highestQos(
+  subscriptions: ReadonlyMap<string, SubscribeOptions>,
+): (channelName: string) => Qos {
+  const all = Array.from(subscriptions, ([pattern, { qos }]) => ({ pattern, qos }));
+  const lowest = all.reduce<Qos>((least, { qos }) => lowerQos(least, qos), 2);
+  const higher = all.filter(({ qos }) => qos > lowest);
+  if (higher.length === 0) return () => lowest;
+  const tree = new LevelTree<{ pattern: string; qos: Qos }>(({ pattern }) => pattern);
+  for (const one of higher) tree.put(one);
+  return (name) => tree.matchingPatterns(name).reduce((qos, match) => higherQos(qos, match.qos), lowest);
 }
 
 function find(portfolio: Portfolio | undefined, pattern: string): Subscription | undefined {

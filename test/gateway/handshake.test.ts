@@ -84,6 +84,21 @@ const subscribe = (seq: number): Message => ({
   pattern: 'c',
 });
 
+test('an old last value does not come behind a newer message, however subscriptions overlap (PROTOCOL.md §6.5)', () => {
+  const line = new Line(new Simulation(1), 'udp');
+  const { nextIn } = line.begin(hello());
+  const [own, all] = ['a', '#'].map(
+    (pattern, i) => ({ ...subscribe(nextIn + 1 + i), pattern, qos: i }) as Message,
+  );
+  const emit = (seq: number, text: string) => ({ ...named(text, 1, seq, 'a'), retain: true });
+  line.say(emit(nextIn, 'old'), { ...all, seq: nextIn + 1 } as Message);
+  const answer = line.say({ ...own, seq: nextIn + 2 } as Message, emit(nextIn + 3, 'new'));
+  const texts = answer.flatMap((message) =>
+    'payload' in message ? [Buffer.from(message.payload).toString()] : [],
+  );
+  expect(texts).toEqual(['old', 'new']);
+});
+
 describe('what a new epoch keeps (PROTOCOL.md §4.3)', () => {
   let simulation: Simulation;
   let line: Line;

@@ -384,8 +384,21 @@ describe('last values (§6.5)', () => {
     router.subscribe(b, '#', asking(2));
     expect(a.read()).toEqual(['x=now@1']);
     expect(b.read()).toEqual(['x=now@1!']);
-    router.subscribe(b, 'x', asking(0));
-    expect(b.read()).toEqual(['x=now@0!']);
+    router.subscribe(b, 'y', asking(0));
+    keep('y', 'now', 1);
+    expect(b.read()).toEqual(['y=now@1']);
+  });
+
+  it('come at the QoS of live messages, so that they stay before these', () => {
+    keep('x', 'old', 2);
+    router.subscribe(a, '#', asking(1, { noLastValue: true }));
+    router.subscribe(a, 'x', asking(0));
+    expect(a.read()).toEqual(['x=old@1!']);
+    router.replayLastValues(a, 0);
+    expect(a.read()).toEqual(['x=old@1!']);
+    router.unsubscribe(a, '#');
+    router.subscribe(a, 'x', asking(0));
+    expect(a.read()).toEqual(['x=old@0!']);
   });
 
   it('are sent again for a subscription that is made again', () => {
