@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../../src/errors.js';
 import { describeMachine } from './machine.js';
+import { describeProfiles, profileArguments } from './profile.js';
 import type { RowResult } from './result.js';
 import type { Row } from './row.js';
 import { ROWS } from './rows/index.js';
@@ -17,6 +18,7 @@ interface Options {
   readonly only: readonly string[];
   readonly json?: string;
   readonly gateway: string;
+  readonly profile?: string;
 }
 
 const command = new Command('bench')
@@ -26,11 +28,15 @@ const command = new Command('bench')
   .option('--quick', 'fewer and shorter rounds: all rows in two minutes', false)
   .option(
     '--only <names>',
-    'only rows whose names begin so; several with commas, or the option again',
+    'only the row of that name, or those whose names begin so; several with commas, or the option again',
     names,
     [],
   )
   .option('--json <file>', 'write the results there')
+  .option(
+    '--profile <folder>',
+    'write a CPU profile of each process of ours that is measured there, and tell what took most',
+  )
   .option('--gateway <file>', 'the main module of another build to measure', BUILT_GATEWAY)
   .addOption(
     new Option('--smoke', 'as little as possible: sees that all rows work').default(false).hideHelp(),
@@ -42,15 +48,21 @@ const command = new Command('bench')
 
 function names(text: string, before: readonly string[]): string[] {
   const given = text.split(',').map((name) => name.trim());
-  const unknown = given.find((start) => !ROWS.some(({ name }) => name.startsWith(start)));
+  const unknown = given.find((name) => !ROWS.some((row) => means(name, row)));
   if (unknown !== undefined) throw new InvalidArgumentError(`There is no row ${unknown}.`);
   return [...before, ...given];
 }
 
-function planFor({ quick, smoke, gateway }: Options): Plan {
+/** The row of that name; if there is none, all whose names begin so. */
+function means(name: string, row: Row): boolean {
+  return row.name === name || (row.name.startsWith(name) && !ROWS.some((other) => other.name === name));
+}
+
+function planFor({ quick, smoke, gateway, profile }: Options): Plan {
   const context = {
     smoke,
     gatewayMain: gateway,
+    nodeArguments: profileArguments(profile),
     log: (text: string) => console.error(text),
   };
   const machine = describeMachine();
@@ -64,7 +76,7 @@ function planFor({ quick, smoke, gateway }: Options): Plan {
 async function main(options: Options): Promise<boolean> {
   const plan = planFor(options);
   const chosen = ROWS.filter(
-    ({ name }) => options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
+    (row) => options.only.length === 0 || options.only.some((name) => means(name, row)),
   );
   const results: RowResult[] = [];
   const failures: string[] = [];
@@ -76,6 +88,7 @@ async function main(options: Options): Promise<boolean> {
     console.log(`${printResult(result)}\n`);
   }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (options.profile !== undefined) console.log(describeProfiles(options.profile));
   for (const failure of failures) console.log(`FAILED ${failure}`);
   return failures.length === 0;
 }

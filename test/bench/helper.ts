@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { reasonOf } from '../../src/errors.js';
 import { BenchFailure } from './row.js';
 
+/** How long a helper may take to end, ms. */
+const PATIENCE_MS = 10_000;
+
 type Answer = { readonly result: unknown } | { readonly failure: string };
 
 /** A module of the benchmark that runs in a process of its own and answers questions; the other side of `serve`. */
@@ -11,9 +14,9 @@ export class Helper {
   readonly #name: string;
 
   /** `module`: the compiled module that calls `serve`. */
-  constructor(module: URL, arguments_: readonly string[] = []) {
+  constructor(module: URL, nodeArguments: readonly string[] = []) {
     this.#name = module.pathname.split('/').at(-1) as string;
-    this.#child = fork(module, arguments_);
+    this.#child = fork(module, { execArgv: [...nodeArguments] });
   }
 
   /** @throws BenchFailure what the helper threw, or that it ended */
@@ -38,8 +41,11 @@ export class Helper {
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
+    // It ends by itself then, and may write a profile first.
+    this.#child.disconnect();
+    const impatient = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS);
     await ended;
+    clearTimeout(impatient);
   }
 }
 

@@ -6,6 +6,8 @@ export interface BenchContext {
   readonly smoke: boolean;
   /** The gateway to measure: the main module of a build. */
   readonly gatewayMain: string;
+  /** What `node` is given for every process of ours that is measured, as to profile it. */
+  readonly nodeArguments: readonly string[];
   /** A line of progress. */
   readonly log: (text: string) => void;
 }

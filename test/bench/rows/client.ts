@@ -3,7 +3,7 @@ import type { LibraryName } from '../load/client-libraries.js';
 import type { TcpLoad } from '../load/tcp-load.js';
 import type { Contender, Row } from '../row.js';
 import { gateway, MOSQUITTO, NATS, type ServerKind } from './servers.js';
-import { startLoad } from './tcp-contenders.js';
+import { messagesPerSecond, startLoad } from './tcp-contenders.js';
 
 const PROGRAM = new URL('../load/client-generator.js', import.meta.url);
 
@@ -28,7 +28,14 @@ function contender(
 ): Contender {
   const load = { ...SHAPE, dialect: server.dialect };
   const open = (port: number): ClientWork => ({ library, direction, load, target: { port, blind: false } });
-  return { name, role, start: (context) => startLoad(() => server.start(context), PROGRAM, open) };
+  return {
+    name,
+    role,
+    start(context) {
+      const nodeArguments = role === 'ours' ? context.nodeArguments : [];
+      return startLoad(() => server.start(context), PROGRAM, open, messagesPerSecond, nodeArguments);
+    },
+  };
 }
 
 function clientRow(direction: ClientWork['direction'], work: string): Row {

@@ -20,7 +20,7 @@ export type TcpWork = Omit<TcpLoad, 'dialect' | 'channel' | 'perPacket'>;
 
 /** How a report becomes the figure of a row. */
 export type Figure = (report: LoadReport) => number;
-const messagesPerSecond: Figure = ({ received, seconds }) => received / seconds;
+export const messagesPerSecond: Figure = ({ received, seconds }) => received / seconds;
 
 /**
  * Starts a server, and a generator for it in a process of its own.
@@ -31,9 +31,10 @@ export async function startLoad(
   module: URL,
   open: (port: number) => unknown,
   figure = messagesPerSecond,
+  nodeArguments: readonly string[] = [],
 ): Promise<Running> {
   const server = await startServer();
-  const generator = new Helper(module);
+  const generator = new Helper(module, nodeArguments);
   const stop = async (): Promise<void> => {
     await generator.stop();
     await server.stop();

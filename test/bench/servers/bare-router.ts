@@ -6,6 +6,10 @@ import { LENGTH_BYTES, SUBSCRIBE } from '../load/frames-speaker.js';
 
 /** Room for what one turn brings to a subscriber; more is written at once. */
 const BATCH_BYTES = 256 * 1024;
+/** From here on a frame is not copied but written as it lies. */
+const LARGE_BYTES = 16 * 1024;
+/** Up to here a loop is faster than a call. */
+const SMALL_BYTES = 64;
 
 class Subscriber {
   readonly #socket: Socket;
@@ -18,9 +22,12 @@ class Subscriber {
 
   append(bytes: Buffer, start: number, end: number): void {
     const size = end - start;
-    if (this.#filled + size > BATCH_BYTES) this.flush();
-    if (size < 64) {
-      // For so few bytes a loop is faster than a call.
+    if (size >= LARGE_BYTES || this.#filled + size > BATCH_BYTES) this.flush();
+    if (size >= LARGE_BYTES) {
+      this.#socket.write(bytes.subarray(start, end));
+      return;
+    }
+    if (size <= SMALL_BYTES) {
       const batch = this.#batch;
       for (let from = start, to = this.#filled; from < end; ) batch[to++] = bytes[from++] as number;
     } else {
@@ -47,33 +54,72 @@ function flushAll(): void {
   for (const subscriber of subscribers) subscriber.flush();
 }
 
-function accept(socket: Socket): void {
-  let subscriber: Subscriber | undefined;
-  let rest: Buffer | undefined;
-  socket.setNoDelay(true);
-  socket.on('data', (chunk: Buffer) => {
-    const bytes = rest ? Buffer.concat([rest, chunk]) : chunk;
-    let at = 0;
-    while (at + LENGTH_BYTES <= bytes.length) {
-      const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
-      if (end > bytes.length) break;
-      if (end - at === LENGTH_BYTES + SUBSCRIBE.length) {
-        subscriber = new Subscriber(socket);
-        subscriber.append(bytes, at, end);
-        subscriber.flush();
-        subscribers.add(subscriber);
-      } else {
-        for (const one of subscribers) one.append(bytes, at, end);
+/** What comes over one connection. */
+class Incoming {
+  readonly #socket: Socket;
+  #subscriber: Subscriber | undefined;
+  /** A frame that the end of a read has cut, and how much of it is there. */
+  #cut: Buffer | undefined;
+  #gathered = 0;
+  /** The beginning of a length that was cut. */
+  #rest: Buffer | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => this.#subscriber && subscribers.delete(this.#subscriber));
+  }
+
+  #take(chunk: Buffer): void {
+    const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
+    this.#rest = undefined;
+    let at = this.#cut ? this.#gather(this.#cut, bytes, 0) : 0;
+    while (at < bytes.length) {
+      if (at + LENGTH_BYTES > bytes.length) {
+        this.#rest = bytes.subarray(at);
+        break;
       }
-      at = end;
+      const size = LENGTH_BYTES + bytes.readUInt32BE(at);
+      if (at + size > bytes.length) {
+        this.#cut = Buffer.allocUnsafeSlow(size);
+        this.#gathered = 0;
+        at = this.#gather(this.#cut, bytes, at);
+      } else {
+        this.#pass(bytes, at, at + size);
+        at += size;
+      }
     }
-    rest = at < bytes.length ? bytes.subarray(at) : undefined;
     if (flushing) return;
     flushing = true;
     setImmediate(flushAll);
-  });
-  socket.on('error', () => {});
-  socket.on('close', () => subscriber && subscribers.delete(subscriber));
+  }
+
+  /** Returns the index of the first byte that is not part of the frame. */
+  #gather(frame: Buffer, bytes: Buffer, from: number): number {
+    const copied = bytes.copy(frame, this.#gathered, from);
+    this.#gathered += copied;
+    if (this.#gathered === frame.length) {
+      this.#cut = undefined;
+      this.#pass(frame, 0, frame.length);
+    }
+    return from + copied;
+  }
+
+  #pass(bytes: Buffer, start: number, end: number): void {
+    if (end - start === LENGTH_BYTES + SUBSCRIBE.length) {
+      this.#subscriber = new Subscriber(this.#socket);
+      this.#subscriber.append(bytes, start, end);
+      subscribers.add(this.#subscriber);
+    } else {
+      for (const one of subscribers) one.append(bytes, start, end);
+    }
+  }
+}
+
+function accept(socket: Socket): void {
+  socket.setNoDelay(true);
+  new Incoming(socket);
 }
 
 serve({

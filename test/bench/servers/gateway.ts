@@ -25,7 +25,7 @@ export interface GatewaySettings {
 
 /** Starts the built gateway as a process of its own, on loopback ports that the system picks. Resolves when it listens. */
 export async function startGateway(
-  { gatewayMain }: Pick<BenchContext, 'gatewayMain'>,
+  { gatewayMain, nodeArguments: common }: Pick<BenchContext, 'gatewayMain' | 'nodeArguments'>,
   { config = {}, udp = {}, nodeArguments = [] }: GatewaySettings = {},
 ): Promise<BenchGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
@@ -37,7 +37,7 @@ export async function startGateway(
   const ports = { tcp: 0, udp: 0 };
   const server = await ServerProcess.start({
     program: process.execPath,
-    arguments: [...nodeArguments, gatewayMain, 'run', '-c', file],
+    arguments: [...common, ...nodeArguments, gatewayMain, 'run', '-c', file],
     ready: (line) => {
       if (!line.startsWith('{')) return false;
       const entry = JSON.parse(line) as { tcp?: { port: number }; udp?: { port: number } };
