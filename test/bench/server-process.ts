@@ -77,6 +77,10 @@ export class ServerProcess {
     return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   async stop(): Promise<void> {
     servers.delete(this.#child);
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;

@@ -112,7 +112,7 @@ class Boards {
     const library = join(ROOT, 'firmware-protocol/src');
     const program = join(folder, 'udp-peers');
     const flags = `-O2 -std=gnu99 -DSLIPWAY_WITH_SERIAL=0 -DSLIPWAY_WITH_STREAM=0 -DSLIPWAY_KEEP_ALIVE_S=${keepAlive}`;
-    const main = join(ROOT, 'test/bench/udp-peers.c');
+    const main = join(ROOT, 'test/bench/load/udp-peers.c');
     const sources = readdirSync(library).filter((name) => name.endsWith('.c'));
     execFileSync('gcc', [
       ...flags.split(' '),

@@ -11,10 +11,16 @@ import { BenchFailure, NotInstalled } from '../row.js';
 
 const SOURCES = join(ROOT, 'test/bench/load');
 /** A peer on TCP takes packets as large as a program would. */
-const OPTIONS = ['-DSLIPWAY_MAX_PACKET=16384', '-DSLIPWAY_KEEP_ALIVE_S=30'];
+const PEERS = ['-DSLIPWAY_MAX_PACKET=16384', '-DSLIPWAY_KEEP_ALIVE_S=30'];
+/** The load generators in C, where one in Node would be the bottleneck, and how the C client is compiled for each. */
+const PROGRAMS = {
+  'udp-in': PEERS,
+  'udp-rtt': PEERS,
+  latency: PEERS,
+  'udp-peers': ['-DSLIPWAY_WITH_SERIAL=0', '-DSLIPWAY_WITH_STREAM=0', '-DSLIPWAY_KEEP_ALIVE_S=60'],
+} as const;
 
-/** The load generators in C, where one in Node would be the bottleneck. */
-export type CProgramName = 'udp-in' | 'udp-rtt' | 'latency' | 'emits';
+export type CProgramName = keyof typeof PROGRAMS;
 
 let folder: string | undefined;
 const compiled = new Map<CProgramName, Promise<string>>();
@@ -35,7 +41,7 @@ function compile(name: CProgramName): Promise<string> {
 
 async function compileInto(program: string, name: CProgramName): Promise<string> {
   const sources = [join(SOURCES, `${name}.c`), ...librarySources()];
-  const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror', ...OPTIONS, `-I${LIBRARY}`];
+  const flags = ['-O2', '-std=gnu11', '-Wall', '-Wextra', '-Werror', ...PROGRAMS[name], `-I${LIBRARY}`];
   try {
     await promisify(execFile)('cc', [...flags, '-o', program, ...sources]);
   } catch (error) {

@@ -2,6 +2,8 @@ import type { Row } from '../row.js';
 import { CLIENT_ROWS } from './client.js';
 import { FAIRNESS } from './fairness.js';
 import { LATENCY_ROWS } from './latency.js';
+import { MEMORY } from './memory.js';
+import { START } from './start.js';
 import { TCP_ROWS } from './tcp.js';
 import { UART_ROWS } from './uart.js';
 import { UDP_ROWS } from './udp.js';
@@ -14,4 +16,6 @@ export const ROWS: readonly Row[] = [
   ...UDP_ROWS,
   ...UART_ROWS,
   ...LATENCY_ROWS,
+  MEMORY,
+  START,
 ];
