@@ -17,6 +17,7 @@ const PROGRAMS = {
   'udp-in': PEERS,
   'udp-rtt': PEERS,
   latency: PEERS,
+  emits: PEERS,
   'udp-peers': ['-DSLIPWAY_WITH_SERIAL=0', '-DSLIPWAY_WITH_STREAM=0', '-DSLIPWAY_KEEP_ALIVE_S=60'],
 } as const;
 

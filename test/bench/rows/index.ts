@@ -3,6 +3,7 @@ import { CLIENT_ROWS } from './client.js';
 import { FAIRNESS } from './fairness.js';
 import { LATENCY_ROWS } from './latency.js';
 import { MEMORY } from './memory.js';
+import { SCALING_ROWS } from './scaling.js';
 import { START } from './start.js';
 import { TCP_ROWS } from './tcp.js';
 import { UART_ROWS } from './uart.js';
@@ -16,6 +17,7 @@ export const ROWS: readonly Row[] = [
   ...UDP_ROWS,
   ...UART_ROWS,
   ...LATENCY_ROWS,
+  ...SCALING_ROWS,
   MEMORY,
   START,
 ];
