@@ -8,6 +8,7 @@ import { START } from './start.js';
 import { TCP_ROWS } from './tcp.js';
 import { UART_ROWS } from './uart.js';
 import { UDP_ROWS } from './udp.js';
+import { UDP_LOSSY } from './udp-lossy.js';
 
 /** Every row, in the order of the table. */
 export const ROWS: readonly Row[] = [
@@ -15,6 +16,7 @@ export const ROWS: readonly Row[] = [
   FAIRNESS,
   ...CLIENT_ROWS,
   ...UDP_ROWS,
+  UDP_LOSSY,
   ...UART_ROWS,
   ...LATENCY_ROWS,
   ...SCALING_ROWS,
