@@ -102,6 +102,11 @@ const limits = section(
     channels: count(1, MANY).prefault(100_000).describe('Channels whose routes are kept.'),
     last_values: count(0, MANY).prefault(100_000).describe('Channels that have a last value; 0 keeps none.'),
     last_value_bytes: size(0, MUCH).prefault('64 MiB').describe('Bytes of all last values together.'),
+    store_backlog: size(1024, MUCH)
+      .prefault('64 MiB')
+      .describe(
+        'Bytes that wait to be written to the store, as when its disk is stuck; beyond it emits that set or clear a last value are refused (not_stored).',
+      ),
     will_bytes: size(0, MUCH)
       .prefault('16 MiB')
       .describe('Bytes of all wills together: what peers want emitted when they are lost.'),

@@ -21,7 +21,7 @@ import type { Reason } from '../wire/reasons.js';
 import { isHello } from './address-proof.js';
 import { Admission } from './admission.js';
 import { Hub, type HubLimits } from './hub.js';
-import { recordLastValue, restoreLastValues } from './last-value-records.js';
+import { lastValueKeeper, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { OneShots } from './one-shots.js';
@@ -79,7 +79,7 @@ export class Gateway {
     const kept = config.store
       ? await (await import('../store/open-store.js')).openStore(config.store.path, logger)
       : undefined;
-    const store = kept && new Store(kept.backend, clock, logger);
+    const store = kept && new Store(kept.backend, clock, logger, config.limits.store_backlog);
     const gateway = new Gateway({ ...options, logger, clock }, store);
     if (store && kept) gateway.#restore(store, kept.contents);
     try {
@@ -106,7 +106,7 @@ export class Gateway {
         maxLastValueBytes: limits.last_value_bytes,
       },
       this.#counters,
-      store && ((channel) => recordLastValue(store, channel)),
+      store && lastValueKeeper(store),
     );
     this.#presence = new Presence(this.#router, clock, logger);
     this.#hub = new Hub({

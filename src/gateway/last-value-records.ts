@@ -1,4 +1,5 @@
 import type { Channel } from '../router/channel.js';
+import type { LastValueKeeper } from '../router/last-values.js';
 import type { Router } from '../router/router.js';
 import { keys, type StoredLastValue, writeLastValue } from '../store/records.js';
 import type { Store } from '../store/store.js';
@@ -6,11 +7,18 @@ import type { Store } from '../store/store.js';
 /** Of the gateway's own channels, only the states of devices are worth keeping: the others are renewed all the time. */
 const DEVICES = '$slipway/devices/';
 
-/** Keeps a channel's last value, or that there is none any more. */
-export function recordLastValue(store: Store, { name, reserved, lastValue }: Channel): void {
-  if (reserved && !name.startsWith(DEVICES)) return;
-  if (lastValue) store.put(keys.lastValue(name), writeLastValue({ name, ...lastValue }));
-  else store.delete(keys.lastValue(name));
+/** Keeps last values in the store. */
+export function lastValueKeeper(store: Store): LastValueKeeper {
+  return {
+    changed({ name, reserved, lastValue }: Channel): void {
+      if (reserved && !name.startsWith(DEVICES)) return;
+      if (lastValue) store.put(keys.lastValue(name), writeLastValue({ name, ...lastValue }));
+      else store.delete(keys.lastValue(name));
+    },
+    get full() {
+      return store.full;
+    },
+  };
 }
 
 /** Gives the router back what the store kept. What today's limits have no room for is gone; returns how many values. */

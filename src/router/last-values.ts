@@ -9,20 +9,27 @@ export interface LastValueLimits {
   readonly maxLastValueBytes: number;
 }
 
+/** Where last values are kept so that they outlive the process. */
+export interface LastValueKeeper {
+  /** A value was set or cleared. */
+  changed(channel: Channel): void;
+  /** Whether so much waits to be kept that there must not be more. */
+  readonly full: boolean;
+}
+
 /** Sets and clears the last values of channels within limits (PROTOCOL.md §6.5). */
 export class LastValues {
   readonly #limits: LastValueLimits;
   /** The channels that have one: a new subscription must not cost a walk over all the others. */
   readonly #channels = new LevelTree<Channel>(({ name }) => name);
-  readonly #changed: ((channel: Channel) => void) | undefined;
+  readonly #keeper: LastValueKeeper | undefined;
   #count = 0;
   #bytes = 0;
   #mark = 0;
 
-  /** `changed` is told of every value that is set or cleared. */
-  constructor(limits: LastValueLimits, changed?: (channel: Channel) => void) {
+  constructor(limits: LastValueLimits, keeper?: LastValueKeeper) {
     this.#limits = limits;
-    this.#changed = changed;
+    this.#keeper = keeper;
   }
 
   get count(): number {
@@ -44,7 +51,13 @@ export class LastValues {
     this.#mark = Math.max(this.#mark, mark);
   }
 
-  hasRoom(channel: Channel, payloadLength: number): boolean {
+  /** Why a value cannot be set, or cleared with 0 bytes, if so. */
+  refusal(channel: Channel, payloadLength: number): 'limit_reached' | 'not_stored' | undefined {
+    if (this.#keeper?.full === true) return 'not_stored';
+    return this.#hasRoom(channel, payloadLength) ? undefined : 'limit_reached';
+  }
+
+  #hasRoom(channel: Channel, payloadLength: number): boolean {
     if (payloadLength === 0) return true;
     const { maxLastValues, maxLastValueBytes } = this.#limits;
     const old = channel.lastValue;
@@ -68,8 +81,10 @@ export class LastValues {
 
   /** Keeps the payload, which must not change afterwards; an empty one clears the value. */
   update(channel: Channel, payload: Uint8Array, qos: Qos): void {
+    // What is cleared twice is no change: names that nobody knows must cost nothing.
+    if (payload.length === 0 && channel.lastValue === undefined) return;
     this.#set(channel, payload, qos, this.#mark + 1);
-    this.#changed?.(channel);
+    this.#keeper?.changed(channel);
   }
 
   /** Takes up a value that was kept, with its mark. */

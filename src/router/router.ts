@@ -4,7 +4,7 @@ import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
 import { Channel, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
-import { type LastValueLimits, LastValues } from './last-values.js';
+import { type LastValueKeeper, type LastValueLimits, LastValues } from './last-values.js';
 import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { highestQos, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
@@ -49,12 +49,12 @@ export class Router {
   readonly #connected = new Set<Subscriber>();
   #delivered = 0;
 
-  /** `lastValueChanged` is told of every channel whose last value was set or cleared. */
-  constructor(limits: RouterLimits, counters: Counters, lastValueChanged?: (channel: Channel) => void) {
+  /** `keeper`: if last values are to outlive the process. */
+  constructor(limits: RouterLimits, counters: Counters, keeper?: LastValueKeeper) {
     this.#counters = counters;
     this.#channels = new ChannelTable(limits.maxChannels + 1);
     this.#subscriptions = new Subscriptions(limits);
-    this.#lastValues = new LastValues(limits, lastValueChanged);
+    this.#lastValues = new LastValues(limits, keeper);
     const broadcast = this.hold(BROADCAST_CHANNEL);
     if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
     this.broadcastChannel = broadcast;
@@ -154,7 +154,7 @@ export class Router {
    *
    * `too_large_for_receiver` means that all others got it. After any other reason nobody did, and no last value
    * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
-   * `queue_full` when a reliable message found no room (§5.7).
+   * `not_stored` when too many last values wait to be kept; `queue_full` when a reliable message found no room (§5.7).
    *
    * @param payload Must not change afterwards: who gets it may keep it.
    * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
@@ -203,7 +203,8 @@ export class Router {
   restoreLastValue(name: string, payload: Uint8Array, qos: Qos, mark: number): ReasonName | undefined {
     const channel = this.#channels.find(name);
     if (typeof channel === 'string') return this.#refuse(channel);
-    if (!this.#lastValues.hasRoom(channel, payload.length)) return this.#refuse('limit_reached');
+    const refusal = this.#lastValues.refusal(channel, payload.length);
+    if (refusal) return this.#refuse(refusal);
     this.#lastValues.restore(channel, payload, qos, mark);
     this.#channels.reconsider(channel);
     return undefined;
@@ -256,7 +257,9 @@ export class Router {
     from: Subscriber | undefined,
   ): ReasonName | undefined {
     if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
-    if (retain && !this.#lastValues.hasRoom(channel, payload.length)) return this.#refuse('limit_reached');
+    const unkept = retain ? this.#lastValues.refusal(channel, payload.length) : undefined;
+    // What the gateway itself keeps is bounded by what it knows of.
+    if (unkept && (from || unkept !== 'not_stored')) return this.#refuse(unkept);
 
     const route = channel.route ?? this.#findRoute(channel);
     // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.

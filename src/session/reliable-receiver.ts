@@ -29,11 +29,14 @@ export class ReliableReceiver {
   #withheld: Set<number> | undefined;
   #unacknowledged = 0;
   #ackDueAt: number | undefined;
+  /** What the sender was told last of `acknowledged`: its window begins there. */
+  #told = 0;
 
   /** Begins or goes on with a numbering. */
   resume(window: number, senderInFlight: number): void {
     this.#window = window;
     this.#senderInFlight = senderInFlight;
+    this.#told = this.acknowledged;
   }
 
   restart(expected: number): void {
@@ -85,8 +88,8 @@ export class ReliableReceiver {
   /** Judges a message as it arrives. Keeps it when the verdict is `held`: its payload must not be reused. */
   receive(message: Numbered, now: number): Verdict {
     const old = isBefore(message.seq, this.#expected);
-    // From the oldest unacknowledged one on: a peer that never acknowledges a REJECT is not answered without end.
-    if (!old && distance(this.acknowledged, message.seq) >= this.#window) return 'beyond';
+    // Nobody is answered without end who acknowledges no REJECT, or does not wait for acknowledgements while a disk is stuck.
+    if (!old && distance(this.#told, message.seq) >= this.#window) return 'beyond';
     if (message.seq === this.#expected) {
       this.#expected = after(this.#expected);
       this.#unacknowledged++;
@@ -141,7 +144,8 @@ export class ReliableReceiver {
   takeAck(): Ack {
     this.#unacknowledged = 0;
     this.#ackDueAt = undefined;
-    return { type: 'ack', next: this.acknowledged, bitmap: this.#bitmap() };
+    this.#told = this.acknowledged;
+    return { type: 'ack', next: this.#told, bitmap: this.#bitmap() };
   }
 
   #bitmap(): Uint8Array {

@@ -7,6 +7,8 @@ import { seal } from './seal.js';
 
 /** What nobody waits for is written at the latest after this, ms: a value that changes ten times a second is written once. */
 const LAZY_MS = 1000;
+/** What a record takes in memory besides its key and value, bytes. */
+const RECORD_BYTES = 64;
 /** After a write that failed, ms. */
 const RETRY_MS = 1000;
 
@@ -24,7 +26,11 @@ export class Store {
   readonly #backend: Backend;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #maxBacklog: number;
   #changes = new Map<string, Uint8Array | undefined>();
+  /** Of what has changed, and of what is being written. */
+  #bytes = 0;
+  #writingBytes = 0;
   readonly #changed = new Set<Recorded>();
   readonly #waiting = new Queue<{ batch: number; task: () => void }>();
   #batch = 1;
@@ -36,10 +42,12 @@ export class Store {
   #soon: Cancel | undefined;
   #retry: Cancel | undefined;
 
-  constructor(backend: Backend, clock: Clock, logger: Logger) {
+  /** `maxBacklog`: with so many bytes not yet written it is `full`; never if left out. */
+  constructor(backend: Backend, clock: Clock, logger: Logger, maxBacklog: number = Number.POSITIVE_INFINITY) {
     this.#backend = backend;
     this.#clock = clock;
     this.#logger = logger;
+    this.#maxBacklog = maxBacklog;
   }
 
   /** The number of the batch that holds what changes now; they count up. */
@@ -57,14 +65,20 @@ export class Store {
     return this.#failing;
   }
 
+  /**
+   * Whether so much waits to be written that there should not be more. What is bounded otherwise (by windows and queues) is
+   * taken all the same.
+   */
+  get full(): boolean {
+    return this.#bytes + this.#writingBytes > this.#maxBacklog;
+  }
+
   put(key: string, value: Uint8Array): void {
-    this.#changes.set(key, seal(key, value));
-    this.#commitLazily();
+    this.#change(key, seal(key, value));
   }
 
   delete(key: string): void {
-    this.#changes.set(key, undefined);
-    this.#commitLazily();
+    this.#change(key, undefined);
   }
 
   /** Has `record` called before this batch is closed. */
@@ -98,6 +112,15 @@ export class Store {
     return this.#backend.close();
   }
 
+  #change(key: string, value: Uint8Array | undefined): void {
+    const before = this.#changes.get(key);
+    const known = this.#changes.size;
+    this.#changes.set(key, value);
+    this.#bytes += (value?.length ?? 0) - (before?.length ?? 0);
+    if (this.#changes.size > known) this.#bytes += key.length + RECORD_BYTES;
+    this.#commitLazily();
+  }
+
   #commitLazily(): void {
     this.#lazily ??= this.#clock.schedule(LAZY_MS, () => this.#commitSoon());
   }
@@ -119,6 +142,8 @@ export class Store {
     this.#lazily = undefined;
     const changes = Array.from(this.#changes, ([key, value]) => ({ key, value }));
     this.#changes = new Map();
+    this.#writingBytes = this.#bytes;
+    this.#bytes = 0;
     this.#write(changes, this.#batch++);
   }
 
@@ -131,6 +156,7 @@ export class Store {
       if (this.#failing) this.#logger.info('the store can be written again');
       this.#failing = false;
       this.#writing = false;
+      this.#writingBytes = 0;
       this.#committed = batch;
       for (let next = this.#waiting.at(0); next && next.batch <= batch; next = this.#waiting.at(0)) {
         this.#waiting.shift();

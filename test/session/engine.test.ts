@@ -51,6 +51,16 @@ describe('receiving (PROTOCOL.md §5.2, §5.3)', () => {
     expect(bench.counters.get('session.drop.stale_ack')).toBe(1);
   });
 
+  test('a sender that does not wait for acknowledgements gets no further than a window', () => {
+    const bench = new Bench('gateway').begin(TCP);
+    for (let seq = 100; seq < 1100; seq++) bench.receive(named('x', 1, seq));
+    expect(bench.taken).toHaveLength(8);
+    expect(bench.counters.get('session.drop.beyond_window')).toBe(992);
+    expect(briefs(bench.sent())).toEqual(['ack 108']);
+    bench.receive(named('x', 1, 115), named('x', 1, 116));
+    expect(bench.counters.get('session.drop.beyond_window')).toBe(993);
+  });
+
   test('answers what is asked, and only so much at a time', () => {
     const bench = new Bench('gateway').begin(UDP);
     bench.receive({ type: 'time', token: 7 });

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Hub } from '../../src/gateway/hub.js';
-import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
+import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { OneShots } from '../../src/gateway/one-shots.js';
 import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
@@ -89,7 +89,7 @@ export class GatewayHost {
         maxLastValueBytes: 100_000,
       },
       counters,
-      store && ((channel) => recordLastValue(store, channel)),
+      store && lastValueKeeper(store),
     );
     this.hub = new Hub({
       router: this.router,

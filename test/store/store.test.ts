@@ -26,11 +26,12 @@ class ScriptedBackend implements Backend {
   async close(): Promise<void> {}
 }
 
-function start() {
+function start(maxBacklog?: number) {
   const clock = new VirtualClock();
   const backend = new ScriptedBackend();
   const log: string[] = [];
-  const store = new Store(backend, clock, pino({}, { write: (line) => void log.push(JSON.parse(line).msg) }));
+  const logger = pino({}, { write: (line) => void log.push(JSON.parse(line).msg) });
+  const store = new Store(backend, clock, logger, maxBacklog);
   const put = (key: string, value: string) => store.put(key, Buffer.from(value));
   const done: string[] = [];
   const told = (name: string) => store.settled(() => done.push(name));
@@ -122,6 +123,26 @@ describe('group commit', () => {
     store.forget(recorded);
     told('nothing');
     expect(backend.batches).toHaveLength(1);
+  });
+});
+
+describe('what waits to be written', () => {
+  test('is known in bytes, also while it is being written: with too many the store is full', () => {
+    const { clock, backend, store, put, told } = start(1000);
+    put('a', 'x'.repeat(500));
+    for (let n = 0; n < 100; n++) put('a', `${n}`.padStart(500));
+    expect(store.full).toBe(false);
+    told('a');
+    clock.advance(0);
+    put('b', 'x'.repeat(500));
+    expect(store.full).toBe(true);
+    backend.finish();
+    expect(store.full).toBe(false);
+    for (let n = 0; n < 20; n++) store.delete(`gone ${n}`);
+    expect(store.full).toBe(true);
+    clock.advance(1000);
+    backend.finish();
+    expect(store.full).toBe(false);
   });
 });
 

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
 import { Hub, type HubLimits } from '../../src/gateway/hub.js';
-import { recordLastValue, restoreLastValues } from '../../src/gateway/last-value-records.js';
+import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
 import { frameSize } from '../../src/links/serial/slip.js';
@@ -36,6 +36,13 @@ export interface Device {
 /** One for all: each new one makes the file system wait. */
 const SILENT = pino({ level: 'silent' });
 
+export interface SimulationLimits {
+  hub?: Partial<HubLimits>;
+  router?: Partial<RouterLimits>;
+  /** Bytes; endless if left out. */
+  storeBacklog?: number;
+}
+
 export interface SimulatedLink {
   readonly link: Link;
   /** Cuts it: both sides hear of it, what is under way is lost. */
@@ -55,11 +62,11 @@ export class Simulation {
   readonly presence: string[] = [];
   packets = 0;
   #links = 0;
-  readonly #limits: { hub?: Partial<HubLimits>; router?: Partial<RouterLimits> };
+  readonly #limits: SimulationLimits;
   #backend: MemoryBackend | undefined;
 
   /** `limits`: those that are not as usual. */
-  constructor(seed: number, limits: { hub?: Partial<HubLimits>; router?: Partial<RouterLimits> } = {}) {
+  constructor(seed: number, limits: SimulationLimits = {}) {
     this.random = new Random(seed);
     this.#limits = limits;
     this.startGateway();
@@ -72,7 +79,8 @@ export class Simulation {
   startGateway(disk?: Disk, maxCommitMs = 30): void {
     this.#backend?.kill();
     this.#backend = disk && new MemoryBackend(disk, this.clock, this.random, maxCommitMs);
-    const store = this.#backend && new Store(this.#backend, this.clock, this.logger);
+    const store =
+      this.#backend && new Store(this.#backend, this.clock, this.logger, this.#limits.storeBacklog);
     const limits = {
       queue: { messages: 1000, bytes: 1_000_000 },
       backlog: 1_000_000,
@@ -97,7 +105,7 @@ export class Simulation {
         ...this.#limits.router,
       },
       this.counters,
-      store && ((channel) => recordLastValue(store, channel)),
+      store && lastValueKeeper(store),
     );
     this.hub = new Hub({
       router: this.router,
