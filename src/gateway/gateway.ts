@@ -216,8 +216,7 @@ export class Gateway {
       `the store holds ${sessions.length} sessions, ${emits.length} messages for them, ${lastValues.length} last values`,
     );
     const gone = restoreLastValues(store, this.#router, lastValues);
-    if (gone > 0)
-      logger.warn({ gone }, `${gone} last values are beyond limits.last_values or limits.channels, and gone`);
+    if (gone > 0) logger.warn({ gone }, `${gone} last values are beyond limits.last_values, and gone`);
     this.#hub.restore(contents);
   }
 

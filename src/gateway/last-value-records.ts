@@ -1,4 +1,3 @@
-import type { Channel } from '../router/channel.js';
 import type { LastValueKeeper } from '../router/last-values.js';
 import type { Router } from '../router/router.js';
 import { keys, type StoredLastValue, writeLastValue } from '../store/records.js';
@@ -10,9 +9,9 @@ const DEVICES = '$slipway/devices/';
 /** Keeps last values in the store. */
 export function lastValueKeeper(store: Store): LastValueKeeper {
   return {
-    changed({ name, reserved, lastValue }: Channel): void {
-      if (reserved && !name.startsWith(DEVICES)) return;
-      if (lastValue) store.put(keys.lastValue(name), writeLastValue({ name, ...lastValue }));
+    changed(name, value) {
+      if (name.startsWith('$') && !name.startsWith(DEVICES)) return;
+      if (value) store.put(keys.lastValue(name), writeLastValue(value));
       else store.delete(keys.lastValue(name));
     },
     get full() {

@@ -33,7 +33,9 @@ export class Presence {
 
   announce(identity: string, state: PresenceState): void {
     // In one piece: a name that is kept as it was put together keeps its parts as well.
-    const channel = ['$slipway/devices', identity, 'state'].join('/');
+    const name = ['$slipway/devices', identity, 'state'].join('/');
+    // Seldom used, and there may be very many: not listed.
+    const channel = this.#router.find(name);
     const payload = PAYLOADS[state];
     let refusal = this.#router.emit(channel, payload, { qos: 1, retain: true });
     // One watcher that takes nothing must not keep the state from everyone else.

@@ -239,8 +239,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */
   #replay(): void {
     const pending = this.engine.lastPending();
-    const wants = (channel: Channel, payload: Uint8Array): boolean => {
-      const held = pending.get(channel);
+    const wants = (channelName: string, payload: Uint8Array): boolean => {
+      const held = pending.get(channelName);
       return held === undefined || Buffer.compare(held, payload) !== 0;
     };
     this.#context.router.replayLastValues(this, this.#lastValueMark, wants, (values) =>

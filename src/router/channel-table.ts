@@ -1,14 +1,11 @@
 import { channelProblem, hasWildcard } from '../wire/channels.js';
 import { Channel, type Route } from './channel.js';
 
-/**
- * The channels that the router knows, and their routes. When it is full, it forgets a channel that holds nothing which
- * could not be had again, one not used lately first.
- */
+/** The channels that are in use, and their routes. When it is full, it forgets one that nobody holds, not used lately first. */
 export class ChannelTable {
   readonly #maxChannels: number;
   readonly #byName = new Map<string, Channel>();
-  /** Channels with neither holder nor last value, in the order in which they are considered for forgetting. */
+  /** Channels without a holder, in the order in which they are considered for forgetting. */
   readonly #forgettable = new Set<Channel>();
   /** Channels whose route is known. */
   readonly #routed = new Set<Channel>();
@@ -21,13 +18,13 @@ export class ChannelTable {
     return this.#byName.size;
   }
 
-  /** The channel of that name, made known if need be, or why that cannot be (PROTOCOL.md §6.1, §7). */
-  find(target: Channel | string): Channel | 'bad_channel' | 'limit_reached' {
-    if (typeof target !== 'string' && !target.forgotten) {
-      target.recent = true;
-      return target;
-    }
-    const name = typeof target === 'string' ? target : target.name;
+  /** The channel of that name, if it is listed. */
+  get(name: string): Channel | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The channel of that name, listed if it was not, or why that cannot be (PROTOCOL.md §6.1, §7). */
+  list(name: string): Channel | 'bad_channel' | 'limit_reached' {
     const known = this.#byName.get(name);
     if (known !== undefined) {
       known.recent = true;
@@ -36,12 +33,15 @@ export class ChannelTable {
     if (channelProblem(name) !== undefined) return 'bad_channel';
     if (this.#byName.size >= this.#maxChannels && !this.#forgetOne()) return 'limit_reached';
     const channel = new Channel(name);
+    channel.listed = true;
     this.#byName.set(name, channel);
     this.#forgettable.add(channel);
     return channel;
   }
 
+  /** Keeps the route up to date from now on, if the channel is listed. */
   setRoute(channel: Channel, route: Route): void {
+    if (!channel.listed) return;
     channel.route = route;
     this.#routed.add(channel);
   }
@@ -61,9 +61,9 @@ export class ChannelTable {
     }
   }
 
-  /** To be called when a channel gained or lost its holders or its last value. */
+  /** To be called when a channel gained or lost its holders. */
   reconsider(channel: Channel): void {
-    if (channel.holders === 0 && channel.lastValue === undefined) this.#forgettable.add(channel);
+    if (channel.holders === 0) this.#forgettable.add(channel);
     else this.#forgettable.delete(channel);
   }
 
@@ -81,7 +81,7 @@ export class ChannelTable {
         this.#forgettable.add(channel);
         continue;
       }
-      channel.forgotten = true;
+      channel.listed = false;
       this.#forgetRoute(channel);
       this.#byName.delete(channel.name);
       return true;

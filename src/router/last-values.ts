@@ -1,5 +1,5 @@
 import type { Qos } from '../wire/messages.js';
-import type { Channel } from './channel.js';
+import type { LastValue } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
 
 export interface LastValueLimits {
@@ -11,8 +11,8 @@ export interface LastValueLimits {
 
 /** Where last values are kept so that they outlive the process. */
 export interface LastValueKeeper {
-  /** A value was set or cleared. */
-  changed(channel: Channel): void;
+  /** The value of the channel of that name was set, or cleared. */
+  changed(channelName: string, value: LastValue | undefined): void;
   /** Whether so much waits to be kept that there must not be more. */
   readonly full: boolean;
 }
@@ -20,8 +20,7 @@ export interface LastValueKeeper {
 /** Sets and clears the last values of channels within limits (PROTOCOL.md §6.5). */
 export class LastValues {
   readonly #limits: LastValueLimits;
-  /** The channels that have one: a new subscription must not cost a walk over all the others. */
-  readonly #channels = new LevelTree<Channel>(({ name }) => name);
+  readonly #values = new LevelTree<LastValue>(({ name }) => name);
   readonly #keeper: LastValueKeeper | undefined;
   #count = 0;
   #bytes = 0;
@@ -51,63 +50,54 @@ export class LastValues {
     this.#mark = Math.max(this.#mark, mark);
   }
 
-  /** Why a value cannot be set, or cleared with 0 bytes, if so. */
-  refusal(channel: Channel, payloadLength: number): 'limit_reached' | 'not_stored' | undefined {
+  /** Why the value of the channel of that name cannot be set, or cleared with 0 bytes, if so. */
+  refusal(name: string, payloadLength: number): 'limit_reached' | 'not_stored' | undefined {
     if (this.#keeper?.full === true) return 'not_stored';
-    return this.#hasRoom(channel, payloadLength) ? undefined : 'limit_reached';
+    return this.#hasRoom(name, payloadLength) ? undefined : 'limit_reached';
   }
 
-  #hasRoom(channel: Channel, payloadLength: number): boolean {
+  #hasRoom(name: string, payloadLength: number): boolean {
     if (payloadLength === 0) return true;
     const { maxLastValues, maxLastValueBytes } = this.#limits;
-    const old = channel.lastValue;
+    const old = this.#values.get(name);
     if (this.#bytes + payloadLength - (old?.payload.length ?? 0) > maxLastValueBytes) return false;
     if (old !== undefined) return true;
-    return (
-      this.#count < maxLastValues &&
-      this.#channels.nodes + levelsOf(channel.name) <= levelsAllowed(maxLastValues)
-    );
+    return this.#count < maxLastValues && this.#values.nodes + levelsOf(name) <= levelsAllowed(maxLastValues);
   }
 
-  /** The channel of that name, if it has a last value. */
-  channel(name: string): Channel | undefined {
-    return this.#channels.get(name);
+  /** The last value of the channel of that name. */
+  get(name: string): LastValue | undefined {
+    return this.#values.get(name);
   }
 
-  /** The channels with a last value that the pattern matches. */
-  matching(pattern: string): Generator<Channel, void> {
-    return this.#channels.matchingNames(pattern);
+  /** The values of the channels that the pattern matches, found as they are asked for. */
+  matching(pattern: string): Generator<LastValue, void> {
+    return this.#values.matchingNames(pattern);
   }
 
   /** Keeps the payload, which must not change afterwards; an empty one clears the value. */
-  update(channel: Channel, payload: Uint8Array, qos: Qos): void {
+  update(name: string, payload: Uint8Array, qos: Qos): void {
     // What is cleared twice is no change: names that nobody knows must cost nothing.
-    if (payload.length === 0 && channel.lastValue === undefined) return;
-    this.#set(channel, payload, qos, this.#mark + 1);
-    this.#keeper?.changed(channel);
+    if (payload.length === 0 && this.#values.get(name) === undefined) return;
+    this.restore(name, payload, qos, this.#mark + 1);
+    this.#keeper?.changed(name, this.#values.get(name));
   }
 
   /** Takes up a value that was kept, with its mark. */
-  restore(channel: Channel, payload: Uint8Array, qos: Qos, mark: number): void {
-    this.#set(channel, payload, qos, mark);
-  }
-
-  #set(channel: Channel, payload: Uint8Array, qos: Qos, mark: number): void {
-    const old = channel.lastValue;
+  restore(name: string, payload: Uint8Array, qos: Qos, mark: number): void {
+    const old = this.#values.get(name);
     if (old !== undefined) {
       this.#count -= 1;
       this.#bytes -= old.payload.length;
-      channel.lastValue = undefined;
     }
     if (payload.length === 0) {
-      if (old !== undefined) this.#channels.delete(channel.name);
+      if (old !== undefined) this.#values.delete(name);
       return;
     }
-    if (old === undefined) this.#channels.put(channel);
     this.#count += 1;
     this.#bytes += payload.length;
     this.#mark = Math.max(this.#mark, mark);
-    channel.lastValue = { payload: whole(payload), qos, mark };
+    this.#values.put({ name, payload: whole(payload), qos, mark });
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Counters } from '../counters.js';
-import { BROADCAST_CHANNEL, patternProblem } from '../wire/channels.js';
+import { BROADCAST_CHANNEL, channelProblem, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
-import { Channel, type Recipient, type Route } from './channel.js';
+import { Channel, type LastValue, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueKeeper, type LastValueLimits, LastValues } from './last-values.js';
 import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
@@ -80,7 +80,7 @@ export class Router {
    * `bad_channel`, `limit_reached`.
    */
   hold(name: string): Channel | ReasonName {
-    const channel = this.#channels.find(name);
+    const channel = this.#channels.list(name);
     if (typeof channel === 'string') return this.#refuse(channel);
     channel.holders += 1;
     this.#channels.reconsider(channel);
@@ -94,10 +94,9 @@ export class Router {
     this.#channels.reconsider(channel);
   }
 
-  /** The channel of that name, held by nobody: known to the table while it has room for it. */
+  /** The channel of that name, which must be valid, for one use: it is not listed for that. */
   find(name: string): Channel {
-    const channel = this.#channels.find(name);
-    return typeof channel === 'string' ? new Channel(name) : channel;
+    return this.#channels.get(name) ?? new Channel(name);
   }
 
   /** From now on the subscriber gets broadcasts (§6.4). */
@@ -167,15 +166,20 @@ export class Router {
   ): ReasonName | undefined {
     const reserved = typeof target === 'string' ? target.startsWith('$') : target.reserved;
     if (reserved && from !== undefined) return this.#refuse('not_allowed');
-    const channel = this.#channels.find(target);
+    const channel = typeof target === 'string' ? this.#channels.list(target) : target;
     if (typeof channel === 'string') return this.#refuse(channel);
     return this.#send(channel, payload, options, from);
   }
 
+  /** The last value of the channel of that name. */
+  lastValue(name: string): LastValue | undefined {
+    return this.#lastValues.get(name);
+  }
+
   /** Clears the channel's last value as an emit of the gateway would, if it has one. */
   clearLastValue(name: string): void {
-    const channel = this.#lastValues.channel(name);
-    if (channel) this.#send(channel, new Uint8Array(), { qos: 0, retain: true }, undefined);
+    if (this.lastValue(name))
+      this.#send(this.find(name), new Uint8Array(), { qos: 0, retain: true }, undefined);
   }
 
   /**
@@ -198,15 +202,13 @@ export class Router {
 
   /**
    * Takes up a last value that was kept. Refused: `bad_channel`, `limit_reached`, as the limits may be lower now.
-   * @param mark As in `Channel.lastValue`.
+   * @param mark As in `LastValue`.
    */
   restoreLastValue(name: string, payload: Uint8Array, qos: Qos, mark: number): ReasonName | undefined {
-    const channel = this.#channels.find(name);
-    if (typeof channel === 'string') return this.#refuse(channel);
-    const refusal = this.#lastValues.refusal(channel, payload.length);
+    if (channelProblem(name) !== undefined) return this.#refuse('bad_channel');
+    const refusal = this.#lastValues.refusal(name, payload.length);
     if (refusal) return this.#refuse(refusal);
-    this.#lastValues.restore(channel, payload, qos, mark);
-    this.#channels.reconsider(channel);
+    this.#lastValues.restore(name, payload, qos, mark);
     return undefined;
   }
 
@@ -240,7 +242,7 @@ export class Router {
   replayLastValues(
     subscriber: Subscriber,
     sinceMark: number,
-    wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
+    wants: (channelName: string, payload: Uint8Array) => boolean = () => true,
     replay: (values: Replay) => void = finish,
   ): void {
     const subscriptions = [...this.#subscriptions.of(subscriber)].filter(
@@ -257,7 +259,7 @@ export class Router {
     from: Subscriber | undefined,
   ): ReasonName | undefined {
     if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
-    const unkept = retain ? this.#lastValues.refusal(channel, payload.length) : undefined;
+    const unkept = retain ? this.#lastValues.refusal(channel.name, payload.length) : undefined;
     // What the gateway itself keeps is bounded by what it knows of.
     if (unkept && (from || unkept !== 'not_stored')) return this.#refuse(unkept);
 
@@ -274,10 +276,7 @@ export class Router {
       unable.set(recipient, refusal);
     }
 
-    if (retain) {
-      this.#lastValues.update(channel, payload, qos);
-      this.#channels.reconsider(channel);
-    }
+    if (retain) this.#lastValues.update(channel.name, payload, qos);
     let delivered = 0;
     for (const recipient of route) {
       if (recipient.noLocal && recipient.subscriber === from) continue;
@@ -317,19 +316,20 @@ export class Router {
     subscriber: Subscriber,
     patterns: readonly string[],
     sinceMark: number,
-    wants: (channel: Channel, payload: Uint8Array) => boolean = () => true,
+    wants: (channelName: string, payload: Uint8Array) => boolean = () => true,
   ): Replay {
     const untilMark = this.#lastValues.mark;
     let qosOf: ((channelName: string) => Qos) | undefined;
-    for (const channel of this.#channelsWithLastValues(patterns)) {
+    for (const name of this.#channelsWithLastValues(patterns)) {
       yield 'more';
       // A delivery before this one may have cleared it.
-      const value = channel?.lastValue;
-      if (channel === undefined || value === undefined) continue;
-      if (value.mark <= sinceMark || value.mark > untilMark || !wants(channel, value.payload)) continue;
+      const value = name === undefined ? undefined : this.#lastValues.get(name);
+      if (value === undefined) continue;
+      if (value.mark <= sinceMark || value.mark > untilMark || !wants(value.name, value.payload)) continue;
+      const channel = this.find(value.name);
       // As a live message would come: at another QoS it might be overtaken by that.
       qosOf ??= highestQos(this.#subscriptions.of(subscriber));
-      const qos = lowerQos(value.qos, qosOf(channel.name));
+      const qos = lowerQos(value.qos, qosOf(value.name));
       let refusal = subscriber.refusal(channel, value.payload.length, qos);
       while (refusal === 'queue_full' && (yield refusal))
         refusal = subscriber.refusal(channel, value.payload.length, qos);
@@ -342,16 +342,16 @@ export class Router {
     }
   }
 
-  /** Channels with last values that the patterns match, each once; undefined in between, while it looks. */
-  *#channelsWithLastValues(patterns: readonly string[]): Generator<Channel | undefined, void> {
-    const [first, ...others] = patterns;
-    if (first === undefined) return;
-    if (others.length === 0) return yield* this.#lastValues.matching(first);
-    const found = new Set<Channel>();
+  /** The names of channels with last values that the patterns match, each once; undefined in between, while it looks. */
+  *#channelsWithLastValues(patterns: readonly string[]): Generator<string | undefined, void> {
+    const found = new Set<string>();
     for (const pattern of patterns) {
-      for (const channel of this.#lastValues.matching(pattern)) {
-        found.add(channel);
-        yield undefined;
+      for (const { name } of this.#lastValues.matching(pattern)) {
+        if (patterns.length === 1) yield name;
+        else {
+          found.add(name);
+          yield undefined;
+        }
       }
     }
     yield* found;

@@ -220,12 +220,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   /** The last message that still waits on each channel, in flight or not. */
-  lastPending(): Map<C, Uint8Array> {
-    const last = new Map<C, Uint8Array>();
+  lastPending(): Map<string, Uint8Array> {
+    const last = new Map<string, Uint8Array>();
     for (const { content } of this.#queue) {
-      if (content.type === 'emit') last.set(content.channel, content.payload);
+      if (content.type === 'emit') last.set(content.channel.name, content.payload);
     }
-    for (const { channel, payload } of this.#unreliable()) last.set(channel, payload);
+    for (const { channel, payload } of this.#unreliable()) last.set(channel.name, payload);
     return last;
   }
 

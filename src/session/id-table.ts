@@ -107,9 +107,10 @@ export class IdTable<C extends Channel> {
 
   /** The other side acknowledged the declaration, perhaps of an id that has been cleared since. */
   usable(id: number, channel: C): void {
-    if (this.#own?.thing(id) !== channel) return;
-    this.#unusable?.delete(channel);
-    this.#recorder?.declared({ own: true, id, channel, usable: true });
+    const declared = this.#own?.thing(id);
+    if (declared?.name !== channel.name) return;
+    this.#unusable?.delete(declared);
+    this.#recorder?.declared({ own: true, id, channel: declared, usable: true });
   }
 
   clear(): void {

@@ -99,8 +99,10 @@ function valuesOf({ router }: Simulation) {
   const values: unknown[][] = [];
   const reader = {
     refusal: () => undefined,
-    deliver: ({ name, lastValue }: Channel) =>
-      void values.push([name, lastValue?.payload.length, lastValue?.qos, lastValue?.mark]),
+    deliver: ({ name }: Channel) => {
+      const value = router.lastValue(name);
+      values.push([name, value?.payload.length, value?.qos, value?.mark]);
+    },
   };
   for (const pattern of ['#', '$slipway/devices/+/state'])
     router.subscribe(reader, pattern, { qos: 0, noLocal: false, noLastValue: false });

@@ -57,7 +57,6 @@ class Model {
 
   emit(name: string, text: string, { qos, retain }: EmitOptions, from?: number): ReasonName | undefined {
     if (from !== undefined && name.startsWith('$')) return 'not_allowed';
-    if (!this.lastValues.has(name) && this.lastValues.size >= LIMITS.maxChannels) return 'limit_reached';
     if (retain && text !== '') {
       const others = [...this.lastValues].filter(([other]) => other !== name);
       const size = others.reduce((sum, [, value]) => sum + value.text.length, text.length);

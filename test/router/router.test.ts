@@ -334,16 +334,16 @@ describe('the channel table', () => {
       emit(`c/${i}`, '');
       emit('busy', '');
     }
-    expect(busy.forgotten).toBe(false);
+    expect(busy.listed).toBe(true);
     for (let i = 0; i < 50; i++) emit(`c/${i}`, '');
-    expect(busy.forgotten).toBe(true);
+    expect(busy.listed).toBe(false);
   });
 
-  it('keeps channels that are held or have a last value, and refuses visibly when nothing else is left', () => {
+  it('keeps channels that are held, and refuses visibly when nothing else is left', () => {
     start({ maxChannels: 2 });
     const x = held('x');
     expect(held('x')).toBe(x);
-    keep('y', 'value');
+    const y = held('y');
     expect(emit('z', '')).toBe('limit_reached');
     expect(router.hold('z')).toBe('limit_reached');
     expect(counters.get('router.refused.limit_reached')).toBe(2);
@@ -353,23 +353,40 @@ describe('the channel table', () => {
     router.release(x);
     router.release(x); // One too many does no harm.
     expect(emit('z', '')).toBeUndefined();
-    expect(x.forgotten).toBe(true);
+    expect(x.listed).toBe(false);
 
-    keep('y', '');
+    router.release(y);
     expect(held('z').name).toBe('z');
     expect(held('w').name).toBe('w');
     expect(emit('y', '')).toBe('limit_reached');
   });
 
-  it('finds a forgotten channel’s successor for whoever still emits on it', () => {
+  it('keeps no channel for its last value', () => {
+    start({ maxChannels: 1 });
+    keep('x', '1');
+    keep('y', '2');
+    expect(router.sizes).toMatchObject({ channels: 1, lastValues: 2 });
+    router.subscribe(a, '#', asking(0));
+    expect(a.read().sort()).toEqual(['x=1@0!', 'y=2@0!']);
+    keep('x', '');
+    expect(router.sizes).toMatchObject({ channels: 1, lastValues: 1 });
+  });
+
+  it('serves whoever still emits on a channel that was forgotten, or never listed', () => {
     start({ maxChannels: 1 });
     const x = held('x');
     router.release(x);
     emit('y', '');
-    expect(x.forgotten).toBe(true);
+    expect(x.listed).toBe(false);
     router.subscribe(a, 'x', asking(0));
     expect(emit(x, 'hi')).toBeUndefined();
-    expect(a.read()).toEqual(['x=hi@0']);
+    router.unsubscribe(a, 'x');
+    router.subscribe(a, '#', asking(0));
+    expect(emit(x, 'there')).toBeUndefined();
+    expect(emit(router.find('z'), 'too')).toBeUndefined();
+    expect(a.read()).toEqual(['x=hi@0', 'x=there@0', 'z=too@0']);
+    expect(router.sizes.channels).toBe(1);
+    expect(router.find('y')).toBe(router.find('y'));
   });
 
   it('holds no channel of a bad name', () => {
