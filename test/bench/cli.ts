@@ -5,7 +5,7 @@ import { reasonOf } from '../../src/errors.js';
 import { describeMachine } from './machine.js';
 import { describeProfiles, profileArguments } from './profile.js';
 import type { RowResult } from './result.js';
-import type { Row } from './row.js';
+import { ROLES, type Row } from './row.js';
 import { ROWS } from './rows/index.js';
 import { type Plan, runRow } from './runner.js';
 import { printResult } from './table.js';
@@ -35,7 +35,7 @@ const command = new Command('bench')
   .option('--json <file>', 'write the results there')
   .option(
     '--profile <folder>',
-    'write a CPU profile of each process of ours that is measured there, and tell what took most',
+    'measure only ours, write a CPU profile of each process of it there, and tell what took most',
   )
   .option('--gateway <file>', 'the main module of another build to measure', BUILT_GATEWAY)
   .addOption(
@@ -59,6 +59,7 @@ function means(name: string, row: Row): boolean {
 }
 
 function planFor({ quick, smoke, gateway, profile }: Options): Plan {
+  const contenders = profile === undefined ? ROLES : (['ours'] as const);
   const context = {
     smoke,
     gatewayMain: gateway,
@@ -66,10 +67,16 @@ function planFor({ quick, smoke, gateway, profile }: Options): Plan {
     log: (text: string) => console.error(text),
   };
   const machine = describeMachine();
-  if (smoke) return { context: { ...context, roundMs: 20 }, rounds: 1, reported: true, warmUpMs: 0, machine };
+  if (smoke) return { context: { ...context, roundMs: 20 }, rounds: 1, contenders, warmUpMs: 0, machine };
   if (quick)
-    return { context: { ...context, roundMs: 200 }, rounds: 3, reported: false, warmUpMs: 300, machine };
-  return { context: { ...context, roundMs: 1000 }, rounds: 7, reported: true, warmUpMs: 1500, machine };
+    return {
+      context: { ...context, roundMs: 200 },
+      rounds: 3,
+      contenders: contenders.filter((role) => role !== 'reported'),
+      warmUpMs: 300,
+      machine,
+    };
+  return { context: { ...context, roundMs: 1000 }, rounds: 7, contenders, warmUpMs: 1500, machine };
 }
 
 /** Measures one after the other. A row that fails does not stop the others. */

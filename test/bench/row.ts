@@ -28,6 +28,8 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+export const ROLES = ['ours', 'peer', 'ceiling', 'reported'] as const;
+
 /** Something that does a row's work. */
 export interface Contender {
   /** As in the table, and in targets. */
@@ -36,7 +38,7 @@ export interface Contender {
    * `ours`: what the row is about, one a row. `peer`: what it is compared with. `ceiling`: as good as can be, on this
    * machine. `reported`: for information only, such as the load generator by itself.
    */
-  readonly role: 'ours' | 'peer' | 'ceiling' | 'reported';
+  readonly role: (typeof ROLES)[number];
   /** @throws NotInstalled when it is not on this machine */
   start(context: BenchContext): Promise<Running>;
 }

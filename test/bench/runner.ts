@@ -13,8 +13,8 @@ export interface Plan {
   readonly context: BenchContext;
   /** Of each contender, unless the row says otherwise; a third of them for those that are only reported. */
   readonly rounds: number;
-  /** Whether those that are only reported are measured at all. */
-  readonly reported: boolean;
+  /** Who is measured. */
+  readonly contenders: readonly Contender['role'][];
   /** 0 for none. */
   readonly warmUpMs: number;
   readonly machine: string;
@@ -32,7 +32,7 @@ export async function runRow(row: Row, plan: Plan): Promise<RowResult> {
   const { log } = context;
   try {
     for (const contender of row.contenders) {
-      if (contender.role === 'reported' && !plan.reported) continue;
+      if (!plan.contenders.includes(contender.role)) continue;
       log(`${row.name}: ${contender.name} starts`);
       const started = await startUnlessMissing(contender, context, missing);
       if (!started) continue;
