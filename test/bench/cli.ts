@@ -1,22 +1,29 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../../src/errors.js';
+import { drawChart } from './chart.js';
 import { describeMachine } from './machine.js';
 import { describeProfiles, profileArguments } from './profile.js';
+import { putIntoReadme } from './readme.js';
 import type { RowResult } from './result.js';
 import { ROLES, type Row } from './row.js';
 import { ROWS } from './rows/index.js';
 import { type Plan, runRow } from './runner.js';
 import { printResult } from './table.js';
 
-const BUILT_GATEWAY = fileURLToPath(new URL('../../../../dist/cli/main.js', import.meta.url));
+const ROOT = new URL('../../../../', import.meta.url);
+const BUILT_GATEWAY = fileURLToPath(new URL('dist/cli/main.js', ROOT));
+const README = fileURLToPath(new URL('README.md', ROOT));
 
 interface Options {
   readonly quick: boolean;
   readonly smoke: boolean;
   readonly only: readonly string[];
   readonly json?: string;
+  readonly svg?: string;
+  readonly readme: boolean;
+  readonly from?: string;
   readonly gateway: string;
   readonly profile?: string;
 }
@@ -32,7 +39,10 @@ const command = new Command('bench')
     names,
     [],
   )
-  .option('--json <file>', 'write the results there')
+  .option('--json <file>', 'write the results there, one object a row')
+  .option('--svg <file>', 'draw the results there')
+  .option('--readme', 'put the results into README.md', false)
+  .option('--from <file>', 'measure nothing: take the results that --json wrote there')
   .option(
     '--profile <folder>',
     'measure only ours, write a CPU profile of each process of it there, and tell what took most',
@@ -79,25 +89,36 @@ function planFor({ quick, smoke, gateway, profile }: Options): Plan {
   return { context: { ...context, roundMs: 1000 }, rounds: 7, contenders, warmUpMs: 1500, machine };
 }
 
-/** Measures one after the other. A row that fails does not stop the others. */
+/** Returns whether all went well, be it fast or slow. */
 async function main(options: Options): Promise<boolean> {
-  const plan = planFor(options);
-  const chosen = ROWS.filter(
-    (row) => options.only.length === 0 || options.only.some((name) => means(name, row)),
-  );
-  const results: RowResult[] = [];
   const failures: string[] = [];
+  const { from, json, svg, readme, profile } = options;
+  const results =
+    from === undefined
+      ? await measure(options, failures)
+      : (JSON.parse(readFileSync(from, 'utf8')) as RowResult[]);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (svg !== undefined) writeFileSync(svg, drawChart(results));
+  if (readme) writeFileSync(README, putIntoReadme(readFileSync(README, 'utf8'), results));
+  if (profile !== undefined) console.log(describeProfiles(profile));
+  for (const failure of failures) console.log(`FAILED ${failure}`);
+  return failures.length === 0;
+}
+
+/** Measures one row after the other. One that fails does not stop the others. */
+async function measure(options: Options, failures: string[]): Promise<RowResult[]> {
+  const plan = planFor(options);
+  const { only } = options;
+  const results: RowResult[] = [];
   console.log(`${plan.machine}\n`);
-  for (const row of chosen) {
+  for (const row of ROWS) {
+    if (only.length > 0 && !only.some((name) => means(name, row))) continue;
     const result = await attempt(row, plan, failures);
     if (!result) continue;
     results.push(result);
     console.log(`${printResult(result)}\n`);
   }
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
-  if (options.profile !== undefined) console.log(describeProfiles(options.profile));
-  for (const failure of failures) console.log(`FAILED ${failure}`);
-  return failures.length === 0;
+  return results;
 }
 
 async function attempt(row: Row, plan: Plan, failures: string[]): Promise<RowResult | undefined> {

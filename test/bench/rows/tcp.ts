@@ -32,7 +32,6 @@ function throughput(row: Omit<Row, 'unit' | 'contenders'>, work: TcpWork): Row {
       contenders.slipway('slipway, one message a packet', 'reported', { perPacket: 1 }),
       contenders.generator('slipway'),
       contenders.generator('nats'),
-      contenders.generator('mqtt'),
       contenders.generator('frames'),
     ],
   };

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { Random } from '../../support/random.js';
+import { forSeeds } from '../../support/seeds.js';
+import type { Connection } from './connection.js';
+import { Flow } from './flow.js';
+import { Tally, writePayload } from './payload.js';
+import { speakerFor } from './speakers.js';
+import type { DialectName, TcpLoad } from './tcp-load.js';
+
+const LOAD: TcpLoad = {
+  dialect: 'slipway',
+  channel: 'bench',
+  publishers: 2,
+  subscribers: 1,
+  payloadBytes: 24,
+  qos: 0,
+  block: 8,
+  window: 2,
+  cycle: 4,
+  perPacket: 3,
+};
+
+function payload(publisher: number, index: number): DataView {
+  const bytes = Buffer.alloc(LOAD.payloadBytes);
+  writePayload(bytes, publisher, index);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+describe('a tally', () => {
+  const tally = () => new Tally(0, LOAD, () => {});
+  const take = (one: Tally, view: DataView) => one.take(view, 0, view.byteLength);
+
+  test('counts what each publisher sends in order, over and over', () => {
+    const blocks: number[] = [];
+    const one = new Tally(0, LOAD, (publisher) => blocks.push(publisher));
+    for (let n = 0; n < 80; n++) for (const publisher of [0, 1]) take(one, payload(publisher, n % 32));
+    expect(one.received).toBe(160);
+    expect(blocks.length).toBe(20);
+  });
+
+  test.each([
+    ['lost', 1],
+    ['said again', 31],
+  ])('sees that one was %s', (_, index) => {
+    expect(() => take(tally(), payload(0, index))).toThrow('came where 0 should have');
+  });
+
+  test('sees every bit that changed', () => {
+    for (let bit = 0; bit < LOAD.payloadBytes * 8; bit++) {
+      const view = payload(1, 0);
+      view.setUint8(bit >> 3, view.getUint8(bit >> 3) ^ (1 << (bit & 7)));
+      expect(() => take(tally(), view), `bit ${bit}`).toThrow('changed');
+    }
+  });
+
+  test('sees that one came short', () => {
+    expect(() => tally().take(payload(0, 0), 0, 23)).toThrow('came with 23');
+  });
+});
+
+describe('a flow', () => {
+  test('lets a publisher go as far ahead of the slowest subscriber as the window allows', () => {
+    const flow = new Flow(1, 2, 2);
+    expect([flow.send(0), flow.send(0), flow.send(0)]).toEqual([0, 1, -1]);
+    flow.tell(0, 0);
+    flow.tell(0, 0);
+    expect(flow.send(0)).toBe(-1);
+    flow.tell(0, 1);
+    expect([flow.send(0), flow.send(0)]).toEqual([2, -1]);
+    expect(flow.onTheWay).toBe(2);
+  });
+});
+
+describe('what is delivered', () => {
+  test.each<[DialectName, 0 | 1]>([
+    ['slipway', 0],
+    ['slipway', 1],
+    ['nats', 0],
+    ['mqtt', 0],
+    ['mqtt', 1],
+    ['frames', 0],
+  ])('in %s at QoS %i is read however it is cut', (dialect, qos) => {
+    const load = { ...LOAD, dialect, qos };
+    const written: Uint8Array[] = [];
+    const connection = { write: (bytes: Uint8Array) => written.push(bytes) } as unknown as Connection;
+    const publisher = speakerFor(connection, load, { kind: 'publisher', number: 1, acknowledged: () => {} });
+    const stream = Buffer.concat(publisher.blocks((payloads, first) => publisher.delivery(payloads, first)));
+    forSeeds(50, (seed) => {
+      const random = new Random(seed);
+      const tally = new Tally(0, load, () => {});
+      const subscriber = speakerFor(connection, load, { kind: 'subscriber', number: 0, tally });
+      let rest = Buffer.alloc(0);
+      for (let at = 0; at < stream.length; ) {
+        const size = 1 + random.below(100);
+        const bytes = Buffer.from(Uint8Array.from([...rest, ...stream.subarray(at, at + size)]));
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+        rest = bytes.subarray(subscriber.read(bytes, view, bytes.length));
+        at += size;
+      }
+      expect(tally.received).toBe(load.block * load.cycle);
+      expect(rest.length).toBe(0);
+    });
+    expect(written.length > 0).toBe(qos > 0);
+  });
+});
