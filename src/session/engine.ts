@@ -17,7 +17,7 @@ import type {
   SideLimits,
 } from './contract.js';
 import { IdTable } from './id-table.js';
-import { KeepAlive } from './keep-alive.js';
+import { GatewayKeepAlive, type KeepAlive, PeerKeepAlive } from './keep-alive.js';
 import { Outbox } from './outbox.js';
 import {
   type Channel,
@@ -76,7 +76,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#recorder = recorder;
     this.#queue = new OutgoingQueue<C>(this.#roundTrip, queueLimits, recorder, this);
     this.#ids = new IdTable<C>(owner, recorder);
-    this.#keepAlive = new KeepAlive(role);
+    this.#keepAlive = role === 'peer' ? new PeerKeepAlive() : new GatewayKeepAlive();
     this.#outbox = new Outbox<C>(role, this.#queue, this.#receiver, this.#ids, counters);
   }
 
