@@ -10,10 +10,10 @@ import type { RowResult } from './result.js';
 import { ROLES, type Row } from './row.js';
 import { ROWS } from './rows/index.js';
 import { type Plan, runRow } from './runner.js';
+import { BUILT } from './servers/gateway.js';
 import { printResult } from './table.js';
 
 const ROOT = new URL('../../../../', import.meta.url);
-const BUILT_GATEWAY = fileURLToPath(new URL('dist/cli/main.js', ROOT));
 const README = fileURLToPath(new URL('README.md', ROOT));
 
 interface Options {
@@ -47,7 +47,7 @@ const command = new Command('bench')
     '--profile <folder>',
     'measure only ours, write a CPU profile of each process of it there, and tell what took most',
   )
-  .option('--gateway <file>', 'the main module of another build to measure', BUILT_GATEWAY)
+  .option('--gateway <file>', 'the main module of another build to measure', BUILT.gatewayMain)
   .addOption(
     new Option('--smoke', 'as little as possible: sees that all rows work').default(false).hideHelp(),
   )

@@ -1,6 +1,6 @@
 // What noise on a serial line costs the gateway, and whether good packets in between arrive. Needs socat.
 //
-//   npm run build && node test/bench/serial-noise.mjs [baud] [seconds of each kind]
+//   npm run bench:build && node test/bench/serial-noise.mjs [baud] [seconds of each kind]
 //
 // 115200 baud and a minute of each kind by default. The line is a pty, filled at the pace of the rate.
 import { spawn } from 'node:child_process';
@@ -9,12 +9,13 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { helloOf } from '../../build/bench/test/bench/hello.js';
+import { BUILT, startGateway } from '../../build/bench/test/bench/servers/gateway.js';
 import { connect } from '../../dist/client/client.js';
 import { FrameEncoder } from '../../dist/links/serial/slip.js';
 import { Splitter } from '../../dist/links/serial/splitter.js';
 import { decodePacket } from '../../dist/wire/decode.js';
 import { encodePacket } from '../../dist/wire/encode.js';
-import { startGateway } from './gateway-process.mjs';
 
 const BAUD = Number(process.argv[2] ?? 115_200);
 const SECONDS = Number(process.argv[3] ?? 60);
@@ -55,29 +56,14 @@ async function hears(type) {
   }
 }
 
-const gateway = await startGateway({ config: { serial: [{ name: 'noisy', path, baud: BAUD }] } });
+const gateway = await startGateway(BUILT, { config: { serial: [{ name: 'noisy', path, baud: BAUD }] } });
 const client = await connect({ host: '127.0.0.1', port: gateway.tcp });
+const rss = () => gateway.process.rss / 2 ** 20;
 let arrived = 0;
 await client.subscribe('good', () => {
   arrived++;
 });
-const hello = frame({
-  type: 'hello',
-  version: 1,
-  clean: true,
-  program: false,
-  nonce: 1,
-  token: 0,
-  received: 0,
-  keepAlive: 0,
-  expiry: 0,
-  maxPacket: 256,
-  window: 4,
-  inFlight: 4,
-  buffer: 0,
-  ids: 0,
-  identity: 'noisy',
-});
+const hello = frame(helloOf('noisy', { maxPacket: 256, window: 4, inFlight: 4 }));
 while (!heard.some(({ type }) => type === 'welcome')) {
   socat.stdin.write(hello);
   await sleep(200);
@@ -85,9 +71,9 @@ while (!heard.some(({ type }) => type === 'welcome')) {
 socat.stdin.write(frame({ type: 'begin', token: (await hears('welcome')).token }));
 await hears('ack');
 
-console.log(`${BAUD} baud, ${SECONDS} s of each kind; RSS at the start ${gateway.rss().toFixed(1)} MiB`);
+console.log(`${BAUD} baud, ${SECONDS} s of each kind; RSS at the start ${rss().toFixed(1)} MiB`);
 for (const [kind, noise] of Object.entries(KINDS)) {
-  const [cpu, before] = [gateway.cpu(), arrived];
+  const [cpu, before] = [gateway.process.cpu, arrived];
   const started = performance.now();
   let [written, good, largest] = [0, 0, 0];
   for (let elapsed = 0; elapsed < SECONDS * 1000; elapsed = performance.now() - started) {
@@ -101,11 +87,11 @@ for (const [kind, noise] of Object.entries(KINDS)) {
       written += packet.length;
       good++;
     }
-    largest = Math.max(largest, gateway.rss());
+    largest = Math.max(largest, rss());
     await sleep(EVERY_MS);
   }
   await sleep(1000);
-  const share = ((gateway.cpu() - cpu) / ((performance.now() - started) / 1000)) * 100;
+  const share = ((gateway.process.cpu - cpu) / ((performance.now() - started) / 1000)) * 100;
   console.log(
     `${kind}: ${(written / 1e6).toFixed(2)} MB, ${share.toFixed(1)} % of a core, ` +
       `largest RSS ${largest.toFixed(1)} MiB, ${arrived - before} of ${good} good packets arrived`,

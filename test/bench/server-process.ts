@@ -28,6 +28,8 @@ export interface ServerOptions {
 /** A server in a process of its own, which ends with this one. */
 export class ServerProcess {
   readonly #child: ChildProcess;
+  /** How many it has said so far. */
+  lines = 0;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -37,6 +39,7 @@ export class ServerProcess {
   static async start({ program, arguments: given, ready, remedy }: ServerOptions): Promise<ServerProcess> {
     const child = spawn(program, given, { stdio: ['ignore', 'pipe', 'pipe'] });
     servers.add(child);
+    const server = new ServerProcess(child);
     const lines: string[] = [];
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -51,6 +54,7 @@ export class ServerProcess {
         child.once('exit', (code) => fail(`ended with ${code}`));
         for (const stream of [child.stdout, child.stderr])
           createInterface({ input: stream }).on('line', (line) => {
+            server.lines++;
             lines.push(line);
             if (lines.length > LAST_LINES) lines.shift();
             if (ready(line)) resolve();
@@ -63,7 +67,7 @@ export class ServerProcess {
       clearTimeout(timer);
       child.removeAllListeners('exit');
     }
-    return new ServerProcess(child);
+    return server;
   }
 
   /** Resident memory, bytes. Linux. */

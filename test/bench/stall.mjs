@@ -1,14 +1,15 @@
 // How long a good peer waits for an answer while another one floods the gateway.
 //
-//   npm run build && node test/bench/stall.mjs [number of the attack]
+//   npm run bench:build && node test/bench/stall.mjs [number of the attack]
 //
 // The gateway is a process of its own, on ports that the system picks, with its default limits.
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { helloOf } from '../../build/bench/test/bench/hello.js';
+import { BUILT, startGateway } from '../../build/bench/test/bench/servers/gateway.js';
 import { recordSize, TcpParser, writeRecord } from '../../dist/links/tcp/tcp-framing.js';
 import { decodePacket } from '../../dist/wire/decode.js';
 import { encodePacket } from '../../dist/wire/encode.js';
-import { startGateway } from './gateway-process.mjs';
 
 const PING_EVERY_MS = 10;
 const CHANNELS = 100_000;
@@ -30,25 +31,8 @@ class Peer {
     const listen = (chunk) => parser.push(chunk);
     peer.socket.on('data', listen);
     await once(peer.socket, 'connect');
-    peer.send([
-      {
-        type: 'hello',
-        version: 1,
-        clean: true,
-        program: true,
-        nonce: Math.floor(Math.random() * 2 ** 32),
-        token: 0,
-        received: 0,
-        keepAlive: 0,
-        expiry: 0,
-        maxPacket: 1 << 20,
-        window: 16_383,
-        inFlight: 16_383,
-        buffer: 0,
-        ids: 0,
-        identity,
-      },
-    ]);
+    const hello = { program: true, maxPacket: 1 << 20, window: 16_383, inFlight: 16_383 };
+    peer.send([helloOf(identity, hello)]);
     const welcome = await peer.hears(({ type }) => type === 'welcome');
     peer.seq = welcome.nextIn;
     peer.send([{ type: 'begin', token: welcome.token }]);
@@ -137,7 +121,7 @@ const ATTACKS = {
 const chosen = process.argv[2] === undefined ? undefined : Number(process.argv[2]) - 1;
 for (const [index, [name, prepare]] of Object.entries(ATTACKS).entries()) {
   if (chosen !== undefined && chosen !== index) continue;
-  const gateway = await startGateway({ nodeArguments: process.execArgv });
+  const gateway = await startGateway(BUILT, { nodeArguments: process.execArgv });
   const good = await Peer.open(gateway.tcp, 'good');
   const attacker = await Peer.open(gateway.tcp, 'attacker');
   const packet = await prepare(gateway.tcp, attacker);

@@ -1,6 +1,6 @@
 // A flood of datagrams from very many addresses and ports, and what it does to the gateway and to a good peer.
 //
-//   npm run build && node test/bench/udp-flood.mjs [sources]
+//   npm run bench:build && node test/bench/udp-flood.mjs [sources]
 //
 // Each source is another address of 127/8 and another port, bound, used and closed again; 100,000 of them by default.
 // In the first wave they say HELLO and prove nothing, as forged addresses would; in the second each proves its address
@@ -8,10 +8,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { helloOf } from '../../build/bench/test/bench/hello.js';
+import { BUILT, startGateway } from '../../build/bench/test/bench/servers/gateway.js';
 import { connect } from '../../dist/client/client.js';
 import { decodePacket } from '../../dist/wire/decode.js';
 import { encodePacket } from '../../dist/wire/encode.js';
-import { startGateway } from './gateway-process.mjs';
 
 const SOURCES = Number(process.argv[2] ?? 100_000);
 /** Sockets open at once. */
@@ -21,24 +22,7 @@ const PATIENCE_MS = 2000;
 
 function hello(identity, cookie) {
   return encodePacket([
-    {
-      type: 'hello',
-      version: 1,
-      clean: true,
-      program: false,
-      nonce: 1,
-      token: 0,
-      received: 0,
-      keepAlive: 60,
-      expiry: 0,
-      maxPacket: 1200,
-      window: 32,
-      inFlight: 32,
-      buffer: 0,
-      ids: 0,
-      identity,
-      ...(cookie !== undefined && { cookie }),
-    },
+    helloOf(identity, { nonce: 1, keepAlive: 60, ...(cookie !== undefined && { cookie }) }),
   ]);
 }
 
@@ -133,6 +117,7 @@ if (!isMainThread) {
 async function attack(wave) {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(new URL(import.meta.url), {
+    argv: process.argv.slice(2),
     workerData: { wave, gateway: { udp: gateway.udp }, port: port2 },
     transferList: [port2],
   });
@@ -144,7 +129,7 @@ async function attack(wave) {
   return data;
 }
 
-const gateway = await startGateway();
+const gateway = await startGateway(BUILT);
 const subscriber = await connect({ host: '127.0.0.1', port: gateway.tcp });
 let received = 0;
 await subscriber.subscribe('good', () => {
@@ -169,7 +154,7 @@ async function live(over) {
     const pong = await good.ask(packet, (message) => message.type === 'pong' && message.token === n);
     if (pong) waits.push(performance.now() - started);
     else unanswered++;
-    rss = Math.max(rss, gateway.rss());
+    rss = Math.max(rss, gateway.process.rss / 2 ** 20);
     await new Promise((resolve) => setTimeout(resolve, ROUND_EVERY_MS));
   }
   waits.sort((a, b) => a - b);
@@ -181,7 +166,7 @@ async function live(over) {
 }
 
 async function report(name, act) {
-  const cpu = gateway.cpu();
+  const cpu = gateway.process.cpu;
   const started = performance.now();
   let over = false;
   const done = act().then((result) => {
@@ -192,10 +177,12 @@ async function report(name, act) {
   const welcomed = await done;
   const seconds = (performance.now() - started) / 1000;
   const outcome = welcomed === undefined ? '' : `, ${welcomed} were welcomed`;
-  console.log(`${name}: ${seconds.toFixed(1)} s, ${(gateway.cpu() - cpu).toFixed(1)} s of a core${outcome}`);
+  console.log(
+    `${name}: ${seconds.toFixed(1)} s, ${(gateway.process.cpu - cpu).toFixed(1)} s of a core${outcome}`,
+  );
   console.log(`  ${life}`);
   console.log(
-    `  RSS afterwards ${gateway.rss().toFixed(1)} MiB, ${gateway.logLines} lines in the log so far`,
+    `  RSS afterwards ${(gateway.process.rss / 2 ** 20).toFixed(1)} MiB, ${gateway.process.lines} lines in the log so far`,
   );
 }
 

@@ -1,8 +1,9 @@
 import { decodePacket } from '../../../src/wire/decode.js';
 import { encodePacket } from '../../../src/wire/encode.js';
-import { MAX_VARINT, MAX_WINDOW, PROTOCOL_VERSION } from '../../../src/wire/limits.js';
+import { MAX_VARINT, MAX_WINDOW } from '../../../src/wire/limits.js';
 import type { Ack, Message, Welcome } from '../../../src/wire/messages.js';
 import { varintSize, writeVarint } from '../../../src/wire/varint.js';
+import { helloOf } from '../hello.js';
 import { BenchFailure } from '../row.js';
 import { Speaker } from './speaker.js';
 
@@ -24,23 +25,12 @@ export class SlipwaySpeaker extends Speaker {
   #toAcknowledge = false;
 
   async greet(): Promise<void> {
-    const hello = {
-      type: 'hello',
-      version: PROTOCOL_VERSION,
-      clean: true,
+    const hello = helloOf(`${this.part.kind}-${this.part.number}-${process.pid}`, {
       program: true,
-      nonce: Math.floor(Math.random() * 2 ** 32),
-      token: 0,
-      received: 0,
-      keepAlive: 0,
-      expiry: 0,
       maxPacket: 1 << 20,
       window: MAX_WINDOW,
       inFlight: MAX_WINDOW,
-      buffer: 0,
-      ids: 0,
-      identity: `${this.part.kind}-${this.part.number}-${process.pid}`,
-    } as const;
+    });
     this.connection.write(record([hello]));
     await this.hears<Message>((answer) => {
       if (answer.type === 'welcome') this.#welcome = answer;

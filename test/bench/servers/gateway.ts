@@ -1,8 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { BenchContext } from '../row.js';
 import { ServerProcess } from '../server-process.js';
+
+/** What is measured unless another build is named: this one, with nothing special. */
+export const BUILT: Pick<BenchContext, 'gatewayMain' | 'nodeArguments'> = {
+  gatewayMain: fileURLToPath(new URL('../../../../../dist/cli/main.js', import.meta.url)),
+  nodeArguments: [],
+};
 
 export interface BenchGateway {
   readonly tcp: number;
