@@ -21,10 +21,47 @@ export class Alarms {
   readonly #heap: Alarm[] = [];
   #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: Cancel | undefined;
+  #turn = 0;
+  #turnEnds = false;
+  #atTurnEnd: Alarm[] = [];
+  #soon: Alarm[] = [];
 
   constructor(clock: Clock) {
     this.clock = clock;
   }
+
+  /** Which turn of the event loop this is, counting those in which this was asked. */
+  get turn(): number {
+    if (!this.#turnEnds) {
+      this.#turnEnds = true;
+      this.clock.yield(this.#endTurn);
+    }
+    return this.#turn;
+  }
+
+  /** Has `alarm` ring when what runs now is done: one task for all that ask meanwhile. */
+  soon(alarm: Alarm): void {
+    if (this.#soon.push(alarm) === 1) this.clock.defer(this.#ringSoon);
+  }
+
+  /** Has `alarm` ring at the end of the turn that `turn` told of last. */
+  atTurnEnd(alarm: Alarm): void {
+    this.#atTurnEnd.push(alarm);
+  }
+
+  readonly #ringSoon = (): void => {
+    const due = this.#soon;
+    this.#soon = [];
+    for (const alarm of due) alarm.ring();
+  };
+
+  readonly #endTurn = (): void => {
+    this.#turnEnds = false;
+    this.#turn++;
+    const due = this.#atTurnEnd;
+    this.#atTurnEnd = [];
+    for (const alarm of due) alarm.ring();
+  };
 
   /**
    * Has `alarm` ring at `at`, ms of the clock. One that is set to ring earlier is left alone: whoever it wakes finds

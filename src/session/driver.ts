@@ -17,8 +17,9 @@ export interface WayOut {
 const BURST = 256;
 
 /**
- * Gives a sans-I/O session its clock, its timer and its way out. However often it is woken in a turn of the event loop,
- * it polls once, so that what was caused together leaves together.
+ * Gives a sans-I/O session its clock, its timer and its way out. Woken by the first thing that comes in a turn of the event
+ * loop it polls at once, and for all that comes in the same turn once more at its end, so that much leaves together
+ * and little need not wait.
  */
 export class Driver implements Alarm {
   alarmAt = 0;
@@ -28,6 +29,8 @@ export class Driver implements Alarm {
   readonly #wayOut: WayOut;
   #queued = false;
   #stopped = false;
+  /** The last turn in which it was woken. */
+  #turn = -1;
 
   constructor(driven: Driven, alarms: Alarms, wayOut: WayOut) {
     this.#driven = driven;
@@ -35,11 +38,14 @@ export class Driver implements Alarm {
     this.#wayOut = wayOut;
   }
 
-  /** Something changed: poll at the end of this turn. */
+  /** Something changed: poll when whoever changed it is done, or at the end of the turn. */
   wake(): void {
     if (this.#queued || this.#stopped) return;
     this.#queued = true;
-    this.#alarms.clock.defer(() => this.ring());
+    const { turn } = this.#alarms;
+    if (turn === this.#turn) return this.#alarms.atTurnEnd(this);
+    this.#turn = turn;
+    this.#alarms.soon(this);
   }
 
   /** Polls now. */
@@ -59,7 +65,7 @@ export class Driver implements Alarm {
     this.#alarms.cancel(this);
   }
 
-  /** The end of the turn, or the time that the session named. */
+  /** It was woken, or it is the time that the session named. */
   ring(): void {
     this.#queued = false;
     if (!this.#stopped) this.flush();

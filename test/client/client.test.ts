@@ -261,6 +261,7 @@ describe('a mistake of the program', () => {
     const got = await listen(a, 'x');
     await a.emit('$not/mine', '', { qos: 0 });
     await a.emit('x', '1', { qos: 0 });
+    await until(() => expect(got).toEqual(['x 1 0']));
     await b.emit('x', '2');
     await until(() => expect(got).toEqual(['x 1 0', 'x 2 1']));
     expect(uncaught).toEqual([mistake]);

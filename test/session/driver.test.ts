@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.js';
 import { Alarms } from '../../src/session/alarms.js';
 import { Driver } from '../../src/session/driver.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -47,6 +48,30 @@ describe('a driver', () => {
     expect(sent).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
     // Twice for the packets, once to learn that there is no more.
     expect(polls).toHaveLength(3);
+  });
+
+  test('polls for the first of a turn at once, and for all others once at its end', async () => {
+    const realTime = new Driver(
+      { poll: () => outgoing.shift(), wakeAt: () => undefined },
+      new Alarms(systemClock),
+      { send: (packet) => sent.push(packet) },
+    );
+    const wakeWith = async (byte: number): Promise<void> => {
+      outgoing.push(Uint8Array.of(byte));
+      realTime.wake();
+      // As between two datagrams: a microtask, and no turn of the event loop.
+      await Promise.resolve();
+      await Promise.resolve();
+    };
+    await wakeWith(1);
+    expect(sent).toEqual([Uint8Array.of(1)]);
+    await wakeWith(2);
+    await wakeWith(3);
+    expect(sent).toEqual([Uint8Array.of(1)]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sent).toEqual([1, 2, 3].map((byte) => Uint8Array.of(byte)));
+    await wakeWith(4);
+    expect(sent).toHaveLength(4);
   });
 
   test('makes nothing while packets wait in the way out, however often it is woken', () => {
