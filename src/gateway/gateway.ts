@@ -79,7 +79,12 @@ export class Gateway {
     const kept = config.store
       ? await (await import('../store/open-store.js')).openStore(config.store.path, logger)
       : undefined;
-    const store = kept && new Store(kept.backend, clock, logger, config.limits.store_backlog);
+    const store =
+      kept &&
+      new Store(kept.backend, clock, logger, {
+        maxBacklog: config.limits.store_backlog,
+        time: kept.contents.time,
+      });
     const gateway = new Gateway({ ...options, logger, clock }, store);
     if (store && kept) gateway.#restore(store, kept.contents);
     try {

@@ -138,9 +138,9 @@ export class Hub {
     return this.#connections;
   }
 
-  /** Takes up the sessions and numberings that the store kept: all are absent, and expire as if they had been all the time. */
+  /** Takes up the sessions and numberings that the store kept: all are absent, and have what was left of their time to come back. */
   restore({ sessions, numberings }: Pick<Contents, 'sessions' | 'numberings'>): void {
-    const now = this.#context.clock.wallTime();
+    const now = this.#context.store?.time() ?? 0;
     const restored = sessions.map((stored) => {
       const session = Session.restore(stored, this.#sessionContext);
       this.#sessions.set(stored.identity, session);
@@ -155,8 +155,7 @@ export class Hub {
       }
       // It went down with the gateway, or could not come back meanwhile: it has a while for that, as in `Presence.correctLater`.
       if (stored.state.willDue || session.expiresAt === null) this.#wills.lost(session, RETURN_MS);
-      // A clock that was set back must not keep it for longer than promised.
-      const left = Math.min((session.expiresAt ?? now + session.expiryMs) - now, session.expiryMs);
+      const left = (session.expiresAt ?? now + session.expiryMs) - now;
       if (left > 0) this.#expireIn(session, left);
       else this.#end(session, 'timeout');
     }

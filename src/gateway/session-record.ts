@@ -31,17 +31,15 @@ export interface SessionBelongings {
 export class SessionRecord implements Recorder<Channel>, Recorded {
   readonly #store: Store;
   readonly #identity: string;
-  readonly #clock: Clock;
   readonly #state: () => SessionState;
   #lastRecord: number;
   #mark = 0;
   #removed = false;
 
   /** `lastRecord` is the greatest number that a message of it already has in the store. */
-  constructor(store: Store, identity: string, clock: Clock, state: () => SessionState, lastRecord = 0) {
+  constructor(store: Store, identity: string, state: () => SessionState, lastRecord = 0) {
     this.#store = store;
     this.#identity = identity;
-    this.#clock = clock;
     this.#state = state;
     this.#lastRecord = lastRecord;
   }
@@ -72,7 +70,7 @@ export class SessionRecord implements Recorder<Channel>, Recorded {
     const message = asMessage(item);
     this.#store.put(
       keys.message(this.#identity, item.record),
-      writeMessage({ numbered, at: wallTimeOf(item.at, this.#clock), message }),
+      writeMessage({ numbered, at: this.#store.time(item.at), message }),
     );
     // A packet must not give a number to the peer that another message could get after a restart.
     if (numbered) this.received();
@@ -136,14 +134,15 @@ function asMessage({ content, seq }: Outgoing<Channel>): Message & { readonly se
   return { ...content, ...numbered };
 }
 
-/** Ages are measured by the clock that never jumps; the time of day only bridges a restart. */
-function wallTimeOf(at: number, clock: Clock): number {
-  return clock.wallTime() - (clock.now() - at);
-}
-
 /** The greatest number that a message of the session has. */
 export function lastRecordOf({ messages }: StoredSession): number {
   return messages.reduce((greatest, { record }) => Math.max(greatest, record), 0);
+}
+
+interface RestoreContext {
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly store: Store | undefined;
 }
 
 /**
@@ -153,12 +152,15 @@ export function lastRecordOf({ messages }: StoredSession): number {
 export function restoreEngine(
   engine: SessionEngine<Channel>,
   { state, messages, ids }: StoredSession,
-  router: Router,
-  clock: Clock,
+  { router, clock, store }: RestoreContext,
 ): readonly StoredId[] {
   const entries = holdAll(ids, router);
   const { maxPacket, window, nextIn, withheld, nextOut } = state;
-  const outgoing = messages.map((message) => asOutgoing(message, router, clock));
+  const now = clock.now();
+  const outgoing = messages.map((message) => {
+    const age = Math.max(0, (store?.time(now) ?? 0) - message.at);
+    return asOutgoing(message, router, now - age);
+  });
   const otherLimits = { maxPacket, window };
   engine.restore({ otherLimits, nextIn, withheld, nextOut, outgoing, ids: entries ?? [] });
   return entries ? [] : ids;
@@ -178,12 +180,11 @@ function holdAll(ids: readonly StoredId[], router: Router): IdEntry<Channel>[] |
 }
 
 function asOutgoing(
-  { record, numbered, at, message }: StoredMessage,
+  { record, numbered, message }: StoredMessage,
   router: Router,
-  clock: Clock,
+  at: number,
 ): Outgoing<Channel> {
-  const age = Math.max(0, clock.wallTime() - at);
-  const item = new Outgoing<Channel>(contentOf(message, router), messageSize(message), clock.now() - age);
+  const item = new Outgoing<Channel>(contentOf(message, router), messageSize(message), at);
   item.record = record;
   if (numbered) item.seq = message.seq;
   return item;

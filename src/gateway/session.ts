@@ -82,7 +82,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   epochs = 0;
   /** How long it may outlive its link, ms. */
   expiryMs = 0;
-  /** When it expires, ms since 1970-01-01 UTC; null unless it is offline: what goes down with the gateway is not. */
+  /** When it expires, ms on the store's clock; null unless it is offline: what goes down with the gateway is not. */
   expiresAt: number | null = null;
   link: Link | undefined;
   /** Whom it counts for: the network address that it came from last, if any. */
@@ -110,8 +110,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     this.identity = identity;
     this.#context = context;
     const { store } = context;
-    this.#record =
-      store && new SessionRecord(store, identity, context.clock, () => this.#state(), lastRecord);
+    this.#record = store && new SessionRecord(store, identity, () => this.#state(), lastRecord);
     this.engine = new SessionEngine<Channel>(
       'gateway',
       this,
@@ -135,7 +134,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     const { router } = context;
     router.restoreLastValueMark(state.mark);
     // The limits may be lower today: what does not fit any more is counted by the router, and gone.
-    const lostIds = restoreEngine(session.engine, stored, router, context.clock);
+    const lostIds = restoreEngine(session.engine, stored, context);
     if (lostIds.length > 0) session.giveUpNumbering();
     session.#record?.idsCleared(lostIds);
     for (const { nonce, message } of stored.subscriptions) {
@@ -155,8 +154,9 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   }
 
   #restoreSleep({ state }: StoredSession): void {
-    const { clock, router, limits } = this.#context;
-    const left = (state.sleepsUntil ?? 0) - clock.wallTime();
+    const { clock, router, limits, store } = this.#context;
+    if (state.sleepsUntil === null || store === undefined) return;
+    const left = state.sleepsUntil - store.time();
     if (left <= 0) return;
     this.engine.sleep(Math.min(left, limits.expiryMs), clock.now());
     router.connect(this);
@@ -164,7 +164,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
 
   /** It is offline, and expires in so many ms. */
   offline(ms: number): void {
-    this.expiresAt = this.#context.clock.wallTime() + ms;
+    const { store } = this.#context;
+    this.expiresAt = store ? store.time() + ms : null;
     this.touch();
   }
 
@@ -467,7 +468,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   #state(): SessionState {
     const { nonce, token, program, expiryMs, expiresAt, engine } = this;
     const { sleepsUntil } = engine;
-    const { router, keeper, clock } = this.#context;
+    const { router, keeper, store } = this.#context;
     const will = keeper.stateOfWill(this);
     const parts = [engine.pending, router.subscriptionCount(this), engine.ids.size, will.stands ? 1 : 0];
     return {
@@ -476,7 +477,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
       program,
       expiryMs,
       expiresAt,
-      sleepsUntil: sleepsUntil === undefined ? null : clock.wallTime() + sleepsUntil - clock.now(),
+      sleepsUntil: sleepsUntil === undefined || store === undefined ? null : store.time(sleepsUntil),
       willDue: will.due,
       stands: this.#numberingStands,
       ...engine.otherLimits,

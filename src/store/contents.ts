@@ -3,12 +3,14 @@ import type { Subscribe, Will } from '../wire/messages.js';
 import {
   DamagedRecord,
   FORMAT,
+  keys,
   readId,
   readLastValue,
   readMessage,
   readNumbering,
   readSession,
   readSubscription,
+  readTime,
   readWill,
   type SessionState,
   type StoredId,
@@ -34,6 +36,8 @@ export interface Contents {
   readonly sessions: readonly StoredSession[];
   readonly numberings: readonly (readonly [identity: string, numbering: StoredNumbering])[];
   readonly lastValues: readonly StoredLastValue[];
+  /** What the time was when something was written last, ms on the store's clock; undefined of a new store. */
+  readonly time: number | undefined;
 }
 
 interface Collected {
@@ -50,6 +54,7 @@ export class ContentsReader {
   readonly #numberings: [string, StoredNumbering][] = [];
   readonly #lastValues: StoredLastValue[] = [];
   #format: number | undefined;
+  #time: number | undefined;
 
   /** @throws DamagedRecord when the record is not as it was written */
   add(key: string, sealed: Uint8Array): void {
@@ -75,6 +80,7 @@ export class ContentsReader {
       sessions: Array.from(this.#sessions, ([identity, found]) => checked(identity, found)),
       numberings: this.#numberings,
       lastValues: this.#lastValues.sort((a, b) => a.mark - b.mark),
+      time: this.#time,
     };
   }
 
@@ -84,6 +90,9 @@ export class ContentsReader {
     switch (kind) {
       case FORMAT.key:
         this.#format = value[0];
+        return;
+      case keys.time:
+        this.#time = readTime(value);
         return;
       case 'session':
         this.#collected(owner).state = readSession(value);

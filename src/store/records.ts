@@ -21,9 +21,9 @@ const sessionState = z.strictObject({
   program: z.boolean(),
   /** How long it outlives its link, ms. */
   expiryMs: z.number(),
-  /** When it expires, ms since 1970-01-01 UTC; null unless it is offline. */
+  /** When it expires, ms on the store's clock; null unless it is offline. */
   expiresAt: z.number().nullable(),
-  /** If it sleeps, until when (§4.7), ms since 1970-01-01 UTC. */
+  /** If it sleeps, until when (§4.7), ms on the store's clock. */
   sleepsUntil: z.number().nullable(),
   /** Its link is lost, and its will not emitted yet. */
   willDue: z.boolean(),
@@ -57,7 +57,7 @@ export interface StoredMessage {
   readonly record: number;
   /** Whether it has got the number that it carries. */
   readonly numbered: boolean;
-  /** When it came, ms since 1970-01-01 UTC. */
+  /** When it came, ms on the store's clock. */
   readonly at: number;
   readonly message: Message & { readonly seq: number };
 }
@@ -96,7 +96,21 @@ export const keys = {
   id: (identity: string, own: boolean, id: number) => `id/${identity}/${own ? 'own' : 'peer'}/${id}`,
   numbering: (identity: string) => `numbering/${identity}`,
   lastValue: (channel: string) => `value/${channel}`,
+  time: 'time',
 };
+
+/** What the time was on the store's clock (`Store.time`), ms. */
+export function writeTime(time: number): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleBE(time);
+  return bytes;
+}
+
+export function readTime(value: Uint8Array): number {
+  const time = Buffer.from(value).readDoubleBE();
+  if (!Number.isFinite(time)) throw new DamagedRecord('it holds no time');
+  return time;
+}
 
 export function writeSession(state: SessionState): Uint8Array {
   return Buffer.from(JSON.stringify(state));

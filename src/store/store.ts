@@ -3,18 +3,28 @@ import type { Cancel, Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import { Queue } from '../session/queue.js';
 import type { Backend, Change } from './backend.js';
+import { keys, writeTime } from './records.js';
 import { seal } from './seal.js';
 
 /** What nobody waits for is written at the latest after this, ms: a value that changes ten times a second is written once. */
 const LAZY_MS = 1000;
 /** What a record takes in memory besides its key and value, bytes. */
 const RECORD_BYTES = 64;
+/** At least this often what the time is is written, ms: a crash gives back no more of what sessions have to come back. */
+const KEEP_TIME_MS = 60_000;
 /** After a write that failed, ms. */
 const RETRY_MS = 1000;
 
 /** Something whose record is made when the batch is closed, however often it changed until then. */
 export interface Recorded {
   record(): void;
+}
+
+export interface StoreOptions {
+  /** With so many bytes not yet written the store is `full`; never if left out. */
+  readonly maxBacklog?: number | undefined;
+  /** What the time was when it was written last, ms of the store's own clock; the time of day if left out. */
+  readonly time?: number | undefined;
 }
 
 /**
@@ -27,6 +37,8 @@ export class Store {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #maxBacklog: number;
+  /** Between the process's clock and the store's. */
+  readonly #offset: number;
   #changes = new Map<string, Uint8Array | undefined>();
   /** Of what has changed, and of what is being written. */
   #bytes = 0;
@@ -41,13 +53,28 @@ export class Store {
   #lazily: Cancel | undefined;
   #soon: Cancel | undefined;
   #retry: Cancel | undefined;
+  #timekeeping: Cancel | undefined;
 
-  /** `maxBacklog`: with so many bytes not yet written it is `full`; never if left out. */
-  constructor(backend: Backend, clock: Clock, logger: Logger, maxBacklog: number = Number.POSITIVE_INFINITY) {
+  constructor(
+    backend: Backend,
+    clock: Clock,
+    logger: Logger,
+    { maxBacklog = Number.POSITIVE_INFINITY, time = clock.wallTime() }: StoreOptions = {},
+  ) {
     this.#backend = backend;
     this.#clock = clock;
     this.#logger = logger;
     this.#maxBacklog = maxBacklog;
+    this.#offset = time - clock.now();
+    this.#keepTime();
+  }
+
+  /**
+   * The time on the store's own clock, ms, now or when the process's clock shows `at`. It stands still while the gateway does
+   * not run, and nobody sets it: whatever happens to the time of day, nothing that is kept gets old by that.
+   */
+  time(at: number = this.#clock.now()): number {
+    return at + this.#offset;
   }
 
   /** The number of the batch that holds what changes now; they count up. */
@@ -107,7 +134,7 @@ export class Store {
 
   /** Writes no more, and closes the backend. What is not committed by then is lost: see `settled`. */
   close(): Promise<void> {
-    for (const cancel of [this.#lazily, this.#soon, this.#retry]) cancel?.();
+    for (const cancel of [this.#lazily, this.#soon, this.#retry, this.#timekeeping]) cancel?.();
     this.#closed = true;
     return this.#backend.close();
   }
@@ -125,6 +152,13 @@ export class Store {
     this.#lazily ??= this.#clock.schedule(LAZY_MS, () => this.#commitSoon());
   }
 
+  #keepTime(): void {
+    this.#timekeeping = this.#clock.schedule(KEEP_TIME_MS, () => {
+      this.#commitSoon();
+      this.#keepTime();
+    });
+  }
+
   /** At the end of this turn, so that what belongs together is together; or when the write under way is done. */
   #commitSoon(): void {
     if (this.#writing || this.#soon || this.#closed) return;
@@ -137,6 +171,7 @@ export class Store {
   #commit(): void {
     for (const recorded of this.#changed) recorded.record();
     this.#changed.clear();
+    this.#changes.set(keys.time, seal(keys.time, writeTime(this.time())));
     // Only now: what was recorded just now needs no commit of its own.
     this.#lazily?.();
     this.#lazily = undefined;

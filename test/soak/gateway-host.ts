@@ -146,7 +146,7 @@ export class GatewayHost {
       },
       close: () => disk.close(),
     };
-    this.#store = new Store(backend, machine.clock, LOGGER);
+    this.#store = new Store(backend, machine.clock, LOGGER, { time: this.#disk.read().time });
     return this.#store;
   }
 

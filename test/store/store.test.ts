@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Backend, Change } from '../../src/store/backend.js';
+import { keys, readTime } from '../../src/store/records.js';
 import { unseal } from '../../src/store/seal.js';
 import { Store } from '../../src/store/store.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -8,12 +9,18 @@ import { VirtualClock } from '../support/virtual-clock.js';
 /** A backend whose writes end when the test says so. */
 class ScriptedBackend implements Backend {
   readonly batches: Record<string, string | undefined>[] = [];
+  /** What the time was, by batch. */
+  readonly times: number[] = [];
   #done: ((error?: unknown) => void) | undefined;
 
   write(changes: readonly Change[], done: (error?: unknown) => void): void {
     expect(this.#done, 'one write at a time').toBeUndefined();
     const text = ({ key, value }: Change) => value && Buffer.from(unseal(key, value)).toString();
-    this.batches.push(Object.fromEntries(changes.map((change) => [change.key, text(change)])));
+    const records = changes.filter(({ key }) => key !== keys.time);
+    this.batches.push(Object.fromEntries(records.map((change) => [change.key, text(change)])));
+    this.times.push(
+      readTime(unseal(keys.time, changes.find(({ key }) => key === keys.time)?.value ?? new Uint8Array())),
+    );
     this.#done = done;
   }
 
@@ -31,7 +38,7 @@ function start(maxBacklog?: number) {
   const backend = new ScriptedBackend();
   const log: string[] = [];
   const logger = pino({}, { write: (line) => void log.push(JSON.parse(line).msg) });
-  const store = new Store(backend, clock, logger, maxBacklog);
+  const store = new Store(backend, clock, logger, { maxBacklog, time: 0 });
   const put = (key: string, value: string) => store.put(key, Buffer.from(value));
   const done: string[] = [];
   const told = (name: string) => store.settled(() => done.push(name));
@@ -123,6 +130,27 @@ describe('group commit', () => {
     store.forget(recorded);
     told('nothing');
     expect(backend.batches).toHaveLength(1);
+  });
+});
+
+describe('the store’s own clock', () => {
+  test('goes on from what was written last, with every batch and at least every minute', () => {
+    const { clock, backend, store, put, told } = start();
+    clock.advance(5000);
+    expect(store.time()).toBe(5000);
+    expect(store.time(1000)).toBe(1000);
+    put('a', '1');
+    told('a');
+    clock.advance(0);
+    backend.finish();
+    expect(backend.times).toEqual([5000]);
+    clock.advance(60_000);
+    backend.finish();
+    clock.advance(60_000);
+    expect(backend.times).toEqual([5000, 60_000, 120_000]);
+    const next = new Store(new ScriptedBackend(), clock, pino({ level: 'silent' }), { time: 120_000 });
+    clock.advance(7);
+    expect(next.time()).toBe(120_007);
   });
 });
 

@@ -79,8 +79,14 @@ export class Simulation {
   startGateway(disk?: Disk, maxCommitMs = 30): void {
     this.#backend?.kill();
     this.#backend = disk && new MemoryBackend(disk, this.clock, this.random, maxCommitMs);
+    const kept = disk?.read();
+    // A process of its own, whose clock begins anew.
     const store =
-      this.#backend && new Store(this.#backend, this.clock, this.logger, this.#limits.storeBacklog);
+      this.#backend &&
+      new Store(this.#backend, this.clock, this.logger, {
+        maxBacklog: this.#limits.storeBacklog,
+        time: kept?.time,
+      });
     const limits = {
       queue: { messages: 1000, bytes: 1_000_000 },
       backlog: 1_000_000,
@@ -121,8 +127,7 @@ export class Simulation {
       },
       ...(store && { store }),
     });
-    if (!store || !disk) return;
-    const kept = disk.read();
+    if (!store || !kept) return;
     restoreLastValues(store, this.router, kept.lastValues);
     this.hub.restore(kept);
   }

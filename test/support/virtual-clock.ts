@@ -20,13 +20,15 @@ export class VirtualClock implements Clock {
   /** Tasks run since the time last moved. */
   #stalled = 0;
   readonly #epoch = 1_700_000_000_000;
+  /** How far somebody set the time of day, ms. */
+  skew = 0;
 
   now(): number {
     return this.#now;
   }
 
   wallTime(): number {
-    return this.#epoch + Math.floor(this.#now);
+    return this.#epoch + Math.floor(this.#now) + this.skew;
   }
 
   /** Tasks that wait for their time. */
