@@ -261,9 +261,9 @@ export class Client {
     return new LiveSession(this.identity, this.#options, this.#clock, {
       hold: (name) => channels.hold(name),
       release: (channel) => channels.release(channel),
-      emit: (target, payload, { qos, retain }) => {
+      emit: (target, { payload, qos, retain }) => {
         const name = typeof target === 'string' ? target : target.name;
-        return this.#subscriber.take(new ReceivedMessage(name, payload, qos, retain));
+        return this.#subscriber.take(new ReceivedMessage(name, new Uint8Array(payload), qos, retain));
       },
       fresh: () => {
         this.#subscriber.renew();

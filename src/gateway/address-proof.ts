@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Counters } from '../counters.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
-import { readPacket } from '../session/read-packet.js';
+import { openPacket } from '../session/open-packet.js';
 import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { controlTypeOf, headOf, qosOf } from '../wire/head.js';
@@ -42,11 +42,11 @@ export class AddressProof {
    * a packet that is returned is the answer to what is no good HELLO.
    */
   judge(packet: Uint8Array, from: UdpAddress, now: number): 'proved' | 'unproved' | Uint8Array | undefined {
-    const messages = readPacket(packet, 'peer', this.#counters);
+    const messages = openPacket(packet, 'peer', this.#counters);
     if (messages instanceof MalformedPacket) {
       return messages.reason === 'version' ? refuseHello('version', SPOKEN_VERSIONS) : undefined;
     }
-    const hello = messages[0] as Hello;
+    const hello = messages.next() as Hello;
     const problem = helloProblem(hello);
     if (problem) return refuseHello(problem.reason, problem.detail);
     const { cookie } = hello;

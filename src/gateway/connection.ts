@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
-import type { MalformedPacket } from '../wire/decode.js';
+import type { MalformedPacket, PacketReader } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { MAX_REFUSALS_PER_SECOND, SPOKEN_VERSIONS } from '../wire/limits.js';
-import type { Begin, Hello, Message, Welcome } from '../wire/messages.js';
+import type { Begin, Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns } from './fair-turns.js';
+import type { FairTurns, Share } from './fair-turns.js';
 import type { Offer } from './handshake.js';
 import { Inbox, type InboxOwner } from './inbox.js';
 import type { Session } from './session.js';
@@ -59,17 +59,24 @@ export class Connection implements LinkEvents, InboxOwner {
     this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
   }
 
-  opens(first: Message): boolean {
-    if (first.type === 'begin') return this.#begin(first);
-    if (first.type === 'hello') this.#keeper.hello(this, first);
-    else if (this.session) return true;
-    else this.refuse('no_session', headOf(first));
-    return false;
+  opens(packet: PacketReader): boolean {
+    switch (packet.nextType) {
+      case 'begin':
+        return this.#begin(packet.next() as Begin);
+      case 'hello':
+        this.#keeper.hello(this, packet.next() as Hello);
+        return false;
+      default:
+        if (this.session) return true;
+        this.refuse('no_session', headOf(packet.next()));
+        return false;
+    }
   }
 
-  receive(messages: Iterable<Message>): boolean {
-    this.session?.receive(messages);
-    return this.session !== undefined;
+  receive(packet: PacketReader, share: Share): boolean {
+    this.session?.receive(packet, share);
+    // It may have let go of the link over what it read.
+    return this.session?.open === true;
   }
 
   text(line: string): void {

@@ -1,14 +1,18 @@
 import type { Clock } from '../clock.js';
 
 /** How much is done in one turn of the event loop before what else waits gets its chance. */
-const TURN = { ms: 4, deliveries: 1024 };
+const TURN = { ms: 4, deliveries: 16_384 };
 /** How much one worker does while others wait. */
-const SHARE = { ms: 1, deliveries: 256 };
+const SHARE = { ms: 1, deliveries: 4096 };
+/** The clock is looked at after so many emits or deliveries: that takes longer than most of them. */
+const LOOK_EVERY = 32;
 
 /** What somebody may do now. */
 export interface Share {
-  /** Whether it is used up. */
-  readonly over: boolean;
+  /** When it began, ms of the clock. */
+  readonly at: number;
+  /** Whether it is used up, after another `work`, counted in emits: left out, it may have been a great deal. */
+  over(work?: number): boolean;
 }
 
 /** Somebody with more to do than one turn allows. */
@@ -37,11 +41,13 @@ export class FairTurns {
 
   /** What somebody may do now; undefined when this turn's time is up: then `wait`. */
   begin(): Share | undefined {
+    const now = this.#clock.now();
     if (this.#turn === undefined) {
-      this.#turn = this.#allow(TURN);
+      this.#turn = new Allowance(this.#clock, now, this.#delivered, TURN);
       this.#schedule();
     }
-    return this.#turn.over ? undefined : this.#allow(SHARE);
+    if (this.#turn.overAt(now)) return undefined;
+    return new Allowance(this.#clock, now, this.#delivered, SHARE);
   }
 
   /** The worker is called when its turn comes; it need not ask again while it waits. */
@@ -53,15 +59,6 @@ export class FairTurns {
   /** The worker has nothing more to do. */
   leave(worker: Worker): void {
     this.#line.delete(worker);
-  }
-
-  #allow({ ms, deliveries }: { ms: number; deliveries: number }): Allowance {
-    return new Allowance(
-      this.#clock,
-      this.#clock.now() + ms,
-      this.#delivered,
-      this.#delivered() + deliveries,
-    );
   }
 
   #schedule(): void {
@@ -87,19 +84,37 @@ export class FairTurns {
 }
 
 class Allowance implements Share {
+  readonly at: number;
   readonly #clock: Clock;
-  readonly #until: number;
   readonly #delivered: () => number;
+  readonly #until: number;
   readonly #limit: number;
+  #work = 0;
+  #lookAt: number;
 
-  constructor(clock: Clock, until: number, delivered: () => number, limit: number) {
+  constructor(
+    clock: Clock,
+    now: number,
+    delivered: () => number,
+    { ms, deliveries }: { ms: number; deliveries: number },
+  ) {
+    this.at = now;
     this.#clock = clock;
-    this.#until = until;
     this.#delivered = delivered;
-    this.#limit = limit;
+    this.#until = now + ms;
+    this.#limit = delivered() + deliveries;
+    this.#lookAt = delivered() + LOOK_EVERY;
   }
 
-  get over(): boolean {
-    return this.#delivered() >= this.#limit || this.#clock.now() >= this.#until;
+  over(work = LOOK_EVERY): boolean {
+    this.#work += work;
+    if (this.#work < LOOK_EVERY && this.#delivered() < this.#lookAt) return false;
+    this.#work = 0;
+    this.#lookAt = this.#delivered() + LOOK_EVERY;
+    return this.overAt(this.#clock.now());
+  }
+
+  overAt(now: number): boolean {
+    return now >= this.#until || this.#delivered() >= this.#limit;
   }
 }

@@ -1,9 +1,8 @@
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
+import { openPacket } from '../session/open-packet.js';
 import { Queue } from '../session/queue.js';
-import { readPacket } from '../session/read-packet.js';
-import { MalformedPacket, PacketReader } from '../wire/decode.js';
-import type { Message } from '../wire/messages.js';
+import { MalformedPacket, type PacketReader } from '../wire/decode.js';
 import type { FairTurns, Share, Worker } from './fair-turns.js';
 
 /** What may wait of a link that cannot be paused, bytes; a packet counts with what it takes in memory besides. */
@@ -13,10 +12,10 @@ const PACKET_OVERHEAD_BYTES = 128;
 /** Who acts on what a link brings. */
 export interface InboxOwner {
   malformed(packet: MalformedPacket): void;
-  /** A packet begins with this message. Returns whether `receive` is to have its messages, this one included. */
-  opens(first: Message): boolean;
-  /** Takes messages until there are no more for now. Returns false when nobody is there to take them. */
-  receive(messages: Iterable<Message>): boolean;
+  /** Looks at how a packet begins, and may take its first message. Returns whether `receive` is to have what is left. */
+  opens(packet: PacketReader): boolean;
+  /** Takes messages until there are no more, or the share is over. Returns false when nobody is there to take them. */
+  receive(packet: PacketReader, share: Share): boolean;
 }
 
 /**
@@ -61,7 +60,7 @@ export class Inbox implements Worker {
       this.#waitingBytes -= packet.length + PACKET_OVERHEAD_BYTES;
       if (this.#waiting.length === 0) this.#waiting = undefined;
       this.#take(packet, share);
-      if (share.over) break;
+      if (share.over()) break;
     }
     if (this.#busy) return true;
     if (this.#closed) this.#closed();
@@ -90,50 +89,15 @@ export class Inbox implements Worker {
   }
 
   #take(packet: Uint8Array, share: Share): void {
-    const messages = readPacket(packet, 'peer', this.#counters);
-    if (messages instanceof MalformedPacket) return this.#owner.malformed(messages);
-    if (!this.#owner.opens(messages[0] as Message)) return;
-    const decoded = new Decoded(messages);
-    if (!this.#handOn(decoded, share)) return;
-    // Read anew rather than kept: decoded messages take far more room than the bytes that they came in.
-    this.#rest = new PacketReader(new Uint8Array(packet), 'peer');
-    for (let n = 0; n < decoded.taken; n++) this.#rest.next();
+    const reader = openPacket(packet, 'peer', this.#counters);
+    if (reader instanceof MalformedPacket) return this.#owner.malformed(reader);
+    if (!this.#owner.opens(reader)) return;
+    // Kept as bytes: decoded messages take far more room.
+    if (this.#handOn(reader, share)) this.#rest = reader.rest();
   }
 
-  /** Returns whether there are more, and somebody to take them. */
-  #handOn(source: Source, share: Share): boolean {
-    let taken = false;
-    const there = this.#owner.receive(inTime());
-    return there && taken && !source.done;
-
-    function* inTime(): Generator<Message> {
-      do {
-        taken = true;
-        yield source.next();
-      } while (!source.done && !share.over);
-    }
-  }
-}
-
-/** The messages of one packet, one after the other. */
-interface Source {
-  readonly done: boolean;
-  next(): Message;
-}
-
-class Decoded implements Source {
-  readonly #messages: readonly Message[];
-  taken = 0;
-
-  constructor(messages: readonly Message[]) {
-    this.#messages = messages;
-  }
-
-  get done(): boolean {
-    return this.taken >= this.#messages.length;
-  }
-
-  next(): Message {
-    return this.#messages[this.taken++] as Message;
+  /** Returns whether there is more, and somebody to take it. */
+  #handOn(packet: PacketReader, share: Share): boolean {
+    return this.#owner.receive(packet, share) && !packet.done;
   }
 }

@@ -13,11 +13,13 @@ export class LineWriter implements Subscriber {
     this.#maxBacklog = maxBacklog;
   }
 
-  refusal(_channel: Channel, payloadLength: number): DeliveryRefusal | undefined {
-    return this.#link.backlog() + payloadLength + 1 > this.#maxBacklog ? 'queue_full' : undefined;
+  hasRoom(_channel: Channel, payloadLength: number): boolean {
+    return this.#link.backlog() + payloadLength + 1 <= this.#maxBacklog;
   }
 
-  deliver(_channel: Channel, payload: Uint8Array): void {
+  deliver(channel: Channel, payload: Uint8Array): DeliveryRefusal | undefined {
+    if (!this.hasRoom(channel, payload.length)) return 'queue_full';
     this.#link.writeLine(Buffer.from(payload).toString());
+    return undefined;
   }
 }

@@ -7,8 +7,8 @@ import type { UdpAddress } from '../links/udp/udp-link.js';
 import { LevelTree } from '../router/level-tree.js';
 import type { Router } from '../router/router.js';
 import type { Subscriber } from '../router/subscriber.js';
+import { openPacket } from '../session/open-packet.js';
 import { Queue } from '../session/queue.js';
-import { readPacket } from '../session/read-packet.js';
 import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
@@ -24,7 +24,7 @@ export interface OneShotPolicy {
 }
 
 /** A one-shot comes from a peer: it may not emit on the gateway's own channels. It subscribes to nothing. */
-const SENDER: Subscriber = { refusal: () => undefined, deliver: () => undefined };
+const SENDER: Subscriber = { hasRoom: () => true, deliver: () => undefined };
 
 export interface OneShotContext {
   readonly router: Router;
@@ -70,8 +70,10 @@ export class OneShots implements Worker {
   /** Routes each that may be routed, now or when its turn comes. `answer` is called for the first that was refused, or for what is no one-shot. */
   take(packet: Uint8Array, from: UdpAddress, answer: (packet: Uint8Array) => void): void {
     const { turns, counters } = this.#context;
-    const messages = readPacket(new Uint8Array(packet), 'peer', counters);
-    if (messages instanceof MalformedPacket) return;
+    const reader = openPacket(new Uint8Array(packet), 'peer', counters);
+    if (reader instanceof MalformedPacket) return;
+    const messages: Message[] = [];
+    while (!reader.done) messages.push(reader.next());
     const emits = messages.filter(isOneShot);
     if (emits.length < messages.length || !this.#policy)
       return answer(this.#refuse('no_session', messages[0] as Message));
@@ -89,7 +91,7 @@ export class OneShots implements Worker {
       const emit = volley.emits[volley.next++];
       if (emit) this.#takeOne(emit, volley);
       else this.#waiting.shift();
-    } while (!share.over);
+    } while (!share.over());
     return this.#waiting.length > 0;
   }
 
@@ -110,7 +112,7 @@ export class OneShots implements Worker {
     const known = from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
     if (!known || channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
     counters.add('udp.one_shots');
-    return router.emit(emit.name, new Uint8Array(emit.payload), { qos: 0, retain: emit.retain }, SENDER);
+    return router.emit(emit.name, emit.payload, { qos: 0, retain: emit.retain }, SENDER);
   }
 
   #refuse(reason: Reason, message: Message): Uint8Array {

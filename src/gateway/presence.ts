@@ -65,10 +65,11 @@ export class Presence {
   #present(): string[] {
     const present: string[] = [];
     const reader: Subscriber = {
-      refusal: () => undefined,
+      hasRoom: () => true,
       deliver: ({ name }: Channel, payload) => {
         const identity = CHANNEL.exec(name)?.[1];
         if (identity !== undefined && Buffer.from(payload).toString() !== 'offline') present.push(identity);
+        return undefined;
       },
     };
     this.#router.subscribe(reader, '$slipway/devices/+/state', {

@@ -71,7 +71,7 @@ export class Replays implements Worker {
         // What does not even fit an empty queue never will.
         tryAgain = value !== 'queue_full' || !this.#receiver.idle;
         if (value === 'queue_full' && tryAgain) return this.#waitForRoom();
-        if (share.over) return true;
+        if (share.over(1)) return true;
       }
       this.#replays.delete(key);
     }

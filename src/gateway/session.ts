@@ -5,6 +5,7 @@ import type { Channel } from '../router/channel.js';
 import type { Replay, Router } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
 import type { Alarms } from '../session/alarms.js';
+import type { MessageSource } from '../session/contract.js';
 import { Driver, type WayOut } from '../session/driver.js';
 import { type Epoch, type QueueLimits, SessionEngine, type SessionOwner } from '../session/engine.js';
 import type { StoredSession } from '../store/contents.js';
@@ -12,9 +13,9 @@ import type { SessionState } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import { encodePacket } from '../wire/encode.js';
-import type { Emit, Message, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
+import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns } from './fair-turns.js';
+import type { FairTurns, Share } from './fair-turns.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
 import { lastRecordOf, restoreEngine, SessionRecord } from './session-record.js';
@@ -274,9 +275,9 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     this.engine.acknowledgeNow(this.#context.clock.now());
   }
 
-  /** Acts on the messages of a packet, or on a part of them. */
-  receive(messages: Iterable<Message>): void {
-    this.engine.receive(messages, this.#context.clock.now());
+  /** Acts on the messages of a packet, or on as many of them as `share` allows. */
+  receive(packet: MessageSource, share: Share): void {
+    this.engine.receive(packet, share.at, share);
     this.#lastValueMark = this.#context.router.lastValueMark();
     // What was acknowledged made room.
     this.#replays?.goOn();
@@ -335,29 +336,36 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
 
   // --------------------------------------------------------------------------------------- the router's side
 
-  refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined {
-    const refusal = this.engine.refusal(channel, payloadLength, qos > 0 && this.engine.takesReliable);
-    if (refusal !== 'queue_full') return refusal;
+  hasRoom(channel: Channel, payloadLength: number): boolean {
+    const { engine } = this;
+    if (!engine.takesReliable || engine.refusal(channel, payloadLength, true) !== 'queue_full') return true;
     const { keeper, clock } = this.#context;
     const now = clock.now();
     this.#fullSince ??= now;
     const first = !this.#saidFull;
     this.#saidFull = true;
     keeper.full(this, payloadLength, now - this.#fullSince, first);
-    return refusal;
+    return false;
   }
 
-  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void {
+  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): DeliveryRefusal | undefined {
     const { engine } = this;
+    let refusal: ReturnType<typeof engine.emitUnreliable>;
     if (qos > 0 && engine.takesReliable) {
+      if (engine.refusal(channel, payload.length, true) === 'too_large_for_receiver')
+        return 'too_large_for_receiver';
       this.#fullSince = undefined;
       engine.emitReliable({ type: 'emit', channel, payload, qos, retain: retained });
     } else {
       const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
-      const room = this.#context.limits.backlog - unsent;
-      engine.emitUnreliable({ channel, payload, retain: retained }, room);
+      refusal = engine.emitUnreliable(
+        { channel, payload, retain: retained },
+        this.#context.limits.backlog - unsent,
+      );
     }
     this.#driver?.wake();
+    // What is not the sender's business is counted already.
+    return refusal === 'too_large_for_receiver' ? refusal : undefined;
   }
 
   // --------------------------------------------------------------------------------------- the engine's side
@@ -398,16 +406,12 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     return this.#context.clock.wallTime();
   }
 
-  /** Emits on the peer's behalf. Returns why not, if it was refused (§7). `payload` must not change afterwards. */
-  emit(
-    target: Channel | string,
-    payload: Uint8Array,
-    { qos, retain }: Pick<Emit, 'qos' | 'retain'>,
-  ): Reason | undefined {
+  /** Emits on the peer's behalf. Returns why not, if it was refused (§7). */
+  emit(target: Channel | string, emit: Pick<Emit, 'payload' | 'qos' | 'retain'>): Reason | undefined {
     const { router } = this.#context;
     const name = typeof target === 'string' ? target : target.name;
-    if (name === BROADCAST_CHANNEL) return router.broadcast(payload, { qos, retain }, this);
-    return router.emit(target, payload, { qos, retain }, this);
+    if (name === BROADCAST_CHANNEL) return router.broadcast(emit.payload, emit, this);
+    return router.emit(target, emit.payload, emit, this);
   }
 
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {

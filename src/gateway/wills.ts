@@ -64,7 +64,7 @@ export class Wills {
     if (growth > 0 && this.#bytes + growth > this.#context.maxBytes) return 'limit_reached';
     this.#bytes += growth;
     if (will.name === '') this.#standing.delete(session);
-    else this.#standing.set(session, will);
+    else this.#standing.set(session, { ...will, payload: new Uint8Array(will.payload) });
     return undefined;
   }
 
@@ -116,7 +116,7 @@ export class Wills {
     const { name, payload, qos, retain } = due.will;
     const pause = RETRY_MS[due.tries];
     // One subscriber without room must not keep the loss from everyone else for ever.
-    const refusal = session.emit(name, payload, { qos: pause === undefined ? 0 : qos, retain });
+    const refusal = session.emit(name, { payload, qos: pause === undefined ? 0 : qos, retain });
     if (refusal === undefined || refusal === 'too_large_for_receiver') {
       counters.add('session.wills');
       logger.info({ identity: session.identity, channel: name }, `emitted the will of ${session.identity}`);

@@ -2,10 +2,10 @@ import type { Counters } from '../counters.js';
 import { BROADCAST_CHANNEL, channelProblem, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
-import { Channel, type LastValue, type Recipient, type Route } from './channel.js';
+import { Channel, type LastValue, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueKeeper, type LastValueLimits, LastValues } from './last-values.js';
-import { type DeliveryRefusal, lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
+import { lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { highestQos, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
@@ -155,7 +155,7 @@ export class Router {
    * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
    * `not_stored` when too many last values wait to be kept; `queue_full` when a reliable message found no room (§5.7).
    *
-   * @param payload Must not change afterwards: who gets it may keep it.
+   * @param payload Copied if anyone keeps it.
    * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
    */
   emit(
@@ -265,38 +265,34 @@ export class Router {
 
     const route = channel.route ?? this.#findRoute(channel);
     // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.
-    let unable: Map<Recipient, DeliveryRefusal> | undefined;
-    for (const recipient of route) {
-      if (recipient.noLocal && recipient.subscriber === from) continue;
-      const deliveryQos = lowerQos(qos, recipient.qos);
-      const refusal = recipient.subscriber.refusal(channel, payload.length, deliveryQos);
-      if (refusal === undefined) continue;
-      if (refusal === 'queue_full' && deliveryQos > 0) return this.#refuse(refusal);
-      unable ??= new Map();
-      unable.set(recipient, refusal);
-    }
+    if (qos > 0 && !this.#haveRoom(route, channel, payload.length, from)) return this.#refuse('queue_full');
 
-    if (retain) this.#lastValues.update(channel.name, payload, qos);
+    const kept = qos > 0 || retain ? new Uint8Array(payload) : payload;
+    if (retain) this.#lastValues.update(channel.name, kept, qos);
     let delivered = 0;
+    let refused: ReasonName | undefined;
     for (const recipient of route) {
       if (recipient.noLocal && recipient.subscriber === from) continue;
-      if (unable?.has(recipient)) continue;
-      recipient.subscriber.deliver(channel, payload, lowerQos(qos, recipient.qos), false);
-      delivered += 1;
+      const refusal = recipient.subscriber.deliver(channel, kept, lowerQos(qos, recipient.qos), false);
+      if (refusal === undefined) {
+        delivered += 1;
+        continue;
+      }
+      this.#counters.add(`router.drop.${refusal}`);
+      // A full backlog at QoS 0 is not the sender's business (§5.7).
+      if (refusal === 'too_large_for_receiver') refused = refusal;
     }
     this.#counters.add('router.emit');
     this.#countDelivered(delivered);
-    return unable === undefined ? undefined : this.#reportUnable(unable);
+    return refused;
   }
 
-  #reportUnable(unable: ReadonlyMap<Recipient, DeliveryRefusal>): ReasonName | undefined {
-    let reason: ReasonName | undefined;
-    for (const refusal of unable.values()) {
-      this.#counters.add(`router.drop.${refusal}`);
-      // A full backlog at QoS 0 is not the sender's business (§5.7).
-      if (refusal === 'too_large_for_receiver') reason = refusal;
+  #haveRoom(route: Route, channel: Channel, bytes: number, from: Subscriber | undefined): boolean {
+    for (const { subscriber, qos, noLocal } of route) {
+      if (qos === 0 || (noLocal && subscriber === from)) continue;
+      if (!subscriber.hasRoom(channel, bytes)) return false;
     }
-    return reason;
+    return true;
   }
 
   #findRoute(channel: Channel): Route {
@@ -330,15 +326,11 @@ export class Router {
       // As a live message would come: at another QoS it might be overtaken by that.
       qosOf ??= highestQos(this.#subscriptions.of(subscriber));
       const qos = lowerQos(value.qos, qosOf(value.name));
-      let refusal = subscriber.refusal(channel, value.payload.length, qos);
-      while (refusal === 'queue_full' && (yield refusal))
-        refusal = subscriber.refusal(channel, value.payload.length, qos);
-      if (refusal !== undefined) {
-        this.#counters.add(`router.drop.${refusal}`);
-        continue;
-      }
-      subscriber.deliver(channel, value.payload, qos, true);
-      this.#countDelivered(1);
+      let full = qos > 0 && !subscriber.hasRoom(channel, value.payload.length);
+      while (full && (yield 'queue_full')) full = !subscriber.hasRoom(channel, value.payload.length);
+      const refusal = full ? 'queue_full' : subscriber.deliver(channel, value.payload, qos, true);
+      if (refusal === undefined) this.#countDelivered(1);
+      else this.#counters.add(`router.drop.${refusal}`);
     }
   }
 

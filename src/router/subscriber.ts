@@ -7,19 +7,19 @@ export type DeliveryRefusal = 'queue_full' | 'too_large_for_receiver';
 /** Something that takes messages: all that the router knows of a session. Neither method may throw. */
 export interface Subscriber {
   /**
-   * Why a delivery of `payloadLength` bytes could not be taken now; undefined when it can. `queue_full` is an answer for
-   * QoS 1 and 2: it makes the router refuse the whole emit. At QoS 0 the subscriber drops and counts in `deliver`. Must
-   * not call the router.
+   * Whether a delivery of `payloadLength` bytes with QoS 1 or 2 could be taken now: if not, the router refuses the whole emit. What is
+   * too large for the subscriber it has room for. Must not call the router.
    */
-  refusal(channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined;
+  hasRoom(channel: Channel, payloadLength: number): boolean;
 
   /**
-   * Takes a message: with QoS 1 and 2 it answers for it from here on. It may call the router. The payload
-   * never changes and may be kept.
+   * Takes a message: with QoS 1 and 2 it answers for it from here on. It may call the router.
    *
+   * @param payload With QoS 1 and 2 it never changes and may be kept; with QoS 0 it is only there during the call.
    * @param retained The message is a last value, sent because of a subscription (§6.5).
+   * @returns why not, if it was not taken; undefined also when a subscriber drops it at QoS 0 for want of room and counts that itself
    */
-  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void;
+  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): DeliveryRefusal | undefined;
 }
 
 /** What a subscription asks for (§3.2, SUBSCRIBE). */

@@ -1,4 +1,4 @@
-import type { Emit, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
+import type { Emit, Message, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Channel, Outgoing } from './outgoing.js';
 import type { QueueTotal } from './queue-total.js';
@@ -48,14 +48,20 @@ export interface Epoch {
   readonly beginToken?: number;
 }
 
+/** The messages of one packet, to be taken one after the other. A `PacketReader` is one. */
+export interface MessageSource {
+  readonly done: boolean;
+  next(): Message;
+}
+
 /** Who acts on what arrives. A returned reason refuses the message (§7). */
 export interface SessionOwner<C extends Channel> {
   /** The channel of that name, kept until it is released as often as it was held; or why there can be none. */
   hold(name: string): C | Reason;
   release(channel: C): void;
-  /** `target` is a name where the message carried one. `payload` is the owner's to keep. */
-  emit(target: C | string, payload: Uint8Array, message: Emit): Reason | undefined;
-  /** What else a peer may ask of a gateway. */
+  /** `target` is a name where the message carried one. The payload may be reused afterwards: copy what is kept. */
+  emit(target: C | string, message: Emit): Reason | undefined;
+  /** What else a peer may ask of a gateway. Its bytes may be reused afterwards: copy what is kept. */
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined;
   /** The other side refused something unreliable, or the session (§7). */
   refused(message: Refuse): void;

@@ -2,7 +2,7 @@ import type { Counters } from '../counters.js';
 import { messageSize } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { MAX_RESENDS } from '../wire/limits.js';
-import type { Emit, Message, Reliable } from '../wire/messages.js';
+import { type Emit, isNumbered, type Message, type Reliable } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { varintSize } from '../wire/varint.js';
 import type {
@@ -11,6 +11,7 @@ import type {
   IdEntry,
   LinkHealth,
   LinkTraits,
+  MessageSource,
   QueueLimits,
   Recorder,
   SessionOwner,
@@ -439,22 +440,26 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   // ------------------------------------------------------------------------------------------------ receiving
 
-  /** Acts on the messages of one packet, handshake messages excepted. Their bytes may be reused afterwards. */
-  receive(messages: Iterable<Message>, now: number): void {
+  /**
+   * Acts on the messages of one packet, handshake messages excepted, until there are no more or `share` is over. Their bytes may be
+   * reused afterwards.
+   */
+  receive(packet: MessageSource, now: number, share?: { over(work?: number): boolean }): void {
     this.#keepAlive.heard(now);
-    for (const message of messages) {
-      if (!this.#link) return;
+    while (!packet.done && this.#link) {
+      const message = packet.next();
       this.#receiveOne(message, now);
+      if (share?.over(message.type === 'emit' ? 1 : undefined)) break;
     }
-    if (this.#sleep?.roused) this.#wake(now);
+    if (this.#link && this.#sleep?.roused) this.#wake(now);
   }
 
   #receiveOne(message: Message, now: number): void {
-    if (!('seq' in message)) this.#sleep?.heard(message, this.#link?.ordered === true, now);
+    if (this.#sleep && !isNumbered(message)) this.#sleep.heard(message, this.#link?.ordered === true, now);
     switch (message.type) {
       case 'emit':
         if (message.qos > 0) this.#receiveReliable(message, now);
-        else this.#refuseUnreliable(message, this.#takeEmit(message, new Uint8Array(message.payload)));
+        else this.#refuseUnreliable(message, this.#takeEmit(message));
         return;
       case 'declare':
       case 'subscribe':
@@ -502,9 +507,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   #receiveReliable(message: Reliable, now: number): void {
-    const numbered = (
-      'payload' in message ? { ...message, payload: new Uint8Array(message.payload) } : message
-    ) as Reliable & { seq: number };
+    const numbered = message as Reliable & { seq: number };
     switch (this.#receiver.receive(numbered, now)) {
       case 'deliver':
         this.#takeInTurn(numbered, now);
@@ -538,7 +541,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   #takeReliable(message: Reliable): Reason | undefined {
     switch (message.type) {
       case 'emit':
-        return this.#takeEmit(message, message.payload);
+        return this.#takeEmit(message);
       case 'declare':
         return this.#takeDeclaration(message.id, message.name);
       case 'subscribe': {
@@ -564,10 +567,9 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     return this.#ids.declare(id, name);
   }
 
-  /** `payload` is the owner's to keep. */
-  #takeEmit(message: Emit, payload: Uint8Array): Reason | undefined {
+  #takeEmit(message: Emit): Reason | undefined {
     const target = this.#targetOf(message);
-    return target === undefined ? 'no_such_id' : this.#owner.emit(target, payload, message);
+    return target === undefined ? 'no_such_id' : this.#owner.emit(target, message);
   }
 
   #targetOf({ name, id, gatewayId }: Emit): C | string | undefined {

@@ -13,9 +13,10 @@ import {
 } from '../wire/limits.js';
 import type { Begin, Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import type { MessageSource } from './contract.js';
 import { type LinkTraits, type QueueLimits, SessionEngine, type SideLimits } from './engine.js';
+import { openPacket } from './open-packet.js';
 import type { Channel } from './outgoing.js';
-import { readPacket } from './read-packet.js';
 
 /** How a peer introduces itself (PROTOCOL.md §3.2, §4.1). Times in seconds. */
 export interface PeerIntroduction {
@@ -35,7 +36,8 @@ export type PeerState = 'idle' | 'greeting' | 'beginning' | 'ready' | 'closed';
 export interface PeerSessionOwner<C extends Channel> {
   hold(name: string): C | Reason;
   release(channel: C): void;
-  emit(target: C | string, payload: Uint8Array, message: Emit): Reason | undefined;
+  /** The payload may be reused afterwards: copy what is kept. */
+  emit(target: C | string, message: Emit): Reason | undefined;
   /** The numbering starts anew: subscribe again. */
   fresh(engine: SessionEngine<C>): void;
   /** The session stands; `resumed` says whether the gateway still knew it. */
@@ -90,7 +92,7 @@ export class PeerSession<C extends Channel> {
       {
         hold: (name) => owner.hold(name),
         release: (channel) => owner.release(channel),
-        emit: (target, payload, message) => owner.emit(target, payload, message),
+        emit: (target, message) => owner.emit(target, message),
         control: () => 'unsupported',
         woke: () => undefined,
         refused: (message) => this.#refused(message),
@@ -147,14 +149,14 @@ export class PeerSession<C extends Channel> {
   receive(packet: Uint8Array, now: number): void {
     if (!this.#link) return;
     this.#now = now;
-    const messages = readPacket(packet, 'gateway', this.#counters);
+    const messages = openPacket(packet, 'gateway', this.#counters);
     if (messages instanceof MalformedPacket) return;
-    const first = messages[0] as Message;
-    if (first.type === 'welcome' && this.#state === 'greeting')
-      return this.#welcomed(first, messages.slice(1), now);
-    if (this.#state === 'greeting') {
-      for (const message of messages) if (message.type === 'refuse') this.#refused(message);
-    } else this.engine.receive(messages, now);
+    if (this.#state !== 'greeting') return this.engine.receive(messages, now);
+    if (messages.nextType === 'welcome') return this.#welcomed(messages.next() as Welcome, messages, now);
+    while (!messages.done) {
+      const message = messages.next();
+      if (message.type === 'refuse') this.#refused(message);
+    }
   }
 
   /** The next packet to send at `now`, if any. Call it until it returns nothing. */
@@ -233,7 +235,7 @@ export class PeerSession<C extends Channel> {
     };
   }
 
-  #welcomed(welcome: Welcome, rest: readonly Message[], now: number): void {
+  #welcomed(welcome: Welcome, rest: MessageSource, now: number): void {
     // An epoch that goes on keeps its token, a new one has another: what says otherwise was delayed on its way.
     const holdsIt = welcome.token === this.#welcome?.token;
     if (welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt)

@@ -85,7 +85,7 @@ export class ReliableReceiver {
     return taken;
   }
 
-  /** Judges a message as it arrives. Keeps it when the verdict is `held`: its payload must not be reused. */
+  /** Judges a message as it arrives. What is kept of it is copied. */
   receive(message: Numbered, now: number): Verdict {
     const old = isBefore(message.seq, this.#expected);
     // Nobody is answered without end who acknowledges no REJECT, or does not wait for acknowledgements while a disk is stuck.
@@ -103,7 +103,10 @@ export class ReliableReceiver {
     if (this.#heldBytes + size > MAX_HELD_BYTES) return 'beyond';
     this.#heldBytes += size;
     this.#held ??= new Map();
-    this.#held.set(message.seq, message);
+    this.#held.set(
+      message.seq,
+      'payload' in message ? { ...message, payload: new Uint8Array(message.payload) } : message,
+    );
     return 'held';
   }
 

@@ -1,5 +1,5 @@
 import { SLEEP_OVERTAKEN_MS } from '../wire/limits.js';
-import type { Message } from '../wire/messages.js';
+import { isNumbered, type Message } from '../wire/messages.js';
 import type { Channel, Unreliable } from './outgoing.js';
 
 /** What a peer says in answer: it may leave after the SLEEP without meaning that the peer is awake. */
@@ -31,7 +31,7 @@ export class Sleep<C extends Channel> {
   heard(message: Message, ordered: boolean, now: number): void {
     if (message.type === 'sleep' || ANSWERS.has(message.type)) return;
     // What has no number may have been sent before the SLEEP that overtook it.
-    const late = !ordered && !('seq' in message) && now - this.#since < SLEEP_OVERTAKEN_MS;
+    const late = !ordered && !isNumbered(message) && now - this.#since < SLEEP_OVERTAKEN_MS;
     if (!late) this.roused = true;
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decodePacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
-import type { Message, Qos, Subscribe, Will } from '../wire/messages.js';
+import { isNumbered, type Message, type Qos, type Subscribe, type Will } from '../wire/messages.js';
 
 /**
  * How the store writes things down: one record a thing, its kind and owner in the key. What came over the wire is kept as
@@ -140,8 +140,7 @@ export function writeMessage({ numbered, at, message }: Omit<StoredMessage, 'rec
 export function readMessage(record: number, value: Uint8Array): StoredMessage {
   const header = Buffer.from(value.buffer, value.byteOffset, value.length);
   const message = onlyMessage(value.subarray(MESSAGE_HEADER_BYTES));
-  if (!('seq' in message) || message.seq === undefined)
-    throw new DamagedRecord('it holds no reliable message');
+  if (!isNumbered(message)) throw new DamagedRecord('it holds no reliable message');
   return {
     record,
     numbered: header.readUInt8(0) === 1,

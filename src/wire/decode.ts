@@ -1,4 +1,4 @@
-import { controlTypeOf, HEAD, qosOf } from './head.js';
+import { CONTROL_QOS, controlTypeOf, HEAD, qosOf } from './head.js';
 import { MAX_CHANNEL_BYTES } from './limits.js';
 import type { Emit, Message, Qos } from './messages.js';
 import { type Control, readControl } from './read-control.js';
@@ -34,7 +34,7 @@ export function decodePacket(packet: Uint8Array, from: Side): Message[] {
   return messages;
 }
 
-/** Reads a packet message by message; what `decodePacket` says of it holds here too. Checks nothing beyond what was read. */
+/** Reads a packet message by message; what `decodePacket` says of it holds here too, but that each is checked when it is read. */
 export class PacketReader {
   readonly #reader: Reader;
   readonly #from: Side;
@@ -48,20 +48,54 @@ export class PacketReader {
     return this.#reader.at >= this.#reader.bytes.length;
   }
 
+  /** What comes next, to go by its head alone. There must be something. */
+  get nextType(): Message['type'] {
+    const { bytes, at } = this.#reader;
+    const head = bytes[at] as number;
+    return qosOf(head) === CONTROL_QOS ? controlTypeOf(head) : 'emit';
+  }
+
   /** @throws MalformedPacket as `decodePacket` does */
   next(): Message {
-    return readMessage(this.#reader, this.#from);
+    const reader = this.#reader;
+    const head = beginMessage(reader);
+    const qos = qosOf(head);
+    return qos === CONTROL_QOS ? readControlMessage(reader, head, this.#from) : readEmit(reader, head, qos);
+  }
+
+  /**
+   * Checks all that is left, and goes back to where it was: what is read then does not throw.
+   * @throws MalformedPacket as `decodePacket` does
+   */
+  check(): void {
+    const reader = this.#reader;
+    const start = reader.at;
+    do {
+      const head = beginMessage(reader);
+      const qos = qosOf(head);
+      if (qos === CONTROL_QOS) readControlMessage(reader, head, this.#from);
+      else checkEmit(reader, head, qos);
+    } while (!this.done);
+    reader.at = start;
+  }
+
+  /** What is left, on bytes of its own. */
+  rest(): PacketReader {
+    const { bytes, at } = this.#reader;
+    return new PacketReader(new Uint8Array(bytes.subarray(at)), this.#from);
   }
 }
 
-function readMessage(reader: Reader, from: Side): Message {
-  const start = reader.at;
+/** Reads head and length. Returns the head. */
+function beginMessage(reader: Reader): number {
+  reader.start = reader.at;
   reader.end = reader.bytes.length;
   reader.reason = 'malformed';
   reader.head = 0;
   const head = reader.u8('a message');
   reader.head = head;
-  if ((head & HEAD.ALWAYS) === 0) throw reader.malformed('a message begins with a byte from 80 on', start);
+  if ((head & HEAD.ALWAYS) === 0)
+    throw reader.malformed('a message begins with a byte from 80 on', reader.start);
   if ((head & HEAD.LENGTH) !== 0) {
     const length = reader.varint('the length');
     if (length > reader.end - reader.at) {
@@ -69,13 +103,14 @@ function readMessage(reader: Reader, from: Side): Message {
     }
     reader.end = reader.at + length;
   }
-  const qos = qosOf(head);
-  if (qos !== 3) return readEmit(reader, head, qos);
+  return head;
+}
 
+function readControlMessage(reader: Reader, head: number, from: Side): Message {
   const type = controlTypeOf(head);
   const side = ONLY_FROM[type];
   if (side !== undefined && side !== from) {
-    throw reader.malformed(`${type.toUpperCase()} can only come from a ${side}`, start);
+    throw reader.malformed(`${type.toUpperCase()} can only come from a ${side}`, reader.start);
   }
   const message = readControl(reader, type, from);
   if (reader.at < reader.end) {
@@ -84,29 +119,38 @@ function readMessage(reader: Reader, from: Side): Message {
   return message;
 }
 
-/** §3.1 */
+/** §3.1. All have the same fields in the same order, which makes a great difference to whoever handles very many. */
 function readEmit(reader: Reader, head: number, qos: Qos): Emit {
+  const named = checkEmitHead(reader, head);
+  return {
+    type: 'emit',
+    qos,
+    retain: (head & HEAD.RETAIN) !== 0,
+    seq: qos === 0 ? undefined : reader.u16('seq'),
+    name: named ? reader.shortText(1, MAX_CHANNEL_BYTES, 'the channel') : undefined,
+    id: named ? undefined : reader.varint('the id'),
+    gatewayId: named ? undefined : (head & HEAD.GATEWAY_ID) !== 0,
+    payload: reader.rest(),
+  };
+}
+
+/** Throws where `readEmit` would. */
+function checkEmit(reader: Reader, head: number, qos: Qos): void {
+  const named = checkEmitHead(reader, head);
+  if (qos > 0) reader.u16('seq');
+  if (named) reader.skipShortText(1, MAX_CHANNEL_BYTES, 'the channel');
+  else reader.varint('the id');
+  reader.at = reader.end;
+}
+
+/** Returns whether the emit has its channel's name. */
+function checkEmitHead(reader: Reader, head: number): boolean {
   if ((head & HEAD.FRAGMENT) !== 0) {
     reader.reason = 'unsupported';
     throw reader.malformed('fragments (bit F) are not part of version 1');
   }
-  const retain = (head & HEAD.RETAIN) !== 0;
-  const gatewayId = (head & HEAD.GATEWAY_ID) !== 0;
-  if ((head & HEAD.NAME) !== 0) {
-    if (gatewayId) throw reader.malformed('an emit with a name (bit N) cannot have bit G');
-    if (qos === 0) {
-      const name = reader.shortText(1, MAX_CHANNEL_BYTES, 'the channel');
-      return { type: 'emit', qos, retain, name, payload: reader.rest() };
-    }
-    const seq = reader.u16('seq');
-    const name = reader.shortText(1, MAX_CHANNEL_BYTES, 'the channel');
-    return { type: 'emit', qos, retain, seq, name, payload: reader.rest() };
-  }
-  if (qos === 0) {
-    const id = reader.varint('the id');
-    return { type: 'emit', qos, retain, id, gatewayId, payload: reader.rest() };
-  }
-  const seq = reader.u16('seq');
-  const id = reader.varint('the id');
-  return { type: 'emit', qos, retain, seq, id, gatewayId, payload: reader.rest() };
+  const named = (head & HEAD.NAME) !== 0;
+  if (named && (head & HEAD.GATEWAY_ID) !== 0)
+    throw reader.malformed('an emit with a name (bit N) cannot have bit G');
+  return named;
 }

@@ -11,7 +11,8 @@ export const HEAD = {
 } as const;
 
 const QOS_SHIFT = 4;
-const CONTROL_QOS = 3;
+/** What `qosOf` says of a control message. */
+export const CONTROL_QOS = 3;
 const CONTROL = HEAD.ALWAYS | (CONTROL_QOS << QOS_SHIFT);
 
 /** The control messages in the order of their type numbers (§3.2). */

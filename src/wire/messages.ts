@@ -9,13 +9,13 @@ export interface Emit {
   readonly qos: Qos;
   readonly retain: boolean;
   /** Sequence number, 0–65 535; present when `qos` > 0. */
-  readonly seq?: number;
+  readonly seq?: number | undefined;
   /** The channel's name, when it stands in the message. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** The channel's id, when it was declared. */
-  readonly id?: number;
+  readonly id?: number | undefined;
   /** Whether `id` is one that the gateway declared (bit G). */
-  readonly gatewayId?: boolean;
+  readonly gatewayId?: boolean | undefined;
   readonly payload: Uint8Array;
 }
 
@@ -180,3 +180,8 @@ export type Message =
 
 /** The messages that carry a sequence number (§5); an `Emit` does so when its `qos` > 0. */
 export type Reliable = Emit | Declare | Subscribe | Unsubscribe | Reject | Will | Sleep;
+
+/** Whether a message carries a sequence number. */
+export function isNumbered(message: Message): message is Reliable & { readonly seq: number } {
+  return 'seq' in message && message.seq !== undefined;
+}

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { MAX_VARINT, MAX_VARINT_BYTES } from './limits.js';
 import { MalformedPacket, type MalformedReason } from './malformed.js';
 
@@ -12,6 +13,8 @@ export class Reader {
   readonly bytes: Uint8Array;
   at = 0;
   end: number;
+  /** Where the message that is being read begins. */
+  start = 0;
   /** The head of the message that is being read, and what is wrong if its fields do not fit. */
   head = 0;
   reason: MalformedReason = 'malformed';
@@ -81,6 +84,14 @@ export class Reader {
   part(count: number, field: string): Uint8Array {
     const at = this.#take(count, field);
     return this.bytes.subarray(at, at + count);
+  }
+
+  /** Throws where `shortText` would. */
+  skipShortText(minBytes: number, maxBytes: number, field: string): void {
+    const length = this.u8(field);
+    this.#checkLength(length, minBytes, maxBytes, field);
+    const at = this.#take(length, field);
+    if (!isUtf8(this.bytes.subarray(at, this.at))) throw this.malformed(`${field} is not UTF-8`, at);
   }
 
   skip(count: number, field: string): void {

@@ -4,8 +4,9 @@ import { Counters } from '../../src/counters.js';
 import { FairTurns, type Share, type Worker } from '../../src/gateway/fair-turns.js';
 import { Inbox } from '../../src/gateway/inbox.js';
 import type { Link } from '../../src/links/link.js';
+import type { PacketReader } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
-import type { Message } from '../../src/wire/messages.js';
+import type { Ping } from '../../src/wire/messages.js';
 import { connectTo, startGateway, until } from '../support/gateways.js';
 import { RawTcp } from '../support/raw-peers.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -48,7 +49,7 @@ class Pieces implements Worker {
     do {
       this.left -= 1;
       this.#done.push(this.#name);
-    } while (this.left > 0 && !share.over);
+    } while (this.left > 0 && !share.over());
     return this.left > 0;
   }
 }
@@ -74,7 +75,7 @@ describe('turns', () => {
     let shares = 0;
     while (turns.begin() !== undefined && shares < 1000) {
       shares += 1;
-      delivered += 100;
+      delivered += 1000;
     }
     expect(shares).toBeLessThan(20);
     clock.advance(1);
@@ -106,9 +107,11 @@ describe('an inbox', () => {
       there: true,
       malformed: () => {},
       opens: () => true,
-      receive(messages: Iterable<Message>): boolean {
-        if (owner.there) for (const message of messages) got.push((message as { token: number }).token);
-        return owner.there;
+      receive(packet: PacketReader, share: Share): boolean {
+        if (!owner.there) return false;
+        do got.push((packet.next() as Ping).token);
+        while (!packet.done && !share.over());
+        return true;
       },
     };
     const inbox = new Inbox(link as Link, owner, new FairTurns(clock, () => 0), counters);

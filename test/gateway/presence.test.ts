@@ -11,11 +11,11 @@ class Watcher implements Subscriber {
   readonly seen: string[] = [];
   full = false;
 
-  refusal(_channel: Channel, _length: number, qos: number) {
-    return this.full && qos > 0 ? ('queue_full' as const) : undefined;
+  hasRoom(): boolean {
+    return !this.full;
   }
 
-  deliver({ name }: Channel, payload: Uint8Array, qos: number): void {
+  deliver({ name }: Channel, payload: Uint8Array, qos: number): undefined {
     this.seen.push(`${name}=${Buffer.from(payload).toString()}@${qos}`);
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Faults } from '../support/faulty-wire.js';
 import type { Random } from '../support/random.js';
 import { forSeeds } from '../support/seeds.js';
-import { EngineDevice, type SimulatedLink, Simulation } from '../support/simulation.js';
+import { EngineDevice, type SimulatedLink, Simulation, say } from '../support/simulation.js';
 
 const NO_FAULTS: Faults = { loss: 0, duplicate: 0, corrupt: 0, delay: 5, jitter: 0 };
 const KEEP_ALIVE_S = 10;
@@ -155,7 +155,7 @@ test('a goodbye ends the sleep', () => {
   const other = start('udp');
   fallAsleep(other, 600);
   const hub = other.simulation.hub.sessions.get('sleeper');
-  hub?.receive([{ type: 'bye', reason: 'normal' }]);
+  say(hub, { type: 'bye', reason: 'normal' });
   expect(presence(other)).toEqual(['online', 'asleep', 'offline']);
 });
 

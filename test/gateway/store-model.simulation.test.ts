@@ -98,10 +98,11 @@ function byText(a: unknown, b: unknown): number {
 function valuesOf({ router }: Simulation) {
   const values: unknown[][] = [];
   const reader = {
-    refusal: () => undefined,
+    hasRoom: () => true,
     deliver: ({ name }: Channel) => {
       const value = router.lastValue(name);
       values.push([name, value?.payload.length, value?.qos, value?.mark]);
+      return undefined;
     },
   };
   for (const pattern of ['#', '$slipway/devices/+/state'])

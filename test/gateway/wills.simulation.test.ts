@@ -4,7 +4,7 @@ import type { Subscriber } from '../../src/router/subscriber.js';
 import type { Faults } from '../support/faulty-wire.js';
 import { Disk } from '../support/memory-backend.js';
 import { forSeeds } from '../support/seeds.js';
-import { EngineDevice, type SimulatedLink, Simulation } from '../support/simulation.js';
+import { EngineDevice, type SimulatedLink, Simulation, say } from '../support/simulation.js';
 
 const NO_FAULTS: Faults = { loss: 0, duplicate: 0, corrupt: 0, delay: 5, jitter: 0 };
 
@@ -13,11 +13,11 @@ class Watcher implements Subscriber {
   readonly seen: string[] = [];
   full = false;
 
-  refusal(_channel: Channel, _length: number, qos: number) {
-    return this.full && qos > 0 ? ('queue_full' as const) : undefined;
+  hasRoom(): boolean {
+    return !this.full;
   }
 
-  deliver({ name }: Channel, payload: Uint8Array, qos: number): void {
+  deliver({ name }: Channel, payload: Uint8Array, qos: number): undefined {
     this.seen.push(`${name}=${Buffer.from(payload).toString()}@${qos}`);
   }
 }
@@ -88,7 +88,7 @@ describe('a will (PROTOCOL.md §4.7)', () => {
     const system = start();
     const { simulation, watcher, link } = system;
     const session = simulation.hub.sessions.get('uno');
-    session?.receive([{ type: 'bye', reason: 'normal' }]);
+    say(session, { type: 'bye', reason: 'normal' });
     simulation.clock.advance(10_000);
     expect(watcher.seen).toEqual([]);
     link.cut();
@@ -126,7 +126,7 @@ describe('a will (PROTOCOL.md §4.7)', () => {
     simulation.clock.advance(10_000);
     expect(watcher.seen).toEqual([]);
     const other = start();
-    other.simulation.hub.sessions.get('uno')?.receive([{ type: 'bye', reason: 'end_session' }]);
+    say(other.simulation.hub.sessions.get('uno'), { type: 'bye', reason: 'end_session' });
     other.link.cut();
     other.simulation.clock.advance(10_000);
     expect(other.watcher.seen).toEqual([]);

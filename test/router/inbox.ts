@@ -11,15 +11,16 @@ export class Inbox implements Subscriber {
   maxPayload = Number.POSITIVE_INFINITY;
   onDeliver: (channel: Channel, payload: Uint8Array) => void = () => {};
 
-  refusal(_channel: Channel, payloadLength: number, qos: Qos): DeliveryRefusal | undefined {
-    if (payloadLength > this.maxPayload) return 'too_large_for_receiver';
-    return qos > 0 && this.room <= 0 ? 'queue_full' : undefined;
+  hasRoom(_channel: Channel, payloadLength: number): boolean {
+    return payloadLength > this.maxPayload || this.room > 0;
   }
 
-  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): void {
+  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): DeliveryRefusal | undefined {
+    if (payload.length > this.maxPayload) return 'too_large_for_receiver';
     if (qos > 0) this.room -= 1;
     this.taken.push(`${channel.name}=${Buffer.from(payload).toString()}@${qos}${retained ? '!' : ''}`);
     this.onDeliver(channel, payload);
+    return undefined;
   }
 
   /** What was taken since the last call. */

@@ -1,7 +1,7 @@
 import { Counters } from '../../src/counters.js';
 import { type Epoch, type LinkTraits, SessionEngine } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
-import { decodePacket } from '../../src/wire/decode.js';
+import { decodePacket, PacketReader } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Emit, Message, Qos, Refuse } from '../../src/wire/messages.js';
 import type { Reason } from '../../src/wire/reasons.js';
@@ -32,7 +32,6 @@ export class Bench {
   readonly counters = new Counters();
   /** `channel=text@qos`, in order of delivery. */
   readonly taken: string[] = [];
-  readonly payloads: Uint8Array[] = [];
   readonly controls: Message[] = [];
   readonly refused: Refuse[] = [];
   /** `text ok` or `text reason`. */
@@ -54,7 +53,7 @@ export class Bench {
       {
         hold: (name) => this.channel(name),
         release: () => undefined,
-        emit: (target, payload, message) => this.#take(target, payload, message),
+        emit: (target, message) => this.#take(target, message),
         control: (message) => {
           this.controls.push(message);
           if (message.type === 'sleep' && !this.refusing) this.#sleep(message.seconds);
@@ -124,7 +123,7 @@ export class Bench {
   /** One packet from the other side, in a buffer that is used for something else afterwards. */
   receive(...messages: Message[]): void {
     const packet = Buffer.from(encodePacket(messages));
-    this.engine.receive(decodePacket(packet, this.#role === 'gateway' ? 'peer' : 'gateway'), this.now);
+    this.engine.receive(new PacketReader(packet, this.#role === 'gateway' ? 'peer' : 'gateway'), this.now);
     packet.fill(0xee);
   }
 
@@ -157,11 +156,10 @@ export class Bench {
     else this.engine.sleep(seconds * 1000, this.now);
   }
 
-  #take(target: Channel | string, payload: Uint8Array, message: Emit): Reason | undefined {
+  #take(target: Channel | string, { payload, qos }: Emit): Reason | undefined {
     if (this.refusing) return this.refusing;
-    this.payloads.push(payload);
     const name = typeof target === 'string' ? target : target.name;
-    this.taken.push(`${name}=${Buffer.from(payload).toString()}@${message.qos}`);
+    this.taken.push(`${name}=${Buffer.from(payload).toString()}@${qos}`);
     return undefined;
   }
 }

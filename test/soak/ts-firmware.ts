@@ -47,7 +47,7 @@ export class TsFirmware implements Firmware {
       {
         hold: (name) => this.#channel(name),
         release: () => undefined,
-        emit: (target, payload, message) => this.#take(target, payload, message),
+        emit: (target, message) => this.#take(target, message),
         fresh: () => this.#subscribeAll(),
         ready: () => machine.hostCall(),
         lost: () => machine.hostCall(),
@@ -188,7 +188,7 @@ export class TsFirmware implements Firmware {
     return channel;
   }
 
-  #take(target: Channel | string, payload: Uint8Array, { qos, retain }: Emit): undefined {
+  #take(target: Channel | string, { payload, qos, retain }: Emit): undefined {
     const { machine } = this.#context;
     const channel = typeof target === 'string' ? target : target.name;
     machine.hostCall();

@@ -13,7 +13,9 @@ import type { SideLimits } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
 import { PeerSession } from '../../src/session/peer-session.js';
 import { Store } from '../../src/store/store.js';
-import type { Emit, Qos, Refuse } from '../../src/wire/messages.js';
+import { PacketReader } from '../../src/wire/decode.js';
+import { encodePacket } from '../../src/wire/encode.js';
+import type { Emit, Message, Qos, Refuse } from '../../src/wire/messages.js';
 import type { Reason } from '../../src/wire/reasons.js';
 import { CrcCollisions } from './crc-collisions.js';
 import { byteWire, datagramWire, type Faults, randomFate, type Wire } from './faulty-wire.js';
@@ -252,7 +254,7 @@ export class EngineDevice implements Device {
       {
         hold: (name) => this.#channel(name),
         release: () => undefined,
-        emit: (target, payload, message) => this.#take(target, payload, message),
+        emit: (target, message) => this.#take(target, message),
         fresh: () => {
           for (const subscription of this.subscriptions) this.#subscribe(subscription);
           this.#sendWill();
@@ -393,13 +395,21 @@ export class EngineDevice implements Device {
     return channel;
   }
 
-  #take(target: Channel | string, payload: Uint8Array, message: Emit): undefined {
+  #take(target: Channel | string, { payload, qos, retain }: Emit): undefined {
     const channel = typeof target === 'string' ? target : target.name;
     this.received.push({
       channel,
       text: Buffer.from(payload).toString(),
-      qos: message.qos,
-      retained: message.retain,
+      qos,
+      retained: retain,
     });
   }
+}
+
+/** Has a session take one message of its peer's. */
+export function say(session: Session | undefined, message: Message): void {
+  session?.receive(new PacketReader(encodePacket([message]), 'peer'), {
+    at: session.now(),
+    over: () => false,
+  });
 }

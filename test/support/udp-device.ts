@@ -41,7 +41,7 @@ export class UdpDevice {
       {
         hold: (name) => this.#channel(name),
         release: () => undefined,
-        emit: (target, payload) => {
+        emit: (target, { payload }) => {
           const name = typeof target === 'string' ? target : target.name;
           this.received.push(`${name} ${Buffer.from(payload).toString()}`);
           return undefined;
