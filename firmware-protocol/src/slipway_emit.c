@@ -16,16 +16,19 @@ uint8_t slipway_channel(slipway_t *s, const char *name, slipway_handler_t handle
   return 0;
 }
 
-/* QoS 0: now or not at all. What `channel` says of the id is not asked if that is 0. */
+/* QoS 0: now or not at all. By the name of `channel`, if there is one. */
 static slipway_result_t emit_now(slipway_t *s, uint8_t id, const slipway_channel_t *channel, const void *payload,
                                  size_t length, uint8_t flags) {
+  uint8_t head;
   if (flags & HEAD_QOS) return SLIPWAY_INVALID;
   if (length > SLIPWAY_MAX_PACKET) return SLIPWAY_TOO_LARGE;
   if (s->state < BEGINNING) return SLIPWAY_NOT_CONNECTED;
   slipway_stir(s);
   s->payload = payload;
   s->payload_length = (slipway_size_t)length;
-  return slipway_transmit(s, (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN)), id, channel);
+  head = (uint8_t)(HEAD_EMIT | (flags & HEAD_RETAIN));
+  if (channel) head |= HEAD_NAME;
+  return slipway_transmit(s, head, id, channel);
 }
 
 slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, size_t length, uint8_t flags) {
@@ -34,15 +37,17 @@ slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, siz
   if (id) {
     channel = slipway_entry(s, id);
     if (!channel->name) return SLIPWAY_INVALID;
+    /* It has the id once the gateway knows that, until then the name (§6.3). */
+    if (channel->flags & CHANNEL_DECLARED) channel = NULL;
   }
 #if SLIPWAY_WITH_RELIABLE
   if (flags & HEAD_QOS) {
     slipway_slot_t *slot;
-    /* While the table has wishes the last place is theirs: a busy program must not keep itself from being heard. */
-    uint8_t places = (uint8_t)(s->slot_count - (slipway_next_wish(s) != NO_WISH));
+    uint8_t left = (uint8_t)(s->slot_count - s->count);
     if ((flags & HEAD_QOS) == HEAD_QOS) return SLIPWAY_INVALID;
     if (length > SLIPWAY_SLOT_BYTES) return SLIPWAY_TOO_LARGE;
-    if (s->count >= places) return SLIPWAY_FULL;
+    /* While the table has wishes the last place is theirs: a busy program must not keep itself from being heard. */
+    if (left < 2 && (!left || slipway_next_wish(s) != NO_WISH)) return SLIPWAY_FULL;
     slot = slipway_add_slot(s, (uint8_t)(HEAD_EMIT | (flags & (HEAD_QOS | HEAD_RETAIN))), id);
     slot->length = (uint8_t)length;
     if (length) memcpy(slot->payload, payload, length);
@@ -50,7 +55,7 @@ slipway_result_t slipway_emit(slipway_t *s, uint8_t id, const void *payload, siz
     return SLIPWAY_OK;
   }
 #endif
-  return emit_now(s, id ? slipway_usable_id(s, id) : 0, channel, payload, length, flags);
+  return emit_now(s, id, channel, payload, length, flags);
 }
 
 slipway_result_t slipway_emit_named(slipway_t *s, const char *name, const void *payload, size_t length, uint8_t flags) {

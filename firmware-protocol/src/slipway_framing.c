@@ -16,7 +16,7 @@ static void serial_byte(slipway_t *s, uint8_t byte) {
     if (spoiled || count < 3 || crc) {
       if (spoiled || count) COUNT(s, crc);
     } else {
-      slipway_packet(s, s->buffer, (slipway_size_t)(count - 2));
+      slipway_packet(s, p - count, (slipway_size_t)(count - 2));
     }
     return;
   }

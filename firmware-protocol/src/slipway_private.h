@@ -159,8 +159,7 @@ static inline slipway_size_t slipway_clamp(uint16_t size) {
 #if SLIPWAY_MAX_PACKET > 255
   return size;
 #else
-  if (size >= 256) size = 255;
-  return (slipway_size_t)size;
+  return (slipway_size_t)((uint8_t)(size >> 8) ? 255 : size);
 #endif
 }
 

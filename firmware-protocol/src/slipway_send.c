@@ -18,26 +18,31 @@ uint16_t slipway_crc(uint16_t crc, uint8_t byte) {
 }
 #endif
 
-/* A packet is composed twice: once to learn its size, then, if there is room for all of it, to be written. */
+/* A packet is composed twice: once to learn its size, then, if there is room for all of it, to be written. What surely fits is
+ * not measured. */
 SLIPWAY_APART static void raw(slipway_t *s, uint8_t byte) {
-  /* Beyond what can be counted it fits nowhere anyway. */
-  if (++s->wire == 0) s->wire--;
-  if (s->writing) s->write(s, byte);
+  if (s->writing) {
+    s->write(s, byte);
+  } else {
+    /* Beyond what can be counted it fits nowhere anyway. */
+    if (++s->wire == 0) s->wire--;
+  }
 }
 
 SLIPWAY_APART static void put(slipway_t *s, uint8_t byte) {
-#if !SLIPWAY_TRUSTING
-  if (++s->packet == 0) s->packet--;
-#endif
+  if (s->writing) {
 #if SLIPWAY_WITH_SERIAL
-  if (IS_SERIAL(s)) {
     s->crc = slipway_crc(s->crc, byte);
-    if (byte == END || byte == ESC) {
-      raw(s, ESC);
-      byte = byte == END ? ESC_END : ESC_ESC;
-    }
-  }
 #endif
+#if !SLIPWAY_TRUSTING
+  } else {
+    if (++s->packet == 0) s->packet--;
+#endif
+  }
+  if ((byte == END || byte == ESC) && IS_SERIAL(s)) {
+    raw(s, ESC);
+    byte = (uint8_t)(ESC_END + (byte & 1)); /* of END even, of ESC odd */
+  }
   raw(s, byte);
 }
 
@@ -52,10 +57,13 @@ SLIPWAY_APART static void put_bytes(slipway_t *s, const void *bytes, slipway_siz
   for (; count; count--) put(s, (uint8_t)slipway_name_at(at++, flags));
 }
 
-SLIPWAY_APART static uint8_t length_of(const char *name, uint8_t flags) {
+/* A name, behind its length if that is to be told. */
+SLIPWAY_APART static void put_name(slipway_t *s, const char *name, uint8_t flags, bool told) {
+  const char *at = name;
   uint8_t length = 0;
-  while (slipway_name_at(name++, flags)) length++;
-  return length;
+  while (slipway_name_at(at++, flags)) length++;
+  if (told) put(s, length);
+  put_bytes(s, name, length, flags);
 }
 
 /* What every HELLO of this build says alike (§3.2), from its nonce to its max_packet, and behind that. */
@@ -97,7 +105,6 @@ static const uint8_t hello_end_no_ring[] SLIPWAY_FLASH = {
 
 static void put_hello(slipway_t *s) {
   slipway_size_t largest;
-  uint8_t length;
   put(s, HEAD_HELLO);
   put(s, 1);
   /* With QoS 0 only there is nothing that the gateway could hold but subscriptions, and these are made anew. */
@@ -124,9 +131,7 @@ static void put_hello(slipway_t *s) {
   } else {
     put_bytes(s, hello_end_no_ring, sizeof hello_end_no_ring, 0);
   }
-  length = length_of(s->identity, SLIPWAY_NAME_IN_RAM);
-  put(s, length);
-  put_bytes(s, s->identity, length, SLIPWAY_NAME_IN_RAM);
+  put_name(s, s->identity, SLIPWAY_NAME_IN_RAM, true);
 #if SLIPWAY_WITH_DATAGRAM
   if (s->cookie_state) {
     put(s, 1);
@@ -158,25 +163,25 @@ static void put_prefixes(slipway_t *s, uint8_t head) {
 }
 
 #if SLIPWAY_WITH_SLEEP
-static void put_varint(slipway_t *s, uint32_t value) {
+SLIPWAY_APART static void put_varint(slipway_t *s, uint32_t value) {
   for (; value > 127; value >>= 7) put(s, (uint8_t)(value | 0x80u));
   put(s, (uint8_t)value);
 }
 #endif
 
-/* §3.1, §3.2 */
-static void put_message(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel) {
-  bool control = IS_CONTROL(head);
-  if (head == HEAD_HELLO) {
-    put_hello(s);
-    return;
+/* The channel, by its name or else by its id, and the payload (§3.1). */
+static void put_emit(slipway_t *s, uint8_t id, const slipway_channel_t *channel) {
+  if (channel) {
+    put_name(s, channel->name, channel->flags, true);
+  } else {
+    put(s, id);
   }
-  put_prefixes(s, head);
-  if (head == HEAD_NONE) return;
-  /* An emit has the id once the gateway knows it, until then the name (§6.3). */
-  if (!control && id && channel && channel->flags & CHANNEL_DECLARED) channel = NULL;
-  put(s, !control && channel ? head | HEAD_NAME : head);
-  if (control ? head >= HEAD_DECLARE : IS_RELIABLE(head)) put16(s, SEQUENCE(s));
+  put_bytes(s, s->payload, s->payload_length, SLIPWAY_NAME_IN_RAM);
+}
+
+/* §3.2 */
+static void put_control(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel) {
+  if (head >= HEAD_DECLARE) put16(s, SEQUENCE(s));
 #if SLIPWAY_WITH_SLEEP
   if (head == HEAD_SLEEP) {
     put_varint(s, s->sleep_seconds);
@@ -185,22 +190,34 @@ static void put_message(slipway_t *s, uint8_t head, uint8_t id, const slipway_ch
 #endif
 #if SLIPWAY_WITH_WILL
   if (head == HEAD_WILL) {
-    /* From here on as an emit by name; none, to take it back, is an id of 0, which looks like a length of 0. */
+    /* None, to take it back, is an id of 0, which looks like a length of 0. */
     put(s, (uint8_t)((s->will_flags & HEAD_RETAIN) | (s->will_flags & HEAD_QOS) >> 4));
-    control = false;
+    put_emit(s, id, channel);
+    return;
   }
 #endif
   if (head == HEAD_SUBSCRIBE) put(s, channel->flags & CHANNEL_OPTIONS);
-  if (control ? head != HEAD_UNSUBSCRIBE : !channel) put(s, id);
-  if (channel) {
-    uint8_t length = length_of(channel->name, channel->flags);
-    if (!control) put(s, length);
-    put_bytes(s, channel->name, length, channel->flags);
-  }
+  if (head != HEAD_UNSUBSCRIBE) put(s, id);
+  if (channel) put_name(s, channel->name, channel->flags, false);
 #if SLIPWAY_WITH_UNSUPPORTED
-  if (head == HEAD_REFUSE) control = false;
+  if (head == HEAD_REFUSE) put_bytes(s, s->payload, s->payload_length, SLIPWAY_NAME_IN_RAM);
 #endif
-  if (!control) put_bytes(s, s->payload, s->payload_length, SLIPWAY_NAME_IN_RAM);
+}
+
+static void put_packet(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel) {
+  if (head == HEAD_HELLO) {
+    put_hello(s);
+    return;
+  }
+  put_prefixes(s, head);
+  if (head == HEAD_NONE) return;
+  put(s, head);
+  if (IS_CONTROL(head)) {
+    put_control(s, head, id, channel);
+  } else {
+    if (IS_RELIABLE(head)) put16(s, SEQUENCE(s));
+    put_emit(s, id, channel);
+  }
 }
 
 #if SLIPWAY_WITH_STREAM
@@ -212,6 +229,17 @@ static void put_length(slipway_t *s) {
 }
 #endif
 
+/* Whether an emit by id fits whatever has to be escaped, so that it need not be measured: with END, BEGIN, ACK, head, number, id,
+ * CRC and END around its payload. */
+enum { MOST_AROUND = 29 };
+static bool is_short(const slipway_t *s, uint8_t head, slipway_size_t room) {
+  if (!IS_SERIAL(s) || IS_CONTROL(head) || head & HEAD_NAME) return false;
+#if !SLIPWAY_TRUSTING
+  if (room > s->max_packet) room = s->max_packet;
+#endif
+  return room >= MOST_AROUND && s->payload_length <= (slipway_size_t)(room - MOST_AROUND) / 2;
+}
+
 /* Sends a message, and before it those that are due. `channel`: what it is about, if anything; `id`: its id, 0 if it has
  * none, or the value of BYE, PING and PONG; the payload of an emit is in the context. A frame is not begun unless all of it
  * fits: text printed between two polls must never stand inside one. A frame larger than the ring can ever take waits until
@@ -220,17 +248,18 @@ SLIPWAY_APART slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint
                                                 const slipway_channel_t *channel) {
   slipway_size_t room = slipway_clamp(s->room(s));
   if (room > s->capacity) s->capacity = room;
-  s->writing = false;
+  s->writing = is_short(s, head, room);
   for (;;) {
 #if !SLIPWAY_TRUSTING
     s->packet = 0;
 #endif
-    s->wire = 0;
+    /* The CRC is not known before it is written: both its bytes may have to be escaped. */
+    s->wire = IS_SERIAL(s) ? 2 : 0;
 #if SLIPWAY_WITH_SERIAL
     if (IS_SERIAL(s)) raw(s, END);
     s->crc = 0xFFFF;
 #endif
-    put_message(s, head, id, channel);
+    put_packet(s, head, id, channel);
 #if !SLIPWAY_TRUSTING
     if (head != HEAD_HELLO && s->packet > s->max_packet) return SLIPWAY_TOO_LARGE;
 #endif
@@ -269,6 +298,13 @@ slipway_result_t slipway_transmit_entry(slipway_t *s, uint8_t head, uint8_t id) 
   const slipway_channel_t *channel = NULL;
   if (id) {
     channel = slipway_entry(s, id);
+#if SLIPWAY_WITH_RELIABLE
+    if (!IS_CONTROL(head)) {
+      /* As slipway_emit has it. */
+      if (channel->flags & CHANNEL_DECLARED) return slipway_transmit(s, head, id, NULL);
+      return slipway_transmit(s, head | HEAD_NAME, id, channel);
+    }
+#endif
     id = slipway_usable_id(s, id);
 #if SLIPWAY_WITH_PATTERNS
     /* It was to be declared to a gateway that took more ids. The number must go, with an idle sweep. */

@@ -131,9 +131,9 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
   if (!continues) {
     slipway_channel_t *channel = s->channels;
     uint8_t left = s->channel_count;
-    s->oldest = (uint16_t)(body[10] << 8 | body[11]);
+    s->oldest = slipway_read16(body + 10);
 #if SLIPWAY_WITH_RELIABLE
-    s->expected = (uint16_t)(body[12] << 8 | body[13]);
+    s->expected = slipway_read16(body + 12);
     s->ack_count = 0;
     s->flags |= SWEEP;
 #else

@@ -24,9 +24,12 @@ SLIPWAY_APART static void settle(slipway_clock_t *clock, uint16_t round_trip) {
 void slipway_time_told(slipway_t *s, const uint8_t *time) {
   uint32_t seconds = 0;
   uint16_t ms = 0;
+  uint8_t byte = 0;
   uint8_t bits;
   for (bits = 0; bits < 8 * TIME_BYTES; bits++) {
-    ms = (uint16_t)(ms << 1 | (time[bits >> 3] >> (7 - (bits & 7)) & 1));
+    if (bits % 8 == 0) byte = *time++;
+    ms = (uint16_t)(ms << 1 | byte >> 7);
+    byte = (uint8_t)(byte << 1);
     seconds <<= 1;
     if (ms >= 1000) {
       ms = (uint16_t)(ms - 1000);

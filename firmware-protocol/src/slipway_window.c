@@ -44,7 +44,7 @@ void slipway_settle(slipway_t *s, uint8_t count) {
   if (count) {
 #endif
     const slipway_slot_t *slot = slot_at(s, 0);
-    if (IS_CONTROL(slot->head) && slot->head < HEAD_UNSUBSCRIBE) {
+    if (IS_CONTROL(slot->head) && slot->head < HEAD_UNSUBSCRIBE && slipway_usable_id(s, slot->id)) {
       slipway_entry(s, slot->id)->flags |= CHANNEL_DECLARED;
     }
     s->oldest++;

@@ -379,16 +379,45 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client emits', () => {
     ]);
   });
 
+  it('writes no more than there is room for, whatever has to be escaped', () => {
+    let room = 255;
+    const bench = new Bench({ framing: 'serial', room: () => room });
+    bench.client.declare('t');
+    const seen = new Set<string>();
+    bench.pass(1);
+    bench.welcome({ token: 'c0c0c0c0', nextOut: 0xc0c0 });
+    bench.pass(1);
+    for (const state of ['beginning', 'ready']) {
+      if (state === 'ready') bench.ackAll();
+      for (const acknowledging of [false, true]) {
+        for (let length = 0; length <= 30; length++) {
+          for (room = 1; room <= 100; room += 3) {
+            if (acknowledging) bench.give('90 c0c1 01');
+            const result = bench.client.emit(0, new Uint8Array(length).fill(0xc0));
+            const written = bench.client.take().reduce((sum, frame) => sum + frame.length, 0);
+            expect(written).toBeLessThanOrEqual(room);
+            expect(result).toBe(written > 0 ? 'ok' : 'busy');
+            seen.add(`${state} ${acknowledging} ${result}`);
+          }
+        }
+      }
+      room = 255;
+    }
+    expect(seen.size).toBe(8);
+  });
+
   it('does not begin a frame that does not fit the line, and sends it later', () => {
     let room = 64;
     const bench = new Bench({ framing: 'serial', room: () => room });
     const id = bench.client.declare('t');
     bench.connect();
-    room = 7;
+    // Ten bytes, if both of its CRC must be escaped.
+    room = 9;
     expect(bench.client.emit(id, 'aa')).toBe('busy');
+    room = 7;
     expect(bench.client.emit(id, 'a', RELIABLE)).toBe('ok');
     expect(bench.pass(10)).toEqual([]);
-    room = 8;
+    room = 10;
     expect(bench.client.emit(id, 'aa')).toBe('ok');
     room = 64;
     expect(bench.pass(1)).toEqual([`8001${ascii('aa')}`, `90100201${ascii('a')}`]);
