@@ -17,7 +17,7 @@ enum { PAYLOAD = 16, DATAGRAM = 2 + PAYLOAD, FRAME = 2 + 2 * (DATAGRAM + 2), PAT
 /* Before anything is measured, without a pause: a program in Node is not what it will be until its code is compiled. */
 enum { WARM_UP = 5000 };
 /* Messages are as far apart as that, at random in between, so that they do not fall into step with anything. */
-enum { LEAST_PAUSE_US = 500, MOST_PAUSE_US = 1500 };
+enum { LEAST_PAUSE_US = 200, MOST_PAUSE_US = 600 };
 
 static peer_t device, subscriber;
 static uint8_t expected[PAYLOAD];

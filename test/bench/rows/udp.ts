@@ -48,21 +48,50 @@ export async function together<T>(start: (parts: Stoppable[]) => Promise<T>): Pr
   }
 }
 
+/** What is measured, in a process of its own. */
+interface Server extends Stoppable {
+  readonly udp: number;
+  readonly tcp: number;
+  /** A bare program. */
+  readonly helper?: Helper;
+  /** Its time on a core so far, s. */
+  cpu(): number | Promise<number>;
+}
+
+/** What a message took of a core, for on a busy machine that is more telling than how many there were. */
+const ON_A_CORE = 'µs on a core';
+
+async function bare(question: 'receive' | 'echo' | 'relayDatagrams'): Promise<Server> {
+  const helper = new Helper(BARE_UDP);
+  const ports = await helper.ask<{ udp: number; tcp?: number }>(question);
+  return { tcp: 0, ...ports, helper, cpu: () => helper.ask<number>('cpu'), stop: () => helper.stop() };
+}
+
+async function slipway(context: BenchContext): Promise<Server> {
+  const gateway = await startGateway(context);
+  return {
+    udp: gateway.udp,
+    tcp: gateway.tcp,
+    cpu: () => gateway.process.cpu,
+    stop: () => gateway.stop(),
+  };
+}
+
 /** Half of each round as fast as can be, half at a gentle pace, at which nothing may be lost. */
 function startInput(
   mode: 'gateway' | 'relay' | 'receiver',
-  server: (context: BenchContext) => Promise<{ udp: number; tcp: number; count?: Helper } & Stoppable>,
+  startServer: (context: BenchContext) => Promise<Server>,
 ): Contender['start'] {
   return (context) =>
     together(async (parts): Promise<Pick<Running, 'round'>> => {
-      const { udp, tcp, count, ...part } = await server(context);
-      parts.push(part);
-      const load = await CProgram.start('udp-in', [mode, udp, tcp, DEVICES]);
+      const server = await startServer(context);
+      parts.push(server);
+      const load = await CProgram.start('udp-in', [mode, server.udp, server.tcp, DEVICES]);
       parts.push(load);
       await load.hear();
       const offer = async (rate: number, ms: number): Promise<UdpInReport> => {
         const report = await load.ask<UdpInReport>(`${rate} ${ms}`);
-        const counted = count && (await count.ask<ReceiverReport>('count'));
+        const counted = mode === 'receiver' ? await server.helper?.ask<ReceiverReport>('count') : undefined;
         const { wrong } = counted ?? report;
         if (wrong > 0)
           throw new BenchFailure(`${wrong} of ${report.received} messages were repeated or changed`);
@@ -71,11 +100,13 @@ function startInput(
       return {
         async round(ms) {
           const gentle = await offer(GENTLE, Math.ceil(ms / 2));
+          const cpu = await server.cpu();
           const flood = await offer(FLOOD, Math.ceil(ms / 2));
           return {
             value: flood.received / flood.seconds,
             also: {
               offered: flood.sent / flood.seconds,
+              [ON_A_CORE]: (((await server.cpu()) - cpu) / flood.received) * 1e6,
               [LOSS]: (gentle.sent - gentle.received) / gentle.sent,
             },
           };
@@ -84,35 +115,22 @@ function startInput(
     });
 }
 
-async function startGatewayHere(context: BenchContext): Promise<{ udp: number; tcp: number } & Stoppable> {
-  const gateway = await startGateway(context);
-  return { udp: gateway.udp, tcp: gateway.tcp, stop: () => gateway.stop() };
-}
-
 function udpIn(): Row {
   return {
     name: 'udp-in',
     unit: 'msg/s',
     work: `${DEVICES} UDP devices to one TCP subscriber, 16 B, QoS 0, one message a datagram`,
     contenders: [
-      { name: 'slipway', role: 'ours', start: startInput('gateway', startGatewayHere) },
+      { name: 'slipway', role: 'ours', start: startInput('gateway', slipway) },
       {
         name: 'bare receive loop',
         role: 'ceiling',
-        start: startInput('receiver', async () => {
-          const count = new Helper(BARE_UDP);
-          const { udp } = await count.ask<{ udp: number }>('receive');
-          return { udp, tcp: 0, count, stop: () => count.stop() };
-        }),
+        start: startInput('receiver', () => bare('receive')),
       },
       {
         name: 'bare relay, UDP to TCP',
         role: 'ceiling',
-        start: startInput('relay', async () => {
-          const relay = new Helper(BARE_UDP);
-          const ports = await relay.ask<{ udp: number; tcp: number }>('relayDatagrams');
-          return { ...ports, stop: () => relay.stop() };
-        }),
+        start: startInput('relay', () => bare('relayDatagrams')),
       },
     ],
     targets: [
@@ -124,19 +142,21 @@ function udpIn(): Row {
 
 function startRoundTrips(
   mode: 'gateway' | 'echo',
-  server: (context: BenchContext) => Promise<{ udp: number } & Stoppable>,
+  startServer: (context: BenchContext) => Promise<Server>,
 ): Contender['start'] {
   return (context) =>
     together(async (parts): Promise<Pick<Running, 'round'>> => {
-      const part = await server(context);
-      parts.push(part);
-      const load = await CProgram.start('udp-rtt', [mode, part.udp]);
+      const server = await startServer(context);
+      parts.push(server);
+      const load = await CProgram.start('udp-rtt', [mode, server.udp]);
       parts.push(load);
       await load.hear();
       return {
         async round(ms) {
+          const cpu = await server.cpu();
           const { count, seconds, p50, p99 } = await load.ask<SamplesReport>(String(ms));
-          return { value: count / seconds, also: { 'p50 µs': p50, 'p99 µs': p99 } };
+          const cost = (((await server.cpu()) - cpu) / count) * 1e6;
+          return { value: count / seconds, also: { 'p50 µs': p50, 'p99 µs': p99, [ON_A_CORE]: cost } };
         },
       };
     });
@@ -148,16 +168,8 @@ function udpRoundTrip(): Row {
     unit: 'msg/s',
     work: 'a UDP device, 16 B, QoS 1, one in flight, until it is acknowledged',
     contenders: [
-      { name: 'slipway', role: 'ours', start: startRoundTrips('gateway', startGatewayHere) },
-      {
-        name: 'bare echo',
-        role: 'ceiling',
-        start: startRoundTrips('echo', async () => {
-          const echo = new Helper(BARE_UDP);
-          const { udp } = await echo.ask<{ udp: number }>('echo');
-          return { udp, stop: () => echo.stop() };
-        }),
-      },
+      { name: 'slipway', role: 'ours', start: startRoundTrips('gateway', slipway) },
+      { name: 'bare echo', role: 'ceiling', start: startRoundTrips('echo', () => bare('echo')) },
     ],
     targets: [{ against: 'bare echo', ratio: { atLeast: 0.7 } }],
   };
