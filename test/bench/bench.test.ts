@@ -46,6 +46,7 @@ describeWithTools(['gcc', 'socat'], 'the benchmark, in miniature', () => {
       for (const [peer, ratio] of Object.entries(result.ratios))
         expect(ratio, `${result.name}: ${peer}`).toBeCloseTo(result.ours / (result.peers[peer] as number));
       expect([true, false, null], result.name).toContain(result.met);
+      expect(result.target, result.name).toBe(Object.keys(result.verdicts).join('; '));
     }
     expect(await readFile(svg, 'utf8')).toContain('tcp-1-100');
   });

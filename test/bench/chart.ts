@@ -4,7 +4,7 @@ import { short } from './table.js';
 const WIDTH = 860;
 const NAMES = 190;
 const VALUES = 110;
-const TITLE_HEIGHT = 34;
+const TITLE_HEIGHT = 20;
 const BAR_HEIGHT = 15;
 const GAP = 4;
 const FONT = 'font-family="system-ui, sans-serif"';
@@ -12,14 +12,23 @@ const FONT = 'font-family="system-ui, sans-serif"';
 const INK = '#7a828e';
 const COLORS = { ours: '#2f81f7', peer: '#8c959f', ceiling: '#b9c0c8', reported: '#b9c0c8' };
 
-/** The table as bars, an SVG image: in each row the longest is the greatest. Those that are only reported are left out. */
+/** The table as bars, an SVG image: in each row the longest is the greatest. Left out is what is only reported, or stands alone. */
 export function drawChart(results: readonly RowResult[]): string {
   let y = 8;
   const parts: string[] = [];
   for (const result of results) {
-    parts.push(text(8, y + 16, `${result.name}: ${result.work}`, 'font-size="13" font-weight="600"'));
-    y += TITLE_HEIGHT - BAR_HEIGHT + GAP;
     const bars = barsOf(result);
+    if (bars.length < 2) continue;
+    parts.push(
+      text(8, y + 14, result.name, 'font-size="13" font-weight="600"'),
+      text(
+        NAMES,
+        y + 14,
+        result.unit.endsWith('/s') ? result.work : `${result.work}: less is better`,
+        'font-size="11"',
+      ),
+    );
+    y += TITLE_HEIGHT;
     const greatest = Math.max(...bars.map(({ value }) => value));
     for (const { name, role, value } of bars) {
       y += GAP;

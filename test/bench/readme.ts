@@ -1,6 +1,6 @@
 import type { RowResult } from './result.js';
 import { BenchFailure } from './row.js';
-import { short } from './table.js';
+import { describeVerdicts, short } from './table.js';
 
 const BEGIN = '<!-- generated:bench -->';
 const END = '<!-- /generated -->';
@@ -21,7 +21,7 @@ function markdownTable(results: readonly RowResult[]): string {
   if (!first) throw new BenchFailure('there are no results to put into the README');
   const lines = results.map(
     (result) =>
-      `| \`${result.name}\` | ${result.work} | **${short(result.ours)} ${result.unit}** | ${others(result)} | ${verdict(result)} |`,
+      `| \`${result.name}\` | ${result.work} | **${short(result.ours)} ${result.unit}** | ${others(result)} | ${describeVerdicts(result, '**missed**') || 'reported'} |`,
   );
   return [
     `${first.date.slice(0, 10)}, ${first.machine}; medians of ${first.rounds} rounds, ours against each:`,
@@ -32,14 +32,14 @@ function markdownTable(results: readonly RowResult[]): string {
   ].join('\n');
 }
 
-function others({ peers, ratios, roles }: RowResult): string {
-  return Object.entries(peers)
-    .filter(([name]) => roles[name] !== 'reported')
-    .map(([name, value]) => `${name} ${short(value)} (${(ratios[name] as number).toPrecision(2)} ×)`)
+/** Who does the same work; of a row that nobody else does, its other figures. */
+function others({ peers, ratios, roles, also }: RowResult): string {
+  const beside = Object.entries(peers)
+    .filter(([peer]) => roles[peer] !== 'reported')
+    .map(([peer, value]) => `${peer} ${short(value)} (${short(ratios[peer] as number)} ×)`);
+  if (beside.length > 0) return beside.join(', ');
+  return Object.entries(also)
+    .flatMap(([, figures]) => Object.entries(figures))
+    .map(([figure, value]) => `${figure}: ${short(value)}`)
     .join(', ');
-}
-
-function verdict({ target, met }: RowResult): string {
-  if (target === '') return 'reported';
-  return met === null ? target : `${target}: ${met ? 'met' : '**missed**'}`;
 }

@@ -13,8 +13,10 @@ export interface RowResult {
   /** Ours divided by theirs. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly target: string;
-  /** Null where there is no target, or nothing to compare with. */
+  /** Whether all targets are met; null where there are none, or nothing to compare with. */
   readonly met: boolean | null;
+  /** The same for each target. */
+  readonly verdicts: Readonly<Record<string, boolean | null>>;
   /** Of all, ours included: the least and the greatest of the rounds. */
   readonly spread: Readonly<Record<string, readonly [low: number, high: number]>>;
   /** Medians of the other figures, by contender. */
@@ -55,8 +57,10 @@ export function summarize(
 
   const figure = (name: string, target: Target): number | undefined =>
     target.figure === undefined ? { ...peers, [us]: ours }[name] : also[name]?.[target.figure];
-  const verdicts = row.targets.map((target) => judge(target, us, figure));
-  const known = verdicts.filter((verdict) => verdict !== undefined);
+  const verdicts = row.targets.map(
+    (target) => [describeTarget(target, row.unit), judge(target, us, figure)] as const,
+  );
+  const met = verdicts.map(([, verdict]) => verdict);
   return {
     name: row.name,
     unit: row.unit,
@@ -64,8 +68,9 @@ export function summarize(
     ours,
     peers,
     ratios: Object.fromEntries(Object.entries(peers).map(([name, theirs]) => [name, ours / theirs])),
-    target: row.targets.map((target) => describeTarget(target, row.unit)).join('; '),
-    met: known.includes(false) ? false : known.length === 0 || known.length < verdicts.length ? null : true,
+    target: verdicts.map(([target]) => target).join('; '),
+    met: met.includes(false) ? false : met.length === 0 || met.includes(null) ? null : true,
+    verdicts: Object.fromEntries(verdicts),
     spread: Object.fromEntries(
       spreads.map(([{ name }, { low, high }]: readonly [Contender, Spread]) => [name, [low, high]]),
     ),
@@ -85,16 +90,16 @@ function mediansOf(outcomes: readonly Outcome[]): Record<string, number> {
   );
 }
 
-/** Undefined when the other one was not measured. */
+/** Null when the other one was not measured. */
 function judge(
   target: Target,
   us: string,
   figure: (name: string, target: Target) => number | undefined,
-): boolean | undefined {
+): boolean | null {
   const ours = figure(us, target) as number;
   if ('value' in target) return holds(target.value, ours);
   const theirs = figure(target.against, target);
-  if (theirs === undefined) return undefined;
+  if (theirs === undefined) return null;
   return 'ratio' in target ? holds(target.ratio, ours / theirs) : holds(target.difference, ours - theirs);
 }
 

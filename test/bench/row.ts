@@ -28,8 +28,6 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export const ROLES = ['ours', 'peer', 'ceiling', 'reported'] as const;
-
 /** Something that does a row's work. */
 export interface Contender {
   /** As in the table, and in targets. */
@@ -38,7 +36,7 @@ export interface Contender {
    * `ours`: what the row is about, one a row. `peer`: what it is compared with. `ceiling`: as good as can be, on this
    * machine. `reported`: for information only, such as the load generator by itself.
    */
-  readonly role: (typeof ROLES)[number];
+  readonly role: 'ours' | 'peer' | 'ceiling' | 'reported';
   /** @throws NotInstalled when it is not on this machine */
   start(context: BenchContext): Promise<Running>;
 }

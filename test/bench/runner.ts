@@ -14,7 +14,7 @@ export interface Plan {
   /** Of each contender, unless the row says otherwise; a third of them for those that are only reported. */
   readonly rounds: number;
   /** Who is measured. */
-  readonly contenders: readonly Contender['role'][];
+  readonly wanted: (contender: Contender, row: Row) => boolean;
   /** 0 for none. */
   readonly warmUpMs: number;
   readonly machine: string;
@@ -32,7 +32,7 @@ export async function runRow(row: Row, plan: Plan): Promise<RowResult> {
   const { log } = context;
   try {
     for (const contender of row.contenders) {
-      if (!plan.contenders.includes(contender.role)) continue;
+      if (!plan.wanted(contender, row)) continue;
       log(`${row.name}: ${contender.name} starts`);
       const started = await startUnlessMissing(contender, context, missing);
       if (!started) continue;

@@ -2,22 +2,36 @@ import type { RowResult } from './result.js';
 
 /** A row for people: one line a contender, with its spread and what ours is beside it. */
 export function printResult(result: RowResult): string {
-  const { name, unit, work, ours, target, met, spread, ratios, roles, missing, also } = result;
-  const verdict = met === null ? '' : met ? ': met' : ': NOT MET';
-  const lines = [`${name}: ${work}${target && `; target ${target}${verdict}`}`];
-  for (const [contender, [low, high]] of Object.entries(spread)) {
+  const { name, unit, work, ours, spread, ratios, roles, missing, also, peers } = result;
+  const lines = Object.entries(spread).map(([contender, [low, high]]) => {
     const ratio = ratios[contender];
-    const figures = [
-      `${short(roles[contender] === 'ours' ? ours : (result.peers[contender] as number))} ${unit}`,
+    return [
+      contender,
+      `${short(roles[contender] === 'ours' ? ours : (peers[contender] as number))} ${unit}`,
       `${short(low)} to ${short(high)}`,
-      ratio === undefined ? 'ours' : `ours is ${ratio.toPrecision(3)} ×`,
+      ratio === undefined ? 'ours' : `ours is ${short(ratio)} ×`,
       ...Object.entries(also[contender] ?? {}).map(([figure, value]) => `${figure} ${short(value)}`),
     ];
-    lines.push(`  ${contender.padEnd(34)} ${figures.map((text) => text.padEnd(22)).join(' ')}`.trimEnd());
-  }
-  for (const [contender, remedy] of Object.entries(missing))
-    lines.push(`  ${contender.padEnd(34)} not here: ${remedy}`);
-  return lines.join('\n');
+  });
+  for (const [contender, remedy] of Object.entries(missing)) lines.push([contender, `not here: ${remedy}`]);
+  const targets = describeVerdicts(result, 'NOT MET');
+  return [`${name}: ${work}${targets && `; target ${targets}`}`, ...columns(lines)].join('\n');
+}
+
+/** Every target, and what became of it; empty if there is none. */
+export function describeVerdicts({ verdicts }: RowResult, missed: string): string {
+  return Object.entries(verdicts)
+    .map(([target, met]) => (met === null ? target : `${target}: ${met ? 'met' : missed}`))
+    .join('; ');
+}
+
+function columns(lines: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const line of lines)
+    for (const [n, cell] of line.entries()) widths[n] = Math.max(widths[n] ?? 0, cell.length);
+  return lines.map((line) =>
+    `  ${line.map((cell, n) => cell.padEnd(widths[n] as number)).join('  ')}`.trimEnd(),
+  );
 }
 
 /** Three digits that mean something, and what they are thousands of. */

@@ -48,7 +48,7 @@ export async function startLoad(
   return {
     async round(ms) {
       const report = await generator.ask<LoadReport>('round', ms);
-      return { value: figure(report), also: { 'generator on a core': report.busy / report.seconds } };
+      return { value: figure(report), also: { 'generator busy, %': (100 * report.busy) / report.seconds } };
     },
     stop,
   };
