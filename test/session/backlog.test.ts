@@ -64,8 +64,9 @@ describe('Backlog', () => {
 
   test('keeps the order for as long as something waits', () => {
     const backlog = new Backlog();
-    for (let n = 0; n < 3; n++) push(backlog, `${n}`, { id: 1 });
-    for (let n = 3; n < 50_000; n++) {
+    // Two digits at least: of shorter ones two would fit.
+    for (let n = 10; n < 13; n++) push(backlog, `${n}`, { id: 1 });
+    for (let n = 13; n < 50_000; n++) {
       push(backlog, `${n}`, { id: 1 });
       expect(moved(backlog, 100, 1)).toEqual([`1: ${n - 3}`]);
     }
