@@ -79,6 +79,13 @@ const perAddress = section(
       .describe(
         'Sessions, connected or not, that came from there; an absent one of its own makes room first.',
       ),
+    ids: count(0, MANY)
+      .prefault(20_000)
+      .describe('Channel ids of these sessions together; beyond them names are used.'),
+    last_values: count(0, MANY)
+      .prefault(50_000)
+      .describe('Last values that were set from there; more are refused (limit_reached).'),
+    last_value_bytes: size(0, MUCH).prefault('32 MiB').describe('Bytes of these last values together.'),
     hellos: count(1, MANY)
       .prefault(100)
       .describe('New peers on UDP a second, after bursts of ten times as many; more are refused.'),

@@ -109,6 +109,8 @@ export class Gateway {
         maxSubscriptionsPerSubscriber: limits.subscriptions,
         maxLastValues: limits.last_values,
         maxLastValueBytes: limits.last_value_bytes,
+        maxLastValuesPerParty: limits.per_address.last_values,
+        maxLastValueBytesPerParty: limits.per_address.last_value_bytes,
       },
       this.#counters,
       store && lastValueKeeper(store),
@@ -128,6 +130,7 @@ export class Gateway {
         willBytes: limits.will_bytes,
         expiryMs: sessions.expiry,
         sessionsPerParty: limits.per_address.sessions,
+        idsPerParty: limits.per_address.ids,
       },
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),

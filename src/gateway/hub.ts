@@ -107,6 +107,8 @@ export class Hub {
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
       slept: (session, state) => context.events.presence(session, state),
+      takesId: (session) => this.#takesId(session),
+      gaveId: ({ party }) => this.#places.gaveId(party),
       will: (session, will) => this.#wills.set(session, will),
       stateOfWill: (session) => this.#wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
@@ -225,6 +227,12 @@ export class Hub {
       `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}${moved}`,
     );
     this.#context.events.presence(session, 'online');
+  }
+
+  #takesId({ party }: Session): boolean {
+    const may = this.#places.takesId(party);
+    if (!may) this.#context.counters.add('session.per_address.ids');
+    return may;
   }
 
   #makeRoom({ party }: Link): void {

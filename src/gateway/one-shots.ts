@@ -112,7 +112,8 @@ export class OneShots implements Worker {
     const known = from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
     if (!known || channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
     counters.add('udp.one_shots');
-    return router.emit(emit.name, emit.payload, { qos: 0, retain: emit.retain }, SENDER);
+    const sender = { ...SENDER, party: partyOf(host) };
+    return router.emit(emit.name, emit.payload, { qos: 0, retain: emit.retain }, sender);
   }
 
   #refuse(reason: Reason, message: Message): Uint8Array {

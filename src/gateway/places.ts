@@ -1,4 +1,4 @@
-import { Tally } from '../links/party.js';
+import { Tally } from '../tally.js';
 import type { Session } from './session.js';
 
 export interface PlaceLimits {
@@ -6,16 +6,19 @@ export interface PlaceLimits {
   readonly sessions: number;
   /** How many of them may have come from one network address. */
   readonly sessionsPerParty: number;
+  /** How many channel ids they may have. */
+  readonly idsPerParty: number;
 }
 
 export type PlaceLimit = 'limits.sessions' | 'limits.per_address.sessions';
 
-/** How many sessions there may be, in all and of each network address, and which one makes room for another. */
+/** How many sessions there may be, in all and of each network address, which one makes room for another, and how many ids they have. */
 export class Places {
   readonly #limits: PlaceLimits;
   readonly #sessions: ReadonlyMap<string, Session>;
   readonly #absent: ReadonlyMap<Session, unknown>;
   readonly #sessionsOf = new Tally();
+  readonly #idsOf = new Tally();
 
   /** `sessions` are all there are; `absent` those without a link, longest first. */
   constructor(
@@ -47,9 +50,28 @@ export class Places {
 
   /** From now on the session counts for whom it came from last; `undefined` when it ended. */
   account(session: Session, party: string | undefined): void {
-    if (session.party !== undefined) this.#sessionsOf.remove(session.party);
+    const { size } = session.engine.ids;
+    if (session.party !== undefined) {
+      this.#sessionsOf.remove(session.party);
+      this.#idsOf.remove(session.party, size);
+    }
     session.party = party;
-    if (party !== undefined) this.#sessionsOf.add(party);
+    if (party === undefined) return;
+    this.#sessionsOf.add(party);
+    this.#idsOf.add(party, size);
+  }
+
+  /** A session of that party is about to have one channel id more. Returns whether it may. */
+  takesId(party: string | undefined): boolean {
+    if (party === undefined) return true;
+    if (this.#idsOf.of(party) >= this.#limits.idsPerParty) return false;
+    this.#idsOf.add(party);
+    return true;
+  }
+
+  /** A session of that party has one channel id less. */
+  gaveId(party: string | undefined): void {
+    if (party !== undefined) this.#idsOf.remove(party);
   }
 
   /** The absent session for which most is held. */

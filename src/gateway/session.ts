@@ -46,6 +46,10 @@ export interface SessionKeeper {
   full(session: Session, bytes: number, sinceMs: number, first: boolean): void;
   /** The peer sleeps, or is awake again. */
   slept(session: Session, state: 'asleep' | 'online'): void;
+  /** It is about to have one id more. Returns whether it may. */
+  takesId(session: Session): boolean;
+  /** It has one id less. */
+  gaveId(session: Session): void;
   /** The peer leaves a will, or takes it back. Returns why not, if that is refused. */
   will(session: Session, will: Will): Reason | undefined;
   /** Whether it left a will, and whether one is on its way. */
@@ -370,12 +374,18 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
 
   // --------------------------------------------------------------------------------------- the engine's side
 
-  hold(name: string): Channel | Reason {
-    return this.#context.router.hold(name);
+  hold(name: string, forId = false): Channel | Reason {
+    const { router, keeper } = this.#context;
+    if (forId && !keeper.takesId(this)) return 'limit_reached';
+    const channel = router.hold(name);
+    if (forId && typeof channel === 'string') keeper.gaveId(this);
+    return channel;
   }
 
-  release(channel: Channel): void {
-    this.#context.router.release(channel);
+  release(channel: Channel, forId = false): void {
+    const { router, keeper } = this.#context;
+    router.release(channel);
+    if (forId) keeper.gaveId(this);
   }
 
   refused(message: Refuse): void {

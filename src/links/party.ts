@@ -16,22 +16,3 @@ export function partyOf(host: string): string {
     .map((group) => Number.parseInt(group, 16).toString(16));
   return `${groups.join(':')}::/64`;
 }
-
-/** How much each party has of something. */
-export class Tally {
-  readonly #counts = new Map<string, number>();
-
-  of(party: string): number {
-    return this.#counts.get(party) ?? 0;
-  }
-
-  add(party: string): void {
-    this.#counts.set(party, this.of(party) + 1);
-  }
-
-  remove(party: string): void {
-    const left = this.of(party) - 1;
-    if (left > 0) this.#counts.set(party, left);
-    else this.#counts.delete(party);
-  }
-}

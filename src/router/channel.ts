@@ -21,6 +21,8 @@ export interface LastValue {
   readonly qos: Qos;
   /** When it was set, counted in updates of all last values. */
   readonly mark: number;
+  /** Whom it counts for. */
+  readonly party: string | undefined;
 }
 
 /**

@@ -206,8 +206,7 @@ export class Router {
    */
   restoreLastValue(name: string, payload: Uint8Array, qos: Qos, mark: number): ReasonName | undefined {
     if (channelProblem(name) !== undefined) return this.#refuse('bad_channel');
-    const refusal = this.#lastValues.refusal(name, payload.length);
-    if (refusal) return this.#refuse(refusal);
+    if (this.#lastValues.refusal(name, payload.length, undefined)) return this.#refuse('limit_reached');
     this.#lastValues.restore(name, payload, qos, mark);
     return undefined;
   }
@@ -259,16 +258,15 @@ export class Router {
     from: Subscriber | undefined,
   ): ReasonName | undefined {
     if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
-    const unkept = retain ? this.#lastValues.refusal(channel.name, payload.length) : undefined;
-    // What the gateway itself keeps is bounded by what it knows of.
-    if (unkept && (from || unkept !== 'not_stored')) return this.#refuse(unkept);
+    const unkept = retain ? this.#refusalToKeep(channel, payload, from) : undefined;
+    if (unkept) return this.#refuse(unkept);
 
     const route = channel.route ?? this.#findRoute(channel);
     // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.
     if (qos > 0 && !this.#haveRoom(route, channel, payload.length, from)) return this.#refuse('queue_full');
 
     const kept = qos > 0 || retain ? new Uint8Array(payload) : payload;
-    if (retain) this.#lastValues.update(channel.name, kept, qos);
+    if (retain) this.#lastValues.update(channel.name, kept, qos, from?.party);
     let delivered = 0;
     let refused: ReasonName | undefined;
     for (const recipient of route) {
@@ -285,6 +283,19 @@ export class Router {
     this.#counters.add('router.emit');
     this.#countDelivered(delivered);
     return refused;
+  }
+
+  #refusalToKeep(
+    { name }: Channel,
+    payload: Uint8Array,
+    from: Subscriber | undefined,
+  ): ReasonName | undefined {
+    const refusal = this.#lastValues.refusal(name, payload.length, from?.party);
+    // What the gateway itself keeps is bounded by what it knows of.
+    if (refusal === 'not_stored' && from === undefined) return undefined;
+    if (refusal !== 'share_used_up') return refusal;
+    this.#counters.add('router.per_address.last_values');
+    return 'limit_reached';
   }
 
   #haveRoom(route: Route, channel: Channel, bytes: number, from: Subscriber | undefined): boolean {

@@ -6,6 +6,9 @@ export type DeliveryRefusal = 'queue_full' | 'too_large_for_receiver';
 
 /** Something that takes messages: all that the router knows of a session. Neither method may throw. */
 export interface Subscriber {
+  /** Whom counts for what it makes the router keep, if anyone; see `LastValueLimits`. */
+  readonly party?: string | undefined;
+
   /**
    * Whether a delivery of `payloadLength` bytes with QoS 1 or 2 could be taken now: if not, the router refuses the whole emit. What is
    * too large for the subscriber it has room for. Must not call the router.

@@ -56,9 +56,12 @@ export interface MessageSource {
 
 /** Who acts on what arrives. A returned reason refuses the message (§7). */
 export interface SessionOwner<C extends Channel> {
-  /** The channel of that name, kept until it is released as often as it was held; or why there can be none. */
-  hold(name: string): C | Reason;
-  release(channel: C): void;
+  /**
+   * The channel of that name, kept until it is released as often as it was held; or why there can be none. `forId`: an id is
+   * to stand for it.
+   */
+  hold(name: string, forId?: boolean): C | Reason;
+  release(channel: C, forId?: boolean): void;
   /** `target` is a name where the message carried one. The payload may be reused afterwards: copy what is kept. */
   emit(target: C | string, message: Emit): Reason | undefined;
   /** What else a peer may ask of a gateway. Its bytes may be reused afterwards: copy what is kept. */

@@ -13,8 +13,9 @@ export interface Address {
 
 /** Where channels come from; one that has an id is held. */
 export interface ChannelSource<C extends Channel> {
-  hold(name: string): C | Reason;
-  release(channel: C): void;
+  /** `forId`: an id is to stand for it. */
+  hold(name: string, forId?: boolean): C | Reason;
+  release(channel: C, forId?: boolean): void;
 }
 
 /** Id 0 is the broadcast channel in either space (§6.4). */
@@ -39,11 +40,11 @@ export class IdTable<C extends Channel> {
 
   /** The other side declared `id`, anew perhaps. Returns why there can be no such channel. */
   declare(id: number, name: string): Reason | undefined {
-    const channel = this.#source.hold(name);
+    const channel = this.#source.hold(name, true);
     if (typeof channel === 'string') return channel;
     this.#theirs ??= new IdSpace();
     const before = this.#theirs.set(id, channel);
-    if (before !== undefined) this.#source.release(before);
+    if (before !== undefined) this.#source.release(before, true);
     this.#recorder?.declared({ own: false, id, channel, usable: true });
     return undefined;
   }
@@ -88,7 +89,7 @@ export class IdTable<C extends Channel> {
   /** Picks an id for `channel` if it has none and there is room; it must be declared before it is `usable`. */
   assign(channel: C): number | undefined {
     if (this.#lastOwn >= this.ownLimit || this.#own?.id(channel) || this.address(channel)) return undefined;
-    const held = this.#source.hold(channel.name);
+    const held = this.#source.hold(channel.name, true);
     if (typeof held === 'string') return undefined;
     const id = this.#lastOwn + 1;
     this.#setOwn(id, held, false);
@@ -115,7 +116,7 @@ export class IdTable<C extends Channel> {
 
   clear(): void {
     this.#recorder?.idsCleared(this);
-    for (const { channel } of this) this.#source.release(channel);
+    for (const { channel } of this) this.#source.release(channel, true);
     this.#theirs = undefined;
     this.#own = undefined;
     this.#unusable = undefined;

@@ -161,6 +161,65 @@ describe('sessions from one address', () => {
   });
 });
 
+describe('what one address makes the gateway keep', () => {
+  it('is bounded in channel ids, and counts for where a session is now', async () => {
+    const { tcp, count } = await startGateway({ limits: { per_address: { ids: 3 } } });
+    const declare = (peer: RawTcp, from: number, ids: number[]) =>
+      peer.send(
+        ...ids.map((id) => ({ type: 'declare', seq: (from + id) & 0xffff, id, name: `c/${id}` }) as const),
+      );
+    const one = await RawTcp.open(tcp);
+    const first = await one.introduce('one', { expiry: 60 });
+    declare(one, first.nextIn - 1, [1, 2, 3, 4]);
+    await until(() => expect(one.all('reject')).toMatchObject([{ reason: 'limit_reached' }]));
+    expect(count('session.per_address.ids')).toBe(1);
+    const elsewhere = await RawTcp.open(tcp, '127.0.0.2');
+    const other = await elsewhere.introduce('other');
+    declare(elsewhere, other.nextIn - 1, [1]);
+    await until(() => expect(elsewhere.all('ack').at(-1)?.next).toBe((other.nextIn + 1) & 0xffff));
+
+    // It moves, and takes its ids with it.
+    const moved = await RawTcp.open(tcp, '127.0.0.3');
+    const again = await moved.introduce('one', { token: first.token, received: first.nextOut });
+    expect(again.continues).toBe(true);
+    const two = await RawTcp.open(tcp);
+    const second = await two.introduce('two', { expiry: 0 });
+    declare(two, second.nextIn - 1, [1, 2, 3]);
+    await until(() => expect(two.all('ack').at(-1)?.next).toBe((second.nextIn + 3) & 0xffff));
+    // Who is gone has none.
+    two.send({ type: 'bye', reason: 'end_session' });
+    const three = await RawTcp.open(tcp);
+    const third = await three.introduce('three');
+    declare(three, third.nextIn - 1, [1, 2, 3]);
+    await until(() => expect(three.all('ack').at(-1)?.next).toBe((third.nextIn + 3) & 0xffff));
+    expect(count('session.per_address.ids')).toBe(1);
+  });
+
+  it('is bounded in last values, also of one-shots', async () => {
+    const { tcp, udp, count } = await startGateway({
+      listen: { udp: { port: 0, one_shot: { channels: ['v/#'] } } },
+      limits: { per_address: { last_values: 2 } },
+    });
+    const client = await connectTo(tcp);
+    await client.emit('v/1', 'set', { retain: true });
+    const sensor = await RawUdp.open(udp);
+    const shoot = (peer: RawUdp, name: string) =>
+      peer.send({ type: 'emit', qos: 0, retain: true, name, payload: Buffer.from('set') });
+    shoot(sensor, 'v/2');
+    await until(() => expect(count('udp.one_shots')).toBe(1));
+    shoot(sensor, 'v/3');
+    await until(() => expect(sensor.all('refuse')).toMatchObject([{ reason: 'limit_reached' }]));
+    await expect(client.emit('v/3', 'set', { retain: true })).rejects.toMatchObject({
+      code: 'limit_reached',
+    });
+    const elsewhere = await RawUdp.open(udp, '127.0.0.2');
+    shoot(elsewhere, 'v/3');
+    await until(() => expect(count('udp.one_shots')).toBe(3));
+    expect(elsewhere.all('refuse')).toEqual([]);
+    expect(count('router.per_address.last_values')).toBe(2);
+  });
+});
+
 describe('identities that never come back', () => {
   it('leave no states for ever: the oldest are forgotten with all else about them', async () => {
     const { tcp, gateway } = await startGateway({ limits: { sessions: 5 } });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { partyOf, Tally } from '../../src/links/party.js';
+import { partyOf } from '../../src/links/party.js';
+import { Tally } from '../../src/tally.js';
 
 describe('the party of an address', () => {
   it.each([
@@ -25,4 +26,7 @@ it('a tally counts up and down, and forgets who has none', () => {
   expect([tally.of('a'), tally.of('b')]).toEqual([2, 0]);
   tally.remove('a');
   expect(tally.of('a')).toBe(1);
+  tally.add('a', 10);
+  tally.remove('a', 4);
+  expect(tally.of('a')).toBe(7);
 });

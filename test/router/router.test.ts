@@ -491,6 +491,28 @@ describe('last values (§6.5)', () => {
     expect(keep(deep(9), 'x')).toBeUndefined();
   });
 
+  it('are limited in number and bytes for each party; who takes over a value has it', () => {
+    start({ maxLastValuesPerParty: 2, maxLastValueBytesPerParty: 10 });
+    const [here, there] = ['here', 'there'].map((party) => Object.assign(new Inbox(), { party }));
+    const set = (channel: string, payload: string, from?: Inbox) =>
+      router.emit(channel, Buffer.from(payload), { qos: 0, retain: true }, from);
+    expect(set('x', '12345', here)).toBeUndefined();
+    expect(set('y', '123456', here)).toBe('limit_reached');
+    expect(set('y', '12345', here)).toBeUndefined();
+    expect(set('z', '', here)).toBeUndefined();
+    expect(set('z', '1', here)).toBe('limit_reached');
+    expect(set('x', '1234', here)).toBeUndefined();
+    expect(counters.get('router.per_address.last_values')).toBe(2);
+    expect(set('x', '1234', there)).toBeUndefined();
+    expect(set('z', '12345', here)).toBeUndefined();
+    expect(set('x', '1', here)).toBe('limit_reached');
+    expect(set('y', '', there)).toBeUndefined();
+    expect(set('x', '1', here)).toBeUndefined();
+    // The gateway's own count for nobody.
+    expect(set('w', '12345678901', undefined)).toBeUndefined();
+    expect(router.sizes).toMatchObject({ lastValues: 3, lastValueBytes: 17 });
+  });
+
   it('are limited in bytes', () => {
     start({ maxLastValueBytes: 10 });
     keep('x', '123456');

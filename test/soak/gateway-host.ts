@@ -101,6 +101,7 @@ export class GatewayHost {
         backlog: 1_000_000,
         sessions: 200,
         sessionsPerParty: 200,
+        idsPerParty: 1000,
         expiryMs: 86_400_000,
         queueAgeMs: 0,
         endFull: false,

@@ -94,6 +94,7 @@ export class Simulation {
       backlog: 1_000_000,
       sessions: 100,
       sessionsPerParty: 100,
+      idsPerParty: 1000,
       expiryMs: 3_600_000,
       queueAgeMs: 0,
       endFull: false,

@@ -1,9 +1,10 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import type { Counters } from '../../counters.js';
+import { Tally } from '../../tally.js';
 import { endpointName, listenError, plainHost } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
-import { partyOf, Tally } from '../party.js';
+import { partyOf } from '../party.js';
 import { RateLimit } from '../rate-limit.js';
 import { TcpLink } from './tcp-link.js';
 

@@ -1,4 +1,4 @@
-import { Tally } from '../party.js';
+import { Tally } from '../../tally.js';
 import type { UdpLink } from './udp-link.js';
 
 /** The links over one socket by address. Most hosts have one peer, for which a map of ports would be too much. */
