@@ -30,7 +30,7 @@ export interface Link {
   readonly maxPacket: number;
   /** Bytes that `packet` takes on the wire, framing and escapes included. */
   wireSize(packet: Uint8Array): number;
-  /** Sends one packet, or queues it to be sent. The bytes are copied or written before it returns. Never throws. */
+  /** Sends one packet, or queues it to be sent: its bytes must not change afterwards. Never throws. */
   send(packet: Uint8Array): void;
   /** Bytes accepted by `send` and not yet handed to the operating system. */
   backlog(): number;

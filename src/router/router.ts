@@ -1,4 +1,4 @@
-import type { Counters } from '../counters.js';
+import type { Count, Counters } from '../counters.js';
 import { BROADCAST_CHANNEL, channelProblem, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
@@ -47,11 +47,14 @@ export class Router {
   readonly #subscriptions: Subscriptions;
   readonly #lastValues: LastValues;
   readonly #connected = new Set<Subscriber>();
-  #delivered = 0;
+  readonly #emitted: Count;
+  readonly #delivered: Count;
 
   /** `keeper`: if last values are to outlive the process. */
   constructor(limits: RouterLimits, counters: Counters, keeper?: LastValueKeeper) {
     this.#counters = counters;
+    this.#emitted = counters.count('router.emit');
+    this.#delivered = counters.count('router.delivered');
     this.#channels = new ChannelTable(limits.maxChannels + 1);
     this.#subscriptions = new Subscriptions(limits);
     this.#lastValues = new LastValues(limits, keeper);
@@ -62,7 +65,7 @@ export class Router {
 
   /** Deliveries so far. */
   get delivered(): number {
-    return this.#delivered;
+    return this.#delivered.value;
   }
 
   /** What is in use of the limits. */
@@ -280,8 +283,8 @@ export class Router {
       // A full backlog at QoS 0 is not the sender's business (§5.7).
       if (refusal === 'too_large_for_receiver') refused = refusal;
     }
-    this.#counters.add('router.emit');
-    this.#countDelivered(delivered);
+    this.#emitted.add();
+    this.#delivered.add(delivered);
     return refused;
   }
 
@@ -340,7 +343,7 @@ export class Router {
       let full = qos > 0 && !subscriber.hasRoom(channel, value.payload.length);
       while (full && (yield 'queue_full')) full = !subscriber.hasRoom(channel, value.payload.length);
       const refusal = full ? 'queue_full' : subscriber.deliver(channel, value.payload, qos, true);
-      if (refusal === undefined) this.#countDelivered(1);
+      if (refusal === undefined) this.#delivered.add();
       else this.#counters.add(`router.drop.${refusal}`);
     }
   }
@@ -358,11 +361,6 @@ export class Router {
       }
     }
     yield* found;
-  }
-
-  #countDelivered(count: number): void {
-    this.#delivered += count;
-    this.#counters.add('router.delivered', count);
   }
 
   #refuse(reason: ReasonName): ReasonName {

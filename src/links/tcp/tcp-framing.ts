@@ -5,14 +5,21 @@ import { varintSize, writeVarint } from '../../wire/varint.js';
 /** A record that is cut by the end of a read is gathered in a buffer that begins with so many bytes. */
 const FIRST_GATHER_BYTES = 4096;
 
+const NOTHING: Uint8Array = new Uint8Array();
+
 /** Bytes that a packet takes on a TCP connection, its length included (PROTOCOL.md §2.3). */
 export function recordSize(packet: Uint8Array): number {
   return varintSize(packet.length) + packet.length;
 }
 
+/** Writes the length that precedes a packet at index `at`; returns the index after it. `target` must have the room. */
+export function writeRecordLength(target: Uint8Array, at: number, packet: Uint8Array): number {
+  return writeVarint(target, at, packet.length);
+}
+
 /** Writes a packet behind its length at index `at`; returns the index after it. `target` must have the room. */
 export function writeRecord(target: Uint8Array, at: number, packet: Uint8Array): number {
-  const start = writeVarint(target, at, packet.length);
+  const start = writeRecordLength(target, at, packet);
   target.set(packet, start);
   return start + packet.length;
 }
@@ -28,8 +35,8 @@ export class FramingFault extends SlipwayError {
 }
 
 /**
- * Turns the bytes of a TCP connection into packets (PROTOCOL.md §2.3). It holds one packet at most, and no more of it
- * than has arrived, twice over.
+ * Turns the bytes of a TCP connection into packets (PROTOCOL.md §2.3). It holds one packet at most, and room for no
+ * more than four times what has arrived of it.
  */
 export class TcpParser {
   readonly #maxPacket: number;
@@ -38,7 +45,7 @@ export class TcpParser {
   #length = 0;
   #lengthBytes = 0;
   #lengthKnown = false;
-  #gathered: Uint8Array = new Uint8Array();
+  #gathered = NOTHING;
   #gatheredBytes = 0;
   #stopped = false;
 
@@ -71,6 +78,13 @@ export class TcpParser {
     let at = 0;
     this.#stopped = false;
     while (at < chunk.length && !this.#stopped) {
+      if (this.#lengthBytes === 0) {
+        const whole = this.#takeWhole(chunk, at);
+        if (whole > 0) {
+          at = whole;
+          continue;
+        }
+      }
       if (!this.#lengthKnown) {
         this.#takeLengthByte(chunk[at++] as number);
         continue;
@@ -85,6 +99,23 @@ export class TcpParser {
       at = end;
     }
     return at;
+  }
+
+  /** Tells of a packet all of which lies in the chunk, as most do. Returns where it ends; 0 if there is none, or a fault in it. */
+  #takeWhole(chunk: Uint8Array, start: number): number {
+    let at = start;
+    let length = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = chunk[at++];
+      if (byte === undefined) return 0;
+      length |= (byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      const end = at + length;
+      if (end > chunk.length || length > this.#maxPacket || byte === 0) return 0;
+      this.#onPacket(chunk.subarray(at, end));
+      return end;
+    }
+    return 0;
   }
 
   #takeLengthByte(byte: number): void {
@@ -109,8 +140,9 @@ export class TcpParser {
   #gather(part: Uint8Array): void {
     const filled = this.#gatheredBytes + part.length;
     if (filled > this.#gathered.length) {
-      // Only as much as has come, twice over: a peer that announces a large packet and sends none costs nothing.
-      const grown = new Uint8Array(Math.min(this.#length, Math.max(2 * filled, FIRST_GATHER_BYTES)));
+      // Only a few times what has come: a peer that announces a large packet and sends none costs nothing.
+      const size = Math.min(this.#length, Math.max(4 * filled, FIRST_GATHER_BYTES));
+      const grown = Buffer.allocUnsafeSlow(size);
       grown.set(this.#gathered.subarray(0, this.#gatheredBytes));
       this.#gathered = grown;
     }
@@ -126,7 +158,7 @@ export class TcpParser {
     this.#length = 0;
     this.#lengthBytes = 0;
     this.#lengthKnown = false;
-    this.#gathered = new Uint8Array();
+    this.#gathered = NOTHING;
     this.#gatheredBytes = 0;
   }
 }

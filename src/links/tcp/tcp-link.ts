@@ -1,23 +1,18 @@
 import type { Socket } from 'node:net';
-import type { Counters } from '../../counters.js';
+import type { Count, Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
-import { Queue } from '../../session/queue.js';
 import { endpointName, plainHost } from '../endpoint.js';
 import type { Link, LinkEvents } from '../link.js';
 import { partyOf } from '../party.js';
+import { OutgoingBytes } from './outgoing-bytes.js';
 import { StallWatch } from './stall-watch.js';
-import { FramingFault, recordSize, TcpParser, writeRecord } from './tcp-framing.js';
+import { FramingFault, recordSize, TcpParser } from './tcp-framing.js';
 
 /** How long `close()` waits for the other side to read what is queued and to close too. */
 const CLOSE_GRACE_MS = 2000;
 /** After so long in silence the system asks whether the other end is still there. */
 const KEEP_ALIVE_PROBE_MS = 30_000;
-/** What is sent in one turn of the event loop is written at once, but not more than this in one piece. */
-const MAX_BATCH_BYTES = 65_536;
-/** With more than this on its way to the system the rest waits here, so that it is seen whether anything moves. */
-const MAX_WRITING_BYTES = 4 * MAX_BATCH_BYTES;
 export const DEFAULT_STALL_MS = 60_000;
-const FIRST_BATCH_BYTES = 1024;
 export const DEFAULT_MAX_BACKLOG_BYTES = 32 * 1_048_576;
 
 export interface TcpLinkOptions {
@@ -48,13 +43,11 @@ export class TcpLink implements Link {
   readonly #socket: Socket;
   readonly #maxBacklog: number;
   readonly #counters: Counters;
+  readonly #received: Count;
+  readonly #sent: Count;
   readonly #parser: TcpParser;
   #events: LinkEvents | undefined;
-  #batch: Buffer | undefined;
-  #batchBytes = 0;
-  /** Batches that wait until what was written before is on its way. */
-  readonly #waiting = new Queue<Buffer>();
-  #waitingBytes = 0;
+  readonly #outgoing: OutgoingBytes;
   readonly #reading: StallWatch | undefined;
   readonly #writing: StallWatch | undefined;
   /** Whether a packet is unfinished, and when it began, as `performance.now`. */
@@ -78,12 +71,15 @@ export class TcpLink implements Link {
     this.#socket = socket;
     this.#maxBacklog = options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES;
     this.#counters = options.counters;
+    this.#received = options.counters.count('tcp.rx.packets');
+    this.#sent = options.counters.count('tcp.tx.packets');
     this.#parser = new TcpParser(options.maxPacket, (packet) => this.#takePacket(packet));
+    this.#outgoing = new OutgoingBytes(socket, (bytes, error) => this.#written(bytes, error));
     const { stallMs = DEFAULT_STALL_MS } = options;
     if (stallMs > 0) {
       const unfinished = () => (this.#parser.unfinished ? this.#begunAt : undefined);
       this.#reading = new StallWatch(stallMs, unfinished, () => this.#stalled('timeout'));
-      const unread = () => (this.#unsent > 0 ? this.#writtenAt : undefined);
+      const unread = () => (this.#outgoing.bytes > 0 ? this.#writtenAt : undefined);
       this.#writing = new StallWatch(stallMs, unread, () => this.#stalled('too_slow'));
     }
     socket.setNoDelay(true);
@@ -119,19 +115,19 @@ export class TcpLink implements Link {
     } else if (this.#closing !== undefined || !this.#socket.writable) {
       this.#counters.add('tcp.drop.closed');
     } else {
-      this.#counters.add('tcp.tx.packets');
-      this.#append(packet);
+      this.#sent.add();
+      if (this.#outgoing.bytes === 0) this.#writtenAt = performance.now();
+      this.#outgoing.append(packet);
+      if (this.#flushPending) return;
+      this.#flushPending = true;
+      setImmediate(this.#flush);
     }
   }
 
   backlog(): number {
-    const bytes = this.#unsent;
+    const { bytes } = this.#outgoing;
     if (bytes > 0) this.#drainOwed = true;
     return bytes;
-  }
-
-  get #unsent(): number {
-    return this.#batchBytes + this.#waitingBytes + this.#socket.writableLength;
   }
 
   pause(): void {
@@ -175,68 +171,37 @@ export class TcpLink implements Link {
   #takePacket(packet: Uint8Array): void {
     // The owner may have closed the link over an earlier packet of the same read.
     if (this.#closing !== undefined) return;
-    this.#counters.add('tcp.rx.packets');
+    this.#received.add();
     this.#begun = false;
     this.#events?.packet(packet);
   }
 
-  #append(packet: Uint8Array): void {
-    const size = recordSize(packet);
-    if (this.#batchBytes > 0 && this.#batchBytes + size > MAX_BATCH_BYTES) this.#flush();
-    const needed = this.#batchBytes + size;
-    if (this.#batch === undefined || needed > this.#batch.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#batchBytes, FIRST_BATCH_BYTES));
-      this.#batch?.copy(grown, 0, 0, this.#batchBytes);
-      this.#batch = grown;
-    }
-    this.#batchBytes = writeRecord(this.#batch, this.#batchBytes, packet);
-    if (this.#flushPending) return;
-    this.#flushPending = true;
-    setImmediate(this.#flushTurn);
-  }
-
-  readonly #flushTurn = (): void => {
+  readonly #flush = (): void => {
     this.#flushPending = false;
-    this.#flush();
-  };
-
-  #flush(): void {
-    const batch = this.#batch;
-    if (batch === undefined) return;
-    const bytes = this.#batchBytes;
-    this.#batch = undefined;
-    this.#batchBytes = 0;
-    if (!this.#socket.writable) return this.#counters.add('tcp.unsent.bytes', bytes);
-    if (this.#socket.writableLength === 0) this.#writtenAt = performance.now();
-    this.#waiting.push(batch.subarray(0, bytes));
-    this.#waitingBytes += bytes;
-    this.#write();
-    const unsent = this.#unsent;
-    if (unsent > 0) this.#writing?.start();
-    if (unsent > this.#maxBacklog) {
+    if (!this.#socket.writable) return this.#discard();
+    this.#outgoing.write();
+    const { bytes } = this.#outgoing;
+    if (bytes > 0) this.#writing?.start();
+    if (bytes > this.#maxBacklog) {
       this.#counters.add('tcp.closed.too_slow');
-      this.#giveUp(`${unsent} bytes wait to be sent: the other side does not read`);
+      this.#giveUp(`${bytes} bytes wait to be sent: the other side does not read`);
     }
-  }
-
-  /** Gives the system what waits, unless it has enough to do. */
-  #write(most = MAX_WRITING_BYTES): void {
-    while (this.#socket.writableLength < most) {
-      const batch = this.#waiting.shift();
-      if (batch === undefined) return;
-      this.#waitingBytes -= batch.length;
-      this.#socket.write(batch, (error) => this.#written(batch.length, error));
-    }
-  }
+  };
 
   /** The system has taken `bytes`, or never will. */
   #written(bytes: number, error: Error | null | undefined): void {
     if (error) return this.#counters.add('tcp.unsent.bytes', bytes);
     this.#writtenAt = performance.now();
-    if (!this.#socket.destroyed) this.#write();
-    if (!this.#drainOwed || this.#socket.destroyed || this.#unsent > 0) return;
+    if (this.#socket.destroyed) return;
+    this.#outgoing.write();
+    if (!this.#drainOwed || this.#outgoing.bytes > 0) return;
     this.#drainOwed = false;
     this.#events?.drained?.();
+  }
+
+  #discard(): void {
+    const bytes = this.#outgoing.discard();
+    if (bytes > 0) this.#counters.add('tcp.unsent.bytes', bytes);
   }
 
   #stalled(reason: 'too_slow' | 'timeout'): void {
@@ -256,16 +221,14 @@ export class TcpLink implements Link {
   #giveUp(reason: string): void {
     this.#reason ??= reason;
     this.#unread = undefined;
-    if (this.#waitingBytes > 0) this.#counters.add('tcp.unsent.bytes', this.#waitingBytes);
-    this.#waiting.drain();
-    this.#waitingBytes = 0;
+    this.#discard();
     this.#socket.destroy();
   }
 
   #closeGently(): Promise<void> {
     this.#reason ??= 'closed on this side';
     this.#flush();
-    this.#write(Number.POSITIVE_INFINITY);
+    this.#outgoing.writeAll();
     if (this.#unread !== undefined && this.#socket.closed) this.#tellClosed();
     this.#unread = undefined;
     this.#socket.resume();

@@ -1,0 +1,129 @@
+import type { Socket } from 'node:net';
+import { Queue } from '../../session/queue.js';
+import { recordSize, writeRecord, writeRecordLength } from './tcp-framing.js';
+
+/** Records are gathered in pieces of these sizes: a small one first, for most turns bring little. */
+const PIECE_BYTES = [1024, 8192, 65_536] as const;
+const LARGEST_PIECE = PIECE_BYTES[2];
+/** A packet of so many bytes is not copied to others: it is a piece by itself. */
+const LARGE_PACKET_BYTES = 16_384;
+/** Pieces of the largest size that are used again: to make them takes longer than to fill them. */
+const SPARE: Buffer[] = [];
+const MAX_SPARE = 128;
+/** What these pieces lie in: no other buffer may be taken for one. */
+const REUSABLE = new WeakSet<ArrayBufferLike>();
+
+/**
+ * What a connection has to send (PROTOCOL.md §2.3): what comes in one turn of the event loop is written at once. While the system has
+ * not taken what it was given, the rest is gathered here: so it is seen whether anything moves, and many small
+ * packets to a slow reader take the room of their bytes.
+ */
+export class OutgoingBytes {
+  readonly #socket: Socket;
+  /** Told when the system has taken so many bytes, or never will. */
+  readonly #written: (bytes: number, error: Error | null | undefined) => void;
+  #piece: Buffer | undefined;
+  #filled = 0;
+  /** Pieces that are full. */
+  readonly #full = new Queue<Buffer>();
+  #bytes = 0;
+  /** Of these, what the system was given. */
+  #writing = 0;
+
+  constructor(socket: Socket, written: (bytes: number, error: Error | null | undefined) => void) {
+    this.#socket = socket;
+    this.#written = written;
+  }
+
+  /** All that the system has not taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Puts a record behind all others. The packet must not change until it is written. */
+  append(packet: Uint8Array): void {
+    const size = recordSize(packet);
+    this.#bytes += size;
+    if (packet.length < LARGE_PACKET_BYTES) {
+      const piece = this.#roomFor(size);
+      this.#filled = writeRecord(piece, this.#filled, packet);
+    } else {
+      const piece = this.#roomFor(size - packet.length);
+      this.#filled = writeRecordLength(piece, this.#filled, packet);
+      this.#endPiece();
+      this.#full.push(packet as Buffer);
+    }
+  }
+
+  /** Gives the system what waits, unless it is still busy. */
+  write(): void {
+    if (this.#writing > 0) return;
+    if (this.#full.length === 0) this.#endPiece();
+    const piece = this.#full.shift();
+    if (piece !== undefined) this.#write(piece);
+  }
+
+  /** Gives the system everything, however much it is. */
+  writeAll(): void {
+    this.#endPiece();
+    for (let piece = this.#full.shift(); piece; piece = this.#full.shift()) this.#write(piece);
+  }
+
+  /** Forgets what the system was not given. Returns how many bytes that was. */
+  discard(): number {
+    const dropped = this.#bytes - this.#writing;
+    this.#full.drain();
+    this.#piece = undefined;
+    this.#filled = 0;
+    this.#bytes = this.#writing;
+    return dropped;
+  }
+
+  #write(piece: Buffer): void {
+    this.#writing += piece.length;
+    this.#socket.write(piece, (error) => {
+      this.#writing -= piece.length;
+      this.#bytes -= piece.length;
+      recycle(piece);
+      this.#written(piece.length, error);
+    });
+  }
+
+  #roomFor(size: number): Buffer {
+    const needed = this.#filled + size;
+    if (this.#piece !== undefined && needed <= this.#piece.length) return this.#piece;
+    if (needed > LARGEST_PIECE) {
+      this.#endPiece();
+      return this.#roomFor(size);
+    }
+    const larger = pieceFor(needed);
+    if (this.#piece !== undefined) {
+      larger.set(this.#piece.subarray(0, this.#filled));
+      recycle(this.#piece);
+    }
+    this.#piece = larger;
+    return larger;
+  }
+
+  #endPiece(): void {
+    if (this.#piece === undefined) return;
+    this.#full.push(this.#piece.subarray(0, this.#filled));
+    this.#piece = undefined;
+    this.#filled = 0;
+  }
+}
+
+function pieceFor(bytes: number): Buffer {
+  const size = PIECE_BYTES.find((each) => each >= bytes) ?? LARGEST_PIECE;
+  if (size < LARGEST_PIECE) return Buffer.allocUnsafe(size);
+  const spare = SPARE.pop();
+  if (spare !== undefined) return spare;
+  const piece = Buffer.allocUnsafeSlow(size);
+  REUSABLE.add(piece.buffer);
+  return piece;
+}
+
+/** `piece` may be the filled part of one. */
+function recycle({ buffer }: Buffer): void {
+  if (REUSABLE.has(buffer) && SPARE.length < MAX_SPARE) SPARE.push(Buffer.from(buffer));
+}
