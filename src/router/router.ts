@@ -158,7 +158,7 @@ export class Router {
    * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
    * `not_stored` when too many last values wait to be kept; `queue_full` when a reliable message found no room (§5.7).
    *
-   * @param payload Copied if anyone keeps it.
+   * @param payload Copied if anyone keeps it; what the gateway itself emits must not change.
    * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
    */
   emit(
@@ -268,7 +268,7 @@ export class Router {
     // Everyone is asked before anyone is served, so that a refused emit was delivered to nobody.
     if (qos > 0 && !this.#haveRoom(route, channel, payload.length, from)) return this.#refuse('queue_full');
 
-    const kept = qos > 0 || retain ? new Uint8Array(payload) : payload;
+    const kept = from && (qos > 0 || retain) ? new Uint8Array(payload) : payload;
     if (retain) this.#lastValues.update(channel.name, kept, qos, from?.party);
     let delivered = 0;
     let refused: ReasonName | undefined;
