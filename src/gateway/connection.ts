@@ -9,7 +9,7 @@ import type { Begin, Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { FairTurns, Share } from './fair-turns.js';
 import type { Offer } from './handshake.js';
-import { Inbox, type InboxOwner } from './inbox.js';
+import { Inbox } from './inbox.js';
 import type { Session } from './session.js';
 
 /** With more than this unsent, a HELLO is not answered: the peer says it again, unless it reads nothing at all. Bytes. */
@@ -27,8 +27,7 @@ export interface ConnectionKeeper {
 }
 
 /** One link and where its handshake stands: unknown, offered, open (PROTOCOL.md §4.2). */
-export class Connection implements LinkEvents, InboxOwner {
-  readonly link: Link;
+export class Connection extends Inbox implements LinkEvents {
   offer: Offer | undefined;
   session: Session | undefined;
   /** How often a session began, or went on, over this link. */
@@ -39,27 +38,19 @@ export class Connection implements LinkEvents, InboxOwner {
   #identity: string | undefined;
   #nonce = 0;
   readonly #keeper: ConnectionKeeper;
-  readonly #counters: Counters;
-  readonly #inbox: Inbox;
   #refusals = 0;
   #refusalsSince = 0;
 
   constructor(link: Link, keeper: ConnectionKeeper, counters: Counters) {
-    this.link = link;
+    super(link, keeper.turns, counters);
     this.#keeper = keeper;
-    this.#counters = counters;
-    this.#inbox = new Inbox(link, this, keeper.turns, counters);
   }
 
-  packet(packet: Uint8Array): void {
-    this.#inbox.packet(packet);
-  }
-
-  malformed({ reason, head }: MalformedPacket): void {
+  protected override malformed({ reason, head }: MalformedPacket): void {
     this.refuse(reason, head, reason === 'version' ? SPOKEN_VERSIONS : undefined);
   }
 
-  opens(packet: PacketReader): boolean {
+  protected override opens(packet: PacketReader): boolean {
     switch (packet.nextType) {
       case 'begin':
         return this.#begin(packet.next() as Begin);
@@ -73,7 +64,7 @@ export class Connection implements LinkEvents, InboxOwner {
     }
   }
 
-  receive(packet: PacketReader, share: Share): boolean {
+  protected override receive(packet: PacketReader, share: Share): boolean {
     this.session?.receive(packet, share);
     // It may have let go of the link over what it read.
     return this.session?.open === true;
@@ -84,7 +75,7 @@ export class Connection implements LinkEvents, InboxOwner {
   }
 
   closed(reason: string): void {
-    this.#inbox.close(() => this.#keeper.closed(this, reason));
+    this.workOff(() => this.#keeper.closed(this, reason));
   }
 
   stalled(reason: 'too_slow' | 'timeout'): void {
@@ -96,7 +87,7 @@ export class Connection implements LinkEvents, InboxOwner {
   }
 
   welcome(welcome: Welcome): void {
-    if (this.link.backlog() > MAX_UNSENT_BYTES) this.#counters.add('session.drop.welcome');
+    if (this.link.backlog() > MAX_UNSENT_BYTES) this.counters.add('session.drop.welcome');
     else this.link.send(encodePacket([welcome]));
   }
 
@@ -111,7 +102,7 @@ export class Connection implements LinkEvents, InboxOwner {
 
   /** Refuses what has no session to refuse it, a bounded number of times a second. Returns whether it was said. */
   refuse(reason: Reason, head: number, detail: Uint8Array = new Uint8Array()): boolean {
-    this.#counters.add(`session.refused.${reason}`);
+    this.counters.add(`session.refused.${reason}`);
     const now = this.#keeper.clock.now();
     if (now - this.#refusalsSince >= 1000) {
       this.#refusals = 0;
@@ -129,7 +120,7 @@ export class Connection implements LinkEvents, InboxOwner {
       this.offer = undefined;
       this.#keeper.begin(this, offer);
     } else if (!this.session) this.refuse('no_session', headOf(begin));
-    else if (this.session.token !== begin.token) this.#counters.add('session.drop.stale_begin');
+    else if (this.session.token !== begin.token) this.counters.add('session.drop.stale_begin');
     if (this.session?.token !== begin.token) return false;
     this.session.acknowledgeNow();
     return true;

@@ -9,38 +9,33 @@ import type { FairTurns, Share, Worker } from './fair-turns.js';
 const MAX_WAITING_BYTES = 65_536;
 const PACKET_OVERHEAD_BYTES = 128;
 
-/** Who acts on what a link brings. */
-export interface InboxOwner {
-  malformed(packet: MalformedPacket): void;
-  /** Looks at how a packet begins, and may take its first message. Returns whether `receive` is to have what is left. */
-  opens(packet: PacketReader): boolean;
-  /** Takes messages until there are no more, or the share is over. Returns false when nobody is there to take them. */
-  receive(packet: PacketReader, share: Share): boolean;
-}
-
 /**
  * Hands on the packets of a link, in order, as far as there is time: a packet with many messages in pieces, one piece a
  * turn. While something is left over the link is paused; what a link that cannot be paused brings meanwhile is kept up
  * to a bound, and beyond it dropped and counted as `session.drop.busy`.
  */
-export class Inbox implements Worker {
-  readonly #link: Link;
-  readonly #owner: InboxOwner;
+export abstract class Inbox implements Worker {
+  readonly link: Link;
+  protected readonly counters: Counters;
   readonly #turns: FairTurns;
-  readonly #counters: Counters;
   /** What is left of the packet that was begun. */
   #rest: PacketReader | undefined;
   /** Packets that come after it. */
   #waiting: Queue<Uint8Array> | undefined;
   #waitingBytes = 0;
-  #closed: (() => void) | undefined;
+  #workedOff: (() => void) | undefined;
 
-  constructor(link: Link, owner: InboxOwner, turns: FairTurns, counters: Counters) {
-    this.#link = link;
-    this.#owner = owner;
+  constructor(link: Link, turns: FairTurns, counters: Counters) {
+    this.link = link;
+    this.counters = counters;
     this.#turns = turns;
-    this.#counters = counters;
   }
+
+  protected abstract malformed(packet: MalformedPacket): void;
+  /** Looks at how a packet begins, and may take its first message. Returns whether `receive` is to have what is left. */
+  protected abstract opens(packet: PacketReader): boolean;
+  /** Takes messages until there are no more, or the share is over. Returns false when nobody is there to take them. */
+  protected abstract receive(packet: PacketReader, share: Share): boolean;
 
   /** A packet came. Its bytes are copied if they are needed for longer. */
   packet(packet: Uint8Array): void {
@@ -49,7 +44,7 @@ export class Inbox implements Worker {
     if (share === undefined) this.#keep(packet);
     else this.#take(packet, share);
     if (!this.#busy) return;
-    this.#link.pause?.();
+    this.link.pause?.();
     this.#turns.wait(this);
   }
 
@@ -63,14 +58,14 @@ export class Inbox implements Worker {
       if (share.over()) break;
     }
     if (this.#busy) return true;
-    if (this.#closed) this.#closed();
-    else this.#link.resume?.();
+    if (this.#workedOff) this.#workedOff();
+    else this.link.resume?.();
     return this.#busy;
   }
 
   /** The link is gone: calls back when everything that came over it is worked off. */
-  close(done: () => void): void {
-    if (this.#busy) this.#closed = done;
+  protected workOff(done: () => void): void {
+    if (this.#busy) this.#workedOff = done;
     else done();
   }
 
@@ -82,22 +77,22 @@ export class Inbox implements Worker {
     const bytes = packet.length + PACKET_OVERHEAD_BYTES;
     // The first is always kept: a link that can be paused brings no second one, whatever its size.
     if (this.#waiting && this.#waitingBytes + bytes > MAX_WAITING_BYTES)
-      return this.#counters.add('session.drop.busy');
+      return this.counters.add('session.drop.busy');
     this.#waiting ??= new Queue();
     this.#waiting.push(new Uint8Array(packet));
     this.#waitingBytes += bytes;
   }
 
   #take(packet: Uint8Array, share: Share): void {
-    const reader = openPacket(packet, 'peer', this.#counters);
-    if (reader instanceof MalformedPacket) return this.#owner.malformed(reader);
-    if (!this.#owner.opens(reader)) return;
+    const reader = openPacket(packet, 'peer', this.counters);
+    if (reader instanceof MalformedPacket) return this.malformed(reader);
+    if (!this.opens(reader)) return;
     // Kept as bytes: decoded messages take far more room.
     if (this.#handOn(reader, share)) this.#rest = reader.rest();
   }
 
   /** Returns whether there is more, and somebody to take it. */
   #handOn(packet: PacketReader, share: Share): boolean {
-    return this.#owner.receive(packet, share) && !packet.done;
+    return this.receive(packet, share) && !packet.done;
   }
 }

@@ -1,7 +1,7 @@
 import type { Counters } from '../counters.js';
 import { messageSize } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
-import { MAX_RESENDS } from '../wire/limits.js';
+import { FIRST_RESEND_MS, MAX_RESENDS } from '../wire/limits.js';
 import { type Emit, isNumbered, type Message, type Reliable } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { varintSize } from '../wire/varint.js';
@@ -30,7 +30,6 @@ import {
 import { OutgoingQueue, type OutgoingQueueOwner } from './outgoing-queue.js';
 import { refuse, refuseEmit, refuseNumbered } from './refusals.js';
 import { ReliableReceiver } from './reliable-receiver.js';
-import { RoundTrip } from './round-trip.js';
 import { Sleep } from './sleep.js';
 
 export type { Epoch, LinkHealth, LinkTraits, QueueLimits, SessionOwner, SideLimits } from './contract.js';
@@ -51,8 +50,11 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   readonly #counters: Counters;
   readonly #recorder: Recorder<C> | undefined;
 
-  readonly #roundTrip = new RoundTrip();
-  readonly #queue: OutgoingQueue<C>;
+  readonly #queueLimits: QueueLimits;
+  /** What is reliable and on its way to the other side; only from the first message on: most boards are sent none for long. */
+  #queue: OutgoingQueue<C> | undefined;
+  /** While there is no queue: the number of its first message. */
+  #firstOut = 0;
   readonly #receiver = new ReliableReceiver();
   readonly #ids: IdTable<C>;
   readonly #outbox: Outbox<C>;
@@ -75,10 +77,10 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#owner = owner;
     this.#counters = counters;
     this.#recorder = recorder;
-    this.#queue = new OutgoingQueue<C>(this.#roundTrip, queueLimits, recorder, this);
+    this.#queueLimits = queueLimits;
     this.#ids = new IdTable<C>(owner, recorder);
     this.#keepAlive = role === 'peer' ? new PeerKeepAlive() : new GatewayKeepAlive();
-    this.#outbox = new Outbox<C>(role, this.#queue, this.#receiver, this.#ids, counters);
+    this.#outbox = new Outbox<C>(role, this.#receiver, this.#ids, counters);
   }
 
   // ------------------------------------------------------------------------------------------------ the epoch
@@ -89,15 +91,16 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
    */
   begin(link: LinkTraits, epoch: Epoch, now: number, fresh?: () => void): void {
     this.#attach(link, epoch, now);
-    if (epoch.received !== undefined) this.#queue.finish(this.#queue.settleBefore(epoch.received));
+    if (epoch.received !== undefined) this.#queue?.finish(this.#queue.settleBefore(epoch.received));
     if (!epoch.continues) this.#renumber(epoch, fresh);
-    this.#queue.resume(Math.min(epoch.other.window, epoch.own.inFlight), link, now);
+    this.#queue?.resume(this.#sendWindow, link, now);
     this.#receiver.resume(epoch.own.window, epoch.other.inFlight);
     this.#releaseKept();
   }
 
   #renumber(epoch: Epoch, fresh?: () => void): void {
-    const again = this.#queue.renumber(epoch.nextOut, epoch.taken);
+    const again = this.#queue?.renumber(epoch.nextOut, epoch.taken) ?? [];
+    this.#firstOut = epoch.nextOut;
     this.#receiver.restart(epoch.nextIn);
     this.#recorder?.received();
     this.#ids.clear();
@@ -120,7 +123,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#other = otherLimits;
     this.#outbox.maxPacket = otherLimits.maxPacket;
     this.#receiver.restore(nextIn, withheld);
-    this.#queue.takeUp(nextOut, outgoing);
+    this.#firstOut = nextOut;
+    if (outgoing.length > 0) this.#sending().takeUp(nextOut, outgoing);
     this.#ids.restore(ids);
   }
 
@@ -135,6 +139,11 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.#keepAlive.restart(epoch.keepAlive * 1000, now);
   }
 
+  /** How many messages may go unacknowledged. */
+  get #sendWindow(): number {
+    return Math.min(this.#other?.window ?? 0, this.#own?.inFlight ?? 0);
+  }
+
   #idsToDeclare(link: LinkTraits, { own, other }: Epoch): number {
     // A peer that allows any number must not make the gateway hold every channel there is.
     if (this.#role === 'gateway') return Math.min(other.ids, own.ids);
@@ -146,6 +155,9 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   detach(): void {
     this.#link = undefined;
     this.#drop('link_lost', this.#outbox.close());
+    if (this.#queue?.pending !== 0) return;
+    this.#firstOut = this.#queue.nextSeq;
+    this.#queue = undefined;
   }
 
   /** Ends the session: every message still waiting is settled with `reason`. What was recorded is the owner's to remove. */
@@ -153,12 +165,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     this.detach();
     this.giveUpSleep();
     this.#ids.clear();
-    this.#queue.end(reason);
+    this.#queue?.end(reason);
   }
 
   /** Drops emits that have waited, without a number, since before `time`. Returns how many. */
   dropWaitingSince(time: number): number {
-    return this.#queue.dropWaitingSince(time);
+    return this.#queue?.dropWaitingSince(time) ?? 0;
   }
 
   /** The largest packet (bytes) and the window of the other side, as it said last. */
@@ -177,12 +189,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   }
 
   get nextOut(): number {
-    return this.#queue.nextSeq;
+    return this.#queue?.nextSeq ?? this.#firstOut;
   }
 
   /** What is not known to have been delivered, in order. */
   get outgoing(): Iterable<Outgoing<C>> {
-    return this.#queue;
+    return this.#queue ?? [];
   }
 
   get ids(): Iterable<IdEntry<C>> & { readonly size: number } {
@@ -201,29 +213,28 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** Reliable messages accepted and not yet acknowledged. */
   get pending(): number {
-    return this.#queue.pending;
+    return this.#queue?.pending ?? 0;
   }
 
   /** How the link that stands does, for whoever watches it. */
   get health(): LinkHealth {
-    const { all, repeated } = this.#queue.sendings;
     return {
-      roundTripMs: this.#roundTrip.smoothed ?? this.#outbox.pingRoundTrip,
-      sent: all,
-      resent: repeated,
+      roundTripMs: this.#queue?.roundTrip.smoothed ?? this.#outbox.pingRoundTrip,
+      sent: this.#queue?.sendings.all ?? 0,
+      resent: this.#queue?.sendings.repeated ?? 0,
       pending: this.pending,
     };
   }
 
   /** Bytes that wait: of reliable messages until they are acknowledged, of others until they leave. */
   get pendingBytes(): { reliable: number; unreliable: number } {
-    return { reliable: this.#queue.bytes, unreliable: this.#outbox.backlog.bytes };
+    return { reliable: this.#queue?.bytes ?? 0, unreliable: this.#outbox.backlogBytes };
   }
 
   /** The last message that still waits on each channel, in flight or not. */
   lastPending(): Map<string, Uint8Array> {
     const last = new Map<string, Uint8Array>();
-    for (const { content } of this.#queue) {
+    for (const { content } of this.outgoing) {
       if (content.type === 'emit') last.set(content.channel.name, content.payload);
     }
     for (const { channel, payload } of this.#unreliable()) last.set(channel.name, payload);
@@ -233,7 +244,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   /** What of QoS 0 waits to be packed. The payloads are views. */
   #unreliable(): Unreliable<C>[] {
     const emits: Unreliable<C>[] = [];
-    for (const message of this.#outbox.backlog.messages(this.#role)) {
+    for (const message of this.#outbox.backlogged()) {
       const target = this.#targetOf(message);
       const channel = typeof target === 'string' ? this.#owner.hold(target) : target;
       if (channel === undefined || typeof channel === 'string') continue; // It was known when the message came.
@@ -264,7 +275,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     const size = this.#emitSize(channel, payloadBytes, reliable);
     if (this.#other && size > this.#outbox.maxPacket) return 'too_large_for_receiver';
     if (!reliable) return undefined;
-    return this.#queue.isFull(size) ? 'queue_full' : undefined;
+    return this.#sending().isFull(size) ? 'queue_full' : undefined;
   }
 
   /** Whether the other side takes reliable messages at all (its window is not 0). */
@@ -343,7 +354,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     if (!this.#sleep) {
       this.#sleep = new Sleep<C>();
       for (const emit of this.#unreliable()) this.#keep(emit, Number.POSITIVE_INFINITY);
-      this.#outbox.backlog.clear();
+      this.#outbox.clearBacklog();
     }
     this.#sleep.begin(now + ms, now);
     this.#keepAlive.sleep(now + ms);
@@ -384,7 +395,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   #wake(now: number): void {
     this.#releaseKept();
     this.#keepAlive.wake();
-    this.#queue.repeat(now);
+    this.#queue?.repeat(now);
     this.#owner.woke();
   }
 
@@ -409,7 +420,21 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   #enqueue(item: Outgoing<C>): void {
     if (this.#role === 'peer') this.#keepAlive.wake();
-    this.#queue.accept(item);
+    this.#sending().accept(item);
+  }
+
+  #sending(): OutgoingQueue<C> {
+    if (this.#queue) return this.#queue;
+    const queue = new OutgoingQueue<C>(this.#queueLimits, this.#recorder, this);
+    queue.takeUp(this.#firstOut, []);
+    if (this.#link) queue.resume(this.#sendWindow, this.#link, this.#owner.now());
+    this.#queue = queue;
+    return queue;
+  }
+
+  /** How long to wait for an answer, ms. */
+  get #timeout(): number {
+    return this.#queue?.roundTrip.timeout() ?? FIRST_RESEND_MS;
   }
 
   /** What the queue does not know to do when a message is answered, or never will be. */
@@ -473,7 +498,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
       case 'ping':
         return this.reply({ type: 'pong', token: message.token });
       case 'pong':
-        return this.#roundTrip.atMost(this.#outbox.answered(message.token, now));
+        return this.#receivePong(message.token, now);
       case 'time':
         if (message.time !== undefined) this.#owner.timed?.(message.token, message.time);
         else this.reply({ type: 'time', token: message.token, time: this.#owner.wallTime() });
@@ -494,8 +519,13 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     }
   }
 
+  #receivePong(token: number, now: number): void {
+    const tookMs = this.#outbox.answered(token, now);
+    if (tookMs !== undefined) this.#sending().roundTrip.atMost(tookMs);
+  }
+
   #receiveAck(next: number, bitmap: Uint8Array, now: number): void {
-    const acknowledged = this.#queue.acknowledge(next, bitmap, now);
+    const acknowledged = this.#sending().acknowledge(next, bitmap, now);
     if (!acknowledged) return this.#drop('stale_ack');
     if (this.#outbox.beginToken !== undefined) {
       this.#outbox.beginToken = undefined;
@@ -503,7 +533,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     }
     for (const item of acknowledged.arrived) this.#outbox.read(item);
     if (bitmap.length > 0 && bitmap.every((byte) => byte === 0)) this.#outbox.discarded();
-    this.#queue.finish(acknowledged.settled);
+    this.#queue?.finish(acknowledged.settled);
   }
 
   #receiveReliable(message: Reliable, now: number): void {
@@ -553,10 +583,10 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
       case 'sleep':
         return this.#owner.control(message);
       case 'reject': {
-        const item = this.#queue.refused(message.of);
+        const item = this.#queue?.refused(message.of);
         if (!item) return undefined;
         this.#counters.add(`session.peer_refused.${message.reason}`);
-        this.#queue.settle(item, message.reason);
+        this.#queue?.settle(item, message.reason);
         return undefined;
       }
     }
@@ -591,7 +621,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   poll(now: number): Uint8Array | undefined {
     this.#tick(now);
     if (!this.#link) return undefined;
-    const packet = this.#outbox.next(now, this.#keepAlive.heardAt, this.#hushed);
+    const packet = this.#outbox.next(now, this.#queue, this.#keepAlive.heardAt, this.#hushed);
     if (packet) this.#keepAlive.sent(now);
     return packet;
   }
@@ -600,8 +630,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   wakeAt(): number | undefined {
     if (!this.#link) return undefined;
     const deadlines = this.#outbox.delayed
-      ? [this.#outbox.deadline(this.#roundTrip.timeout())]
-      : [this.#hushed ? undefined : this.#queue.deadline(), this.#receiver.ackDueAt];
+      ? [this.#outbox.deadline(this.#timeout)]
+      : [this.#hushed ? undefined : this.#queue?.deadline(), this.#receiver.ackDueAt];
     let at = this.#keepAlive.deadline();
     for (const deadline of deadlines) if (deadline !== undefined && deadline < at) at = deadline;
     return at === Number.POSITIVE_INFINITY ? undefined : at;
@@ -616,12 +646,12 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     }
     if (alive === 'ask') this.#outbox.ask();
     // What waits for the peer's buffer has not been sent, whatever the clock says.
-    if (!this.#outbox.delayed && !this.#hushed) {
+    if (this.#queue && !this.#outbox.delayed && !this.#hushed) {
       if (this.#queue.tick(now)) this.#counters.add('session.timeouts');
       const { oldest } = this.#queue;
       if (oldest?.lost && this.#isHopeless(oldest)) return this.#owner.failed('malformed');
     }
-    this.#outbox.expire(now, this.#roundTrip.timeout());
+    this.#outbox.expire(now, this.#timeout);
   }
 
   /** Whether a message that has a number will not get through under it (§5.4), or over this link. */

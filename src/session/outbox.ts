@@ -1,7 +1,7 @@
 import type { Counters } from '../counters.js';
 import { type EmitHeader, emitSize, encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
-import type { Message, Qos, Reliable } from '../wire/messages.js';
+import type { Emit, Message, Qos, Reliable } from '../wire/messages.js';
 import { Backlog, type UnreliableHeader } from './backlog.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
@@ -40,13 +40,12 @@ interface BuiltPacket<C extends Channel> {
  */
 export class Outbox<C extends Channel> {
   readonly #role: 'gateway' | 'peer';
-  readonly #sender: OutgoingQueue<C>;
   readonly #receiver: ReliableReceiver;
   readonly #ids: IdTable<C>;
   readonly #counters: Counters;
   #replies: Message[] | undefined;
-  /** What of QoS 0 waits to be packed. */
-  readonly backlog = new Backlog();
+  /** What of QoS 0 waits to be packed, while there is any. */
+  #backlog: Backlog | undefined;
 
   #link: LinkTraits | undefined;
   /** Of the other side and the link that stood last, bytes. */
@@ -66,15 +65,8 @@ export class Outbox<C extends Channel> {
   /** Repeated at the beginning of each packet until the gateway confirms the epoch. */
   beginToken: number | undefined;
 
-  constructor(
-    role: 'gateway' | 'peer',
-    sender: OutgoingQueue<C>,
-    receiver: ReliableReceiver,
-    ids: IdTable<C>,
-    counters: Counters,
-  ) {
+  constructor(role: 'gateway' | 'peer', receiver: ReliableReceiver, ids: IdTable<C>, counters: Counters) {
     this.#role = role;
-    this.#sender = sender;
     this.#receiver = receiver;
     this.#ids = ids;
     this.#counters = counters;
@@ -97,12 +89,27 @@ export class Outbox<C extends Channel> {
 
   /** The link is gone. Returns how many messages of QoS 0 are lost with it. */
   close(): number {
-    const lost = this.backlog.count + (this.#delayed?.unreliable ?? 0);
-    this.backlog.clear();
+    const lost = (this.#backlog?.count ?? 0) + (this.#delayed?.unreliable ?? 0);
+    this.clearBacklog();
     this.#link = undefined;
     this.#delayed = undefined;
     this.#replies = undefined;
     return lost;
+  }
+
+  /** Bytes of QoS 0 that wait to be packed. */
+  get backlogBytes(): number {
+    return this.#backlog?.bytes ?? 0;
+  }
+
+  /** What of QoS 0 waits to be packed, in order. The payloads are views: copy what is kept. */
+  backlogged(): Emit[] {
+    return this.#backlog?.messages(this.#role) ?? [];
+  }
+
+  clearBacklog(): void {
+    this.#backlog?.clear();
+    this.#backlog = undefined;
   }
 
   /** Whether a packet waits for the other side to have room for it. */
@@ -129,8 +136,9 @@ export class Outbox<C extends Channel> {
     const header = this.#header(channel, 0, retain, 0);
     const size = emitSize(0, header.name, header.id, payload.length);
     if (size > this.maxPacket) return 'too_large_for_receiver';
-    if (this.backlog.bytes + size > limit) return 'backlog_full';
-    this.backlog.push(header as UnreliableHeader, payload, size);
+    if (this.backlogBytes + size > limit) return 'backlog_full';
+    this.#backlog ??= new Backlog();
+    this.#backlog.push(header as UnreliableHeader, payload, size);
     return undefined;
   }
 
@@ -170,11 +178,16 @@ export class Outbox<C extends Channel> {
   }
 
   /**
-   * The next packet, if any may leave at `now`. `heardAt` is when the other side last spoke. With `hush` only answers and
-   * acknowledgements leave: the other side sleeps (§4.7).
+   * The next packet, if any may leave at `now`. `queue` is what waits of reliable messages, `heardAt` when the other side last
+   * spoke. With `hush` only answers and acknowledgements leave: the other side sleeps (§4.7).
    */
-  next(now: number, heardAt: number, hush: boolean): Uint8Array | undefined {
-    const packet = this.#delayed ?? this.#build(now, heardAt, hush);
+  next(
+    now: number,
+    queue: OutgoingQueue<C> | undefined,
+    heardAt: number,
+    hush: boolean,
+  ): Uint8Array | undefined {
+    const packet = this.#delayed ?? this.#build(now, queue, heardAt, hush);
     if (!packet) return undefined;
     if (this.#pacer.allows(packet.size)) {
       this.#delayed = undefined;
@@ -200,7 +213,12 @@ export class Outbox<C extends Channel> {
     );
   }
 
-  #build(now: number, heardAt: number, hush: boolean): BuiltPacket<C> | undefined {
+  #build(
+    now: number,
+    queue: OutgoingQueue<C> | undefined,
+    heardAt: number,
+    hush: boolean,
+  ): BuiltPacket<C> | undefined {
     const builder = BUILDER;
     // Only a serial line keeps order and yet loses: there a packet must not look like text (§8).
     const serial = this.#link?.ordered && !this.#link.reliable;
@@ -209,9 +227,9 @@ export class Outbox<C extends Channel> {
     const prefix = builder.length;
     this.#addReplies();
     if (!hush && this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
-    this.#addAck(prefix, now);
-    const items = hush ? [] : this.#addReliable(prefix, now, heardAt);
-    const unreliable = hush ? 0 : this.backlog.moveTo(builder, this.#packing);
+    this.#addAck(prefix, queue, now);
+    const items = hush || !queue ? [] : this.#addReliable(prefix, queue, now, heardAt);
+    const unreliable = hush ? 0 : this.#addUnreliable();
     if (builder.length === prefix) return undefined;
     const fence = hush || items.some(isFirstSending) ? undefined : this.#addFence(now);
     const bytes = builder.finish();
@@ -239,25 +257,24 @@ export class Outbox<C extends Channel> {
     return BUILDER.length <= prefix || BUILDER.lengthWith(size) <= this.#packing;
   }
 
-  #addAck(prefix: number, now: number): void {
+  #addAck(prefix: number, queue: OutgoingQueue<C> | undefined, now: number): void {
     const dueAt = this.#receiver.ackDueAt;
     if (dueAt === undefined) return;
-    const company = BUILDER.length > prefix || this.backlog.count > 0 || this.#sender.peek() !== undefined;
+    const company = BUILDER.length > prefix || this.#backlog !== undefined || queue?.peek() !== undefined;
     // It fits any packet that is otherwise empty.
     if ((company || now >= dueAt) && BUILDER.lengthWith(MAX_ACK_BYTES) <= this.maxPacket)
       BUILDER.add(this.#receiver.takeAck());
   }
 
-  #addReliable(prefix: number, now: number, heardAt: number): Outgoing<C>[] {
-    const sender = this.#sender;
+  #addReliable(prefix: number, queue: OutgoingQueue<C>, now: number, heardAt: number): Outgoing<C>[] {
     const items: Outgoing<C>[] = [];
-    for (let item = sender.peek(); item; item = sender.peek()) {
-      const seq = item.lost ? item.seq : sender.nextSeq;
+    for (let item = queue.peek(); item; item = queue.peek()) {
+      const seq = item.lost ? item.seq : queue.nextSeq;
       const size = this.sizeOf(item);
       if (!item.lost && size > this.maxPacket) {
-        sender.drop(item);
+        queue.drop(item);
         this.#counters.add('session.drop.too_large_for_receiver');
-        sender.finish([item], 'too_large_for_receiver');
+        queue.finish([item], 'too_large_for_receiver');
         continue;
       }
       if (!this.#suits(size, prefix) || !this.#add(item, seq, size)) break;
@@ -266,11 +283,18 @@ export class Outbox<C extends Channel> {
         if (item.sends > 0 && heardAt > item.sentAt) item.ignored++;
       }
       const first = !item.lost;
-      sender.sent(item, this.#packetNumber + 1, now);
-      if (first) sender.numbered(item);
+      queue.sent(item, this.#packetNumber + 1, now);
+      if (first) queue.numbered(item);
       items.push(item);
     }
     return items;
+  }
+
+  /** Returns how many it added. */
+  #addUnreliable(): number {
+    const moved = this.#backlog?.moveTo(BUILDER, this.#packing) ?? 0;
+    if (this.#backlog?.count === 0) this.#backlog = undefined;
+    return moved;
   }
 
   /** Adds a PING to a packet that nothing else would confirm, once half of the peer's buffer may be taken. */

@@ -2,7 +2,7 @@ import type { Reason } from '../wire/reasons.js';
 import type { QueueLimits, Recorder } from './contract.js';
 import type { Channel, Outgoing } from './outgoing.js';
 import { ReliableSender } from './reliable-sender.js';
-import type { RoundTrip } from './round-trip.js';
+import { RoundTrip } from './round-trip.js';
 
 /** What is sent again under a new numbering: the rest speaks of the old one, or of its ids. */
 const OUTLIVES: ReadonlySet<string> = new Set(['unsubscribe', 'emit', 'will', 'sleep']);
@@ -23,13 +23,8 @@ export class OutgoingQueue<C extends Channel> extends ReliableSender<Outgoing<C>
   readonly #owner: OutgoingQueueOwner<C>;
   #bytes = 0;
 
-  constructor(
-    roundTrip: RoundTrip,
-    limits: QueueLimits,
-    recorder: Recorder<C> | undefined,
-    owner: OutgoingQueueOwner<C>,
-  ) {
-    super(roundTrip);
+  constructor(limits: QueueLimits, recorder: Recorder<C> | undefined, owner: OutgoingQueueOwner<C>) {
+    super(new RoundTrip());
     this.#limits = limits;
     this.#recorder = recorder;
     this.#owner = owner;

@@ -47,7 +47,7 @@ export class ReliableSender<T extends Transmission> {
   readonly #waiting = new Queue<T>();
   /** From the oldest unacknowledged on, in order of number without gaps. */
   readonly #inFlight = new Queue<T>();
-  readonly #roundTrip: RoundTrip;
+  readonly roundTrip: RoundTrip;
   #order: LinkOrder = { reliable: false, ordered: false };
   #window = 0;
   #next = 0;
@@ -59,7 +59,7 @@ export class ReliableSender<T extends Transmission> {
   #resendings = 0;
 
   constructor(roundTrip: RoundTrip) {
-    this.#roundTrip = roundTrip;
+    this.roundTrip = roundTrip;
   }
 
   /** Messages accepted and not yet acknowledged. */
@@ -121,7 +121,7 @@ export class ReliableSender<T extends Transmission> {
   resume(window: number, order: LinkOrder, now: number): void {
     this.#window = window;
     this.#order = order;
-    this.#roundTrip.restart(order.ordered);
+    this.roundTrip.restart(order.ordered);
     this.#progressAt = now;
     this.#sendings = 0;
     this.#resendings = 0;
@@ -137,7 +137,7 @@ export class ReliableSender<T extends Transmission> {
   /** The other side slept (§4.7): what was in flight, it may have missed. */
   repeat(now: number): void {
     if (this.#order.reliable) return;
-    this.#roundTrip.progressed();
+    this.roundTrip.progressed();
     this.#progressAt = now;
     for (const item of this.#inFlight) {
       item.ignored = 0;
@@ -245,9 +245,9 @@ export class ReliableSender<T extends Transmission> {
     // resent (Karn), nor of one that another link carried.
     let newest: T | undefined;
     for (const item of arrived) if (!newest || item.packet >= newest.packet) newest = item;
-    if (newest?.sends === 1) this.#roundTrip.sample(now - newest.sentAt);
+    if (newest?.sends === 1) this.roundTrip.sample(now - newest.sentAt);
     if (arrived.length > 0) {
-      this.#roundTrip.progressed();
+      this.roundTrip.progressed();
       this.#progressAt = now;
     }
     this.#detectLoss(now, bitmap.length > 0 && bitmap.every((byte) => byte === 0));
@@ -270,7 +270,7 @@ export class ReliableSender<T extends Transmission> {
     const { oldest } = this;
     if (!oldest || oldest.lost || now < this.#expiry(oldest)) return false;
     this.#lose(oldest);
-    this.#roundTrip.expired();
+    this.roundTrip.expired();
     return true;
   }
 
@@ -288,7 +288,7 @@ export class ReliableSender<T extends Transmission> {
   }
 
   #expiry(oldest: T): number {
-    return Math.max(oldest.sentAt, this.#progressAt) + this.#roundTrip.timeout();
+    return Math.max(oldest.sentAt, this.#progressAt) + this.roundTrip.timeout();
   }
 
   #arrive(item: T, news: T[]): void {
@@ -318,15 +318,15 @@ export class ReliableSender<T extends Transmission> {
 
   /** Within this time of its sending, in ms, nothing that the other side says can speak of the message. */
   #silence(item: T): number {
-    const { smoothed, shortest } = this.#roundTrip;
-    return smoothed === undefined && item.sends > 1 ? this.#roundTrip.timeout() : shortest;
+    const { smoothed, shortest } = this.roundTrip;
+    return smoothed === undefined && item.sends > 1 ? this.roundTrip.timeout() : shortest;
   }
 
   /** How long an overtaken message may still be under way, ms. */
   #patience(item: T): number {
     const least = this.#silence(item);
     if (this.#order.ordered || this.#arrivedPacket - item.packet >= REORDER_TOLERANCE) return least;
-    return Math.max(((this.#roundTrip.smoothed ?? 0) * 9) / 8, least);
+    return Math.max(((this.roundTrip.smoothed ?? 0) * 9) / 8, least);
   }
 
   #detectLoss(now: number, receiverKeepsNothing: boolean): void {

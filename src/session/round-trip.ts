@@ -45,8 +45,8 @@ export class RoundTrip {
    * Takes a round trip that may hold a wait of this side's own: it counts where nothing better is known. When all that is
    * sent has to be resent there are no other samples, and what was measured while the line stood still would stay.
    */
-  atMost(ms: number | undefined): void {
-    if (ms !== undefined && (this.smoothed === undefined || ms < this.smoothed)) this.sample(ms);
+  atMost(ms: number): void {
+    if (this.smoothed === undefined || ms < this.smoothed) this.sample(ms);
   }
 
   /** How long to wait for an acknowledgement before resending, ms. */
