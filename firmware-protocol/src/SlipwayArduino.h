@@ -253,7 +253,12 @@ public:
 
   /* Starts. Without a nonce of your own slipwayNonce() makes one. */
   void begin() { begin(slipwayNonce()); }
-  void begin(uint32_t nonce) { slipway_begin(&this->context, nonce); }
+  void begin(uint32_t nonce) {
+#if SLIPWAY_COARSE_TIME
+    this->context.now = (slipway_time_t)(millis() >> 6);
+#endif
+    slipway_begin(&this->context, nonce);
+  }
 
   /* Call it as often as you can: a UART's ring of 64 bytes is full after 5 ms at 115200 baud. */
   void poll() {

@@ -335,7 +335,9 @@ struct slipway {
 };
 
 /* Starts, or starts anew after the fields above were set. Nothing is sent before the first poll. `nonce` tells this boot
- * from every other (§4.1): 32 bits unlikely to repeat, from noise, a counter in EEPROM, a random number generator. */
+ * from every other (§4.1): 32 bits unlikely to repeat, from noise, a counter in EEPROM, a random number generator.
+ * With QoS 0 on a serial line only (SLIPWAY_COARSE_TIME), where the clock has run for more than 4 s by now, set `now` to it,
+ * in 64 ms: else the first HELLO may take 12 s. SlipwayArduino.h does that. */
 void slipway_begin(slipway_t *slipway, uint32_t nonce);
 
 /* Takes bytes that arrived: any pieces of a serial line or TCP connection, or one whole datagram. Handlers and

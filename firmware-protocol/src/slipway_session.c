@@ -229,7 +229,14 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
     if (SLEEP_STATE(s) < DROWSY) slipway_question_time(s);
 #endif
     if (s->pong != SLIPWAY_OK) s->pong = slipway_transmit(s, HEAD_PONG, s->pong_token, NULL);
+#if SLIPWAY_COARSE_TIME
   }
+#else
+  } else if (!s->tries) {
+    /* Before the first poll the clock was not known. */
+    s->due = s->now;
+  }
+#endif
   if (SLEEP_STATE(s) == ASLEEP) return;
   if (passed(s, s->due)) overdue(s);
 #if SLIPWAY_WITH_RELIABLE

@@ -31,6 +31,20 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     }
   });
 
+  it('sends HELLO at its first poll, whatever the clock says then', () => {
+    for (const now of [1, 32_768, 40_000, 65_535, 0x7fff_ffff, 0xffff_fff0]) {
+      const bench = new Bench();
+      bench.skip(now);
+      expect(bench.sent()).toHaveLength(1);
+      // And on a connection that was made before the first poll.
+      const stream = new Bench({ framing: 'stream' });
+      stream.client.link(false);
+      stream.client.link(true);
+      stream.skip(now);
+      expect(stream.sent()).toHaveLength(1);
+    }
+  });
+
   it('begins, repeats BEGIN until it is acknowledged, then stops', () => {
     const bench = new Bench();
     bench.pass(1);
