@@ -89,6 +89,10 @@ static void fall_asleep(slipway_t *s) {
 void slipway_acknowledged(slipway_t *s, uint16_t next, bool gap, uint8_t held) {
   uint16_t count = (uint16_t)(next - s->oldest);
   if (count > s->sent) return;
+#if SLIPWAY_WITH_STREAM
+  /* No BEGIN has left yet that it could answer (§4.2); elsewhere what that would bring is sent again anyway. */
+  if (IS_STREAM(s) && s->state == BEGINNING && !(s->sent | s->tries)) return;
+#endif
 #if SLIPWAY_WITH_RELIABLE
   if (s->flags & TIMING && (uint8_t)(next - 1 - s->timed) < 128) measure(s);
 #endif

@@ -401,8 +401,6 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
     this.#context.keeper.slept(this, 'online');
   }
 
-  confirmed(): void {}
-
   failed(reason: 'timeout' | 'malformed'): void {
     if (reason === 'malformed') this.giveUpNumbering();
     this.#context.keeper.fails(this, reason);

@@ -74,8 +74,8 @@ export interface SessionOwner<C extends Channel> {
   woke(): void;
   /** Peer only: the gateway's answer to `askTime`, ms since 1970-01-01 UTC (§3.2). */
   timed?(token: number, time: number): void;
-  /** The other side confirmed the epoch. */
-  confirmed(): void;
+  /** Peer only: an ACK came that confirms the epoch. Returns whether it can do so (§4.2). */
+  confirmed?(): boolean;
   /** The other side is silent, or disagrees about the numbering: nothing more can be done on this link. */
   failed(reason: 'timeout' | 'malformed'): void;
   /** The caller's clock, ms. */

@@ -527,10 +527,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   #receiveAck(next: number, bitmap: Uint8Array, now: number): void {
     const acknowledged = this.#sending().acknowledge(next, bitmap, now);
     if (!acknowledged) return this.#drop('stale_ack');
-    if (this.#outbox.beginToken !== undefined) {
+    if (this.#outbox.beginToken !== undefined && this.#owner.confirmed?.() === true)
       this.#outbox.beginToken = undefined;
-      this.#owner.confirmed();
-    }
     for (const item of acknowledged.arrived) this.#outbox.read(item);
     if (bitmap.length > 0 && bitmap.every((byte) => byte === 0)) this.#outbox.discarded();
     this.#queue?.finish(acknowledged.settled);

@@ -278,11 +278,14 @@ export class PeerSession<C extends Channel> {
     return own === 0 ? keepAlive : Math.min(keepAlive || own, own);
   }
 
-  #confirmed(): void {
+  /** An ACK that comes before BEGIN has left cannot be the answer to it. */
+  #confirmed(): boolean {
+    if (this.#begins === 0) return false;
     this.#state = 'ready';
     this.#cleaned = true;
     this.#hellos = 0;
     this.#owner.ready(this.#welcome as Welcome);
+    return true;
   }
 
   #lose(reason: Reason): void {

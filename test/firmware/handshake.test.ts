@@ -273,6 +273,20 @@ describeWithTools(['clang', 'wasm-ld'], 'the C client introduces itself', () => 
     expect(bench.pass(1)[0]?.slice(14, 26)).toBe(`${TOKEN}2000`);
   });
 
+  it('takes no ACK for the answer to a BEGIN that has not left: on TCP nothing else is sent again', () => {
+    const bench = new Bench({ framing: 'stream' });
+    bench.connect();
+    bench.client.link(true);
+    bench.pass(1);
+    bench.welcome({ flags: 7, nextIn: bench.next, nextOut: 0x2000, received: bench.next });
+    // What the gateway had said before it got the HELLO.
+    bench.ack();
+    expect(bench.client.connected).toBe(false);
+    expect(bench.pass(1)).toEqual([`f204${TOKEN}`]);
+    bench.ack();
+    expect(bench.client.connected).toBe(true);
+  });
+
   it('proves its address with the cookie, at once and from then on (§4.2)', () => {
     const bench = new Bench();
     const [hello] = bench.pass(1);

@@ -62,7 +62,7 @@ export class Bench {
         refused: (message) => this.refused.push({ ...message, detail: new Uint8Array(message.detail) }),
         bye: (reason) => this.events.push(`bye ${reason}`),
         woke: () => this.events.push('woke'),
-        confirmed: () => this.events.push('confirmed'),
+        confirmed: () => this.events.push('confirmed') > 0,
         failed: (reason) => {
           this.events.push(`failed ${reason}`);
           this.engine.detach();

@@ -160,6 +160,17 @@ describe('greeting (PROTOCOL.md §4.2, §9)', () => {
     expect(bench.counters.get('session.drop.stale_welcome')).toBe(1);
   });
 
+  test('an ACK that comes before BEGIN has left is no answer to it', () => {
+    const bench = new Bench();
+    bench.sent();
+    bench.receive(welcome(), ack(200));
+    bench.receive(ack(200));
+    expect(bench.session.state).toBe('beginning');
+    expect(bench.sent().map(brief)).toEqual(['begin']);
+    bench.receive(ack(200));
+    expect(bench.session.state).toBe('ready');
+  });
+
   test('a refusal is reported, and the next try is the slowest', () => {
     const bench = new Bench();
     bench.sent();
