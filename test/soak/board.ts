@@ -1,7 +1,7 @@
 import { Random } from '../support/random.js';
 import { CFirmware } from './c-firmware.js';
 import type { Cable } from './cable.js';
-import type { Firmware, ProgramEmit, Wish } from './firmware.js';
+import type { Firmware, ProgramEmit, ProgramWill, Wish } from './firmware.js';
 import { Machine } from './machine.js';
 import type { BoardSpec, Step } from './scenario.js';
 import { Traffic } from './traffic.js';
@@ -10,8 +10,12 @@ import type { World } from './world.js';
 
 /** A program that finds no gateway, or loses it, tries again after so long, ms. */
 const RECONNECT_MS = 500;
+/** The length of a will, bytes. */
+const WILL_BYTES = 12;
 
 type Reset = Step & { readonly what: 'reset' };
+type Leave = Step & { readonly what: 'leave' };
+type Will = Pick<ProgramWill, 'channel' | 'qos' | 'retain'>;
 
 /** One board through all its boots: what is plugged into it, and what its program wants. */
 export class Board {
@@ -28,6 +32,11 @@ export class Board {
   #sockets = 0;
   #plugged = 0;
   #messages = 0;
+  #will: ProgramWill | undefined;
+  #wills = 0;
+  /** Until when its program wants to sleep, and to be left alone. */
+  #sleepsUntil = 0;
+  #awayUntil = 0;
   /** How the next loss of power goes. */
   #reset = { downMs: 0, told: true };
 
@@ -64,6 +73,8 @@ export class Board {
         settled: (text, refusal) => this.#settled(text, refusal),
         confirmed: (pattern) => this.#world.confirmed(this, pattern),
         gone: (pattern) => ledger.gone(this.spec.name, pattern),
+        will: () => this.#will,
+        willConfirmed: (will) => this.#world.wills.confirmed(this.spec.name, will?.text),
         delivered: (delivery) => this.#delivered(delivery),
         refused: (what) => ledger.violate(`refused for no reason: ${what}`),
         send: (bytes) => this.cable?.boardSends(bytes),
@@ -158,7 +169,8 @@ export class Board {
   }
 
   #reconnectLater(): void {
-    this.#world.clock.schedule(RECONNECT_MS, () => {
+    const { clock } = this.#world;
+    clock.schedule(Math.max(RECONNECT_MS, this.#awayUntil - clock.now()), () => {
       if (this.machine?.alive) this.plug(false);
     });
   }
@@ -170,6 +182,7 @@ export class Board {
   // --------------------------------------------------------------------------------------------------- program
 
   emit(emit: ProgramEmit): void {
+    if (this.#world.clock.now() < this.#sleepsUntil) return;
     this.machine?.run(() => this.firmware?.emit(emit));
   }
 
@@ -185,8 +198,42 @@ export class Board {
     this.machine?.run(() => this.firmware?.unwish(pattern));
   }
 
-  get atRest(): boolean {
-    return this.firmware?.connected === true && this.firmware.pending === 0;
+  /** Leaves a will, in place of an older one; or takes it back. */
+  leaveWill(will: Will | undefined): void {
+    const { name } = this.spec;
+    this.#will = will && { ...will, text: `${name}.w${++this.#wills}.`.padEnd(WILL_BYTES, 'x') };
+    if (this.#will) this.#world.ledger.leaveWill({ ...this.#will, from: name });
+    this.#world.wills.requested(name, this.#will?.text);
+    this.machine?.run(() => this.firmware?.leaveWill());
+  }
+
+  sleep(seconds: number): void {
+    const { clock } = this.#world;
+    this.#sleepsUntil = clock.now() + seconds * 1000;
+    this.machine?.run(() => this.firmware?.sleep(seconds));
+    clock.schedule(seconds * 1000, () => {
+      if (clock.now() >= this.#sleepsUntil) this.machine?.run(() => this.firmware?.sleep(0));
+    });
+  }
+
+  /** Says goodbye, and comes back after a while. */
+  leave({ forMs, forGood }: Leave): void {
+    const { machine, firmware, spec } = this;
+    const { clock, attendance } = this.#world;
+    if (!machine?.alive || !firmware) return;
+    if (forGood) attendance.leavesForGood(spec.name);
+    this.#awayUntil = clock.now() + forMs;
+    machine.run(() => firmware.leave(forGood));
+    if (spec.engine === 'c') {
+      const comeBack = () => {
+        // It may have left again.
+        if (clock.now() >= this.#awayUntil) machine.run(() => firmware.comeBack());
+      };
+      return void clock.schedule(forMs, comeBack);
+    }
+    // A program ends with its goodbye.
+    this.#reset = { downMs: forMs, told: false };
+    machine.die();
   }
 
   #compose({ channel, qos, retain, size }: ProgramEmit): string {
@@ -204,7 +251,9 @@ export class Board {
   }
 
   #delivered(delivery: Parameters<World['ledger']['deliver']>[2]): void {
-    this.#world.ledger.deliver(this.spec.name, this.boot, delivery);
+    const { ledger, sleeps } = this.#world;
+    ledger.deliver(this.spec.name, this.boot, delivery);
+    if (!delivery.retained) sleeps.delivered(this.spec.name, delivery.text);
     this.#world.tell(
       () => `${this.spec.name} is given ${delivery.text}${delivery.retained ? ' (last value)' : ''}`,
     );

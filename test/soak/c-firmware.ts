@@ -12,6 +12,7 @@ const RING_BYTES = 63;
 const IDLE_MS = 250;
 /** An emit that the window has no room for is tried again in the next loop; so many wait, then the sketch lets them go. */
 const MAX_WAITING = 50;
+const NO_WILL = { text: '', channel: '', qos: 0, retain: false } as const;
 const FRAMINGS = { serial: 'serial', udp: 'datagram', tcp: 'stream' } as const;
 
 /** A board whose firmware is the C client itself, in a sketch whose loop takes its time. */
@@ -23,6 +24,8 @@ export class CFirmware implements Firmware {
   /** Emits that the gateway has not acknowledged. */
   #unsettled: string[] = [];
   readonly #unsettledWishes = new Map<string, 'wish' | 'unwish'>();
+  /** The gateway may not have the will yet. */
+  #unsettledWill = false;
   #arrived: Uint8Array[] = [];
   #cable: Cable | undefined;
   /** What its clock said at boot. */
@@ -43,7 +46,10 @@ export class CFirmware implements Firmware {
       slots: spec.inFlight,
       buffer: spec.maxPacket,
       channels: 32,
-      defines: spec.kind === 'serial' ? { SLIPWAY_RECEIVE_RING: RING_BYTES } : {},
+      defines: {
+        SLIPWAY_EXPIRY_S: spec.expiry,
+        ...(spec.kind === 'serial' && { SLIPWAY_RECEIVE_RING: RING_BYTES }),
+      },
       onHostCall: () => machine.hostCall(),
       ...(countsEdges && { onPowerOut: () => machine.powerOut() }),
       send: (bytes) => context.send(bytes),
@@ -53,6 +59,7 @@ export class CFirmware implements Firmware {
     // On UDP an id must mean the same at every boot (PROTOCOL.md §6.3): the table is a constant of the program.
     for (const channel of spec.table) this.#ids.set(channel, this.#client.declare(channel));
     for (const pattern of context.wishes.keys()) this.wish(pattern);
+    if (context.will()) this.leaveWill();
     // Until it is plugged in a datagram or a byte goes nowhere; a connection has to be made.
     if (spec.kind === 'tcp') this.#client.link(false);
     this.#sleep(0);
@@ -99,6 +106,28 @@ export class CFirmware implements Firmware {
     this.#wake();
   }
 
+  leaveWill(): void {
+    const { text, channel, qos, retain } = this.#context.will() ?? NO_WILL;
+    this.#client.will(this.#ids.get(channel) ?? 0, text, { qos, retain });
+    this.#unsettledWill = true;
+    this.#wake();
+  }
+
+  sleep(seconds: number): void {
+    if (seconds > 0) this.#client.sleep(seconds);
+    else this.#client.wake();
+    this.#wake();
+  }
+
+  leave(forGood: boolean): void {
+    this.#client.leave(forGood);
+  }
+
+  comeBack(): void {
+    if (this.#context.spec.kind !== 'tcp' || this.#cable) this.#client.link(true);
+    this.#wake();
+  }
+
   powerFor(edges: number): void {
     this.#client.powerFor(edges);
   }
@@ -119,6 +148,7 @@ export class CFirmware implements Firmware {
     const { machine, spec } = this.#context;
     for (const bytes of this.#arrived.splice(0)) this.#feed(bytes);
     this.#client.poll(this.#epoch + Math.floor(machine.clock.now()));
+    this.#settleWill();
     this.#emitWaiting();
     this.#settle();
     const busy = this.pending > 0 || !this.connected;
@@ -187,9 +217,18 @@ export class CFirmware implements Firmware {
     }
   }
 
+  /** All that the client has to ask of the gateway has been in the window after a `poll`, and nothing is left of it. */
+  #settleWill(): void {
+    if (!this.#unsettledWill || !this.#client.connected || this.#client.pending > 0) return;
+    this.#unsettledWill = false;
+    this.#context.willConfirmed(this.#context.will());
+  }
+
   #tell({ event, reason, id }: ClientEvent): void {
-    if (event === 'connected')
+    if (event === 'connected') {
       for (const pattern of this.#context.wishes.keys()) this.#unsettledWishes.set(pattern, 'wish');
+      this.#unsettledWill = true;
+    }
     if (event !== 'refused') return;
     // A refused message has become another, its payload still there.
     const refused = this.#client.window.find(

@@ -65,6 +65,9 @@ async function main(options: Options): Promise<boolean> {
     `most packets of a board within 10 s: ${totals.mostPackets}; most messages held for one: ${totals.mostHeld}`,
   );
   console.log(
+    `wills emitted: ${totals.wills}; messages of QoS 0 held in sleep: ${totals.heldInSleep}; sessions that ended: ${totals.endings}`,
+  );
+  console.log(
     `frames that would have passed their CRC by chance, and were kept from it: ${totals.collisions}`,
   );
   console.log(

@@ -3,6 +3,8 @@ import type { Qos } from '../../src/wire/messages.js';
 import type { Faults } from '../support/faulty-wire.js';
 import { Random } from '../support/random.js';
 import type { Kind } from './cable.js';
+import type { GatewayConfig } from './gateway-host.js';
+import { STATES } from './presence-book.js';
 import type { BoardSpec, Scenario, Step } from './scenario.js';
 
 /** How much happens in a run. Times in ms. */
@@ -20,6 +22,8 @@ export interface Shape {
   readonly loopMs: readonly [least: number, most: number];
   /** Of an emit to be a broadcast. */
   readonly broadcast: number;
+  /** The longest that a board is away, and that it sleeps. */
+  readonly awayMs: number;
 }
 
 /** Small and violent: what the test suite runs by the thousand. */
@@ -32,6 +36,7 @@ export const SHORT: Shape = {
   loopMs: [1, 30],
   room: 4,
   broadcast: 0.1,
+  awayMs: 15_000,
 };
 
 /** Many boards for a long time, with traffic all along. */
@@ -44,6 +49,7 @@ export const LONG: Shape = {
   loopMs: [20, 100],
   room: 4,
   broadcast: 0.01,
+  awayMs: 240_000,
 };
 
 /** As many sessions for as long as can be: they come and go, and talk now and then. */
@@ -62,17 +68,26 @@ export type ShapeName = keyof typeof SHAPES;
 const channelsOf = (room: string) => [`${room}/0`, `${room}/1`, `${room}/2/x`];
 const patternsOf = (room: string) => [
   ...channelsOf(room),
-  ...['+', '#', '2/+', 'v/+', 'v/#'].map((rest) => `${room}/${rest}`),
+  ...['+', '#', '2/+', 'v/+', 'v/#', 'w/+'].map((rest) => `${room}/${rest}`),
 ];
 const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
 /** The chance of a datagram to come late, on a path that is known for it. */
 const OFTEN_LATE = 0.5;
+/** How long a board has a twin, ms; and what must not happen to it then. */
+const TWIN_MS = 6000;
+const DISTURBING = new Set<Step['what']>(['reset', 'mute', 'replug', 'sleep', 'leave']);
 /** Refused with `not_allowed` (PROTOCOL.md §6.1). */
 const FORBIDDEN_CHANNEL = '$forbidden';
 /** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
 const SIZES = [14, 30] as const;
 
-/** Within this no session expires, ms: a gateway that was restarted has only its wall clock to go by. */
+/** Room for all that could ever wait for a session here. */
+export const ROOM = 1000;
+/** Sessions that outlive their link for hours; and such as are over soon, s. */
+const LONG_EXPIRY_S = 43_200;
+const SHORT_EXPIRIES_S = [3, 10] as const;
+
+/** Within this no session with the longer expiry is over, ms: a gateway that was restarted has only its wall clock to go by. */
 const MAX_SKEW_MS = 5 * 3_600_000;
 
 /** The scenario of a seed: always the same one. */
@@ -87,15 +102,43 @@ export function drawScenario(seed: number, shape: Shape): Scenario {
       drawProgram(random, board, `r${Math.floor(i / shape.room)}`, shape, endsAt),
     ),
     ...drawDisruptions(random, boards, shape, endsAt),
-  ].sort((a, b) => a.at - b.at);
-  const storeMs = random.chance(0.5) ? { storeMs: random.chance(0.7) ? 20 : 200 } : {};
-  return { seed, ...storeMs, boards, steps, endsAt };
+  ];
+  const twinned = random.chance(0.2) ? withTwin(random, boards, steps, endsAt) : steps;
+  const inOrder = twinned.sort((a, b) => a.at - b.at);
+  return { seed, gateway: drawGateway(random), boards, steps: inOrder, endsAt };
+}
+
+function drawGateway(random: Random): GatewayConfig {
+  const store = random.chance(0.5) ? { storeMs: random.chance(0.7) ? 20 : 200 } : {};
+  if (random.chance(0.85)) return { ...store, queue: ROOM, endFull: false };
+  return { ...store, queue: 4 + random.below(20), endFull: random.chance(0.4) };
+}
+
+/**
+ * Plugs in another board with the identity of one that is there. For as long as that is so nothing may disturb the first: a PING that it
+ * does not answer makes it look dead, and lets the other in.
+ */
+function withTwin(random: Random, boards: readonly BoardSpec[], steps: Step[], endsAt: number): Step[] {
+  const quiet = boards.find(({ kind, faults }) => kind !== 'serial' && isHarmless(faults));
+  if (!quiet || endsAt < 2 * TWIN_MS) return steps;
+  const { name: board } = quiet;
+  const from = TWIN_MS / 2 + random.below(endsAt - 2 * TWIN_MS + 1);
+  const twin: Step = { at: from, what: 'twin', board, kind: pick(random, KINDS), forMs: TWIN_MS };
+  const disturbs = (step: Step) =>
+    step.at > from - TWIN_MS &&
+    step.at < from + TWIN_MS &&
+    (step.what === 'kill' || (DISTURBING.has(step.what) && 'board' in step && step.board === board));
+  return [...steps.filter((step) => !disturbs(step)), twin];
+}
+
+function isHarmless({ loss, corrupt, late = 0, stall = 0 }: Faults): boolean {
+  return loss === 0 && corrupt === 0 && late === 0 && stall === 0;
 }
 
 function drawBoard(random: Random, name: string, room: string, shape: Shape): BoardSpec {
   const kind = pick(random, KINDS);
   const engine = random.chance(0.5) ? 'c' : 'ts';
-  const patterns = [...patternsOf(room), ...(shape.boards[1] <= shape.room ? ['#'] : [])];
+  const patterns = [...patternsOf(room), STATES, ...(shape.boards[1] <= shape.room ? ['#'] : [])];
   const wishes = patterns
     .filter(() => random.chance(0.2))
     .map((pattern) => ({
@@ -114,22 +157,26 @@ function drawBoard(random: Random, name: string, room: string, shape: Shape): Bo
   } as const;
   if (engine === 'c') {
     const serial = kind === 'serial';
+    // The smallest build knows QoS 0 only.
+    const window = serial && random.chance(0.15) ? 0 : 4;
     return {
       ...base,
       keepAlive: 15,
-      // The smallest build knows QoS 0 only.
-      window: serial && random.chance(0.15) ? 0 : 4,
+      // Each value is another build.
+      expiry: window > 0 && random.chance(0.3) ? SHORT_EXPIRIES_S[0] : LONG_EXPIRY_S,
+      window,
       inFlight: 2 + random.below(7),
       maxPacket: serial ? 64 + random.below(64) : 512,
       buffer: 0,
       ids: 0,
-      table: [...patterns, `${room}/v/${name}`, FORBIDDEN_CHANNEL],
+      table: [...patterns, `${room}/v/${name}`, `${room}/w/${name}`, FORBIDDEN_CHANNEL],
       loopMs: between(random, shape.loopMs),
     };
   }
   return {
     ...base,
     keepAlive: 5 + random.below(15),
+    expiry: random.chance(0.3) ? pick(random, SHORT_EXPIRIES_S) : LONG_EXPIRY_S,
     window: 1 + random.below(32),
     inFlight: 1 + random.below(32),
     maxPacket: 64 + random.below(448),
@@ -165,12 +212,23 @@ function drawProgram(
   const steps: Step[] = [];
   const every = between(random, shape.emitEveryMs);
   const reliable = window > 0;
+  const drawWill = () => ({
+    channel: `${room}/w/${name}`,
+    qos: random.below(3) as Qos,
+    retain: random.chance(0.3),
+  });
+  if (reliable && random.chance(0.5))
+    steps.push({ at: random.next() * every, what: 'will', board: name, will: drawWill() });
   for (let at = random.next() * every; at < endsAt; at += 2 * random.next() * every) {
     if (random.chance(0.1)) {
       const pattern = pick(random, patternsOf(room));
       const qos = random.below(3) as Qos;
       if (random.chance(0.4)) steps.push({ at, what: 'unsubscribe', board: name, pattern });
       else steps.push({ at, what: 'subscribe', board: name, pattern, qos, noLocal: random.chance(0.2) });
+      continue;
+    }
+    if (reliable && random.chance(0.05)) {
+      steps.push({ at, what: 'will', board: name, will: random.chance(0.7) ? drawWill() : undefined });
       continue;
     }
     const kept = random.chance(0.15);
@@ -195,7 +253,7 @@ function drawDisruptions(random: Random, boards: readonly BoardSpec[], shape: Sh
     // Best where what was sent to one boot reaches another.
     const haunted = boards.find(({ kind, faults: { late = 0 } }) => kind === 'udp' && late >= OFTEN_LATE);
     if (random.chance(0.2)) steps.push(...drawBrownOut(random, at, haunted ?? board));
-    else steps.push(drawDisruption(random, at, board, kills));
+    else steps.push(drawDisruption(random, at, board, kills, Math.min(shape.awayMs, endsAt - at)));
   }
   return steps;
 }
@@ -231,7 +289,8 @@ function drawEdges(random: Random): number {
   return random.below(10 ** (1 + random.below(4)));
 }
 
-function drawDisruption(random: Random, at: number, spec: BoardSpec, kills: boolean): Step {
+/** `awayMs`: how long a board may be away, or sleep. */
+function drawDisruption(random: Random, at: number, spec: BoardSpec, kills: boolean, awayMs: number): Step {
   const { name: board } = spec;
   const chance = random.next();
   if (kills && chance < 0.15)
@@ -243,14 +302,18 @@ function drawDisruption(random: Random, at: number, spec: BoardSpec, kills: bool
       gently: random.chance(0.2),
     };
   if (chance < 0.2) return { at, what: 'clock', skewMs: random.below(2 * MAX_SKEW_MS) - MAX_SKEW_MS };
-  if (chance < 0.5) return drawReset(random, at, spec, 3000);
-  if (chance < 0.7)
+  if (chance < 0.4) return drawReset(random, at, spec, 3000);
+  if (chance < 0.5) return drawReset(random, at, spec, awayMs);
+  if (chance < 0.65)
     return { at, what: 'mute', board, forMs: random.below(random.chance(0.2) ? 30_000 : 3000) };
+  if (chance < 0.77) return { at, what: 'sleep', board, seconds: 1 + random.below(Math.ceil(awayMs / 1000)) };
+  if (chance < 0.87 && spec.kind !== 'udp')
+    return { at, what: 'leave', board, forGood: random.chance(0.3), forMs: random.below(awayMs) };
   return {
     at,
     what: 'replug',
     board,
-    afterMs: random.below(5000),
+    afterMs: random.below(random.chance(0.3) ? awayMs : 5000),
     moved: random.chance(0.5),
     gatewayTold: random.chance(0.5),
     boardTold: random.chance(0.5),

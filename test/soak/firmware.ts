@@ -19,6 +19,14 @@ export interface ProgramEmit {
   readonly size: number;
 }
 
+/** What a board wants to be emitted when it is lost. */
+export interface ProgramWill {
+  readonly text: string;
+  readonly channel: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
+}
+
 /** What a firmware is given at boot, and tells. */
 export interface FirmwareContext {
   readonly machine: Machine;
@@ -38,6 +46,10 @@ export interface FirmwareContext {
   settled(text: string, refusal: string | undefined): void;
   confirmed(pattern: string): void;
   gone(pattern: string): void;
+  /** The will that the program wants; undefined for none. */
+  readonly will: () => ProgramWill | undefined;
+  /** The gateway has that will. */
+  willConfirmed(will: ProgramWill | undefined): void;
   delivered(delivery: Delivery): void;
   /** The gateway refused something that it should not have. */
   refused(what: string): void;
@@ -55,6 +67,14 @@ export interface Firmware {
   emit(emit: ProgramEmit): void;
   wish(pattern: string): void;
   unwish(pattern: string): void;
+  /** The program has another will. */
+  leaveWill(): void;
+  /** Announces that the board sleeps, for so many seconds; 0: that it is awake. */
+  sleep(seconds: number): void;
+  /** Says goodbye, and then nothing more. */
+  leave(forGood: boolean): void;
+  /** It is wanted again, after a goodbye; C only. */
+  comeBack(): void;
   /** The power goes after so many more edges of its control flow; C only. */
   powerFor(edges: number): void;
   /** Bytes of a packet that was being written when the power went. */

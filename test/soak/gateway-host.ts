@@ -4,9 +4,8 @@ import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Hub } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { OneShots } from '../../src/gateway/one-shots.js';
-import type { PresenceState } from '../../src/gateway/presence.js';
+import { Presence, type PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
-import { Router } from '../../src/router/router.js';
 import type { Backend } from '../../src/store/backend.js';
 import { Store } from '../../src/store/store.js';
 import { Disk, MemoryBackend } from '../support/memory-backend.js';
@@ -15,12 +14,22 @@ import type { VirtualClock } from '../support/virtual-clock.js';
 import type { Cable } from './cable.js';
 import { Machine } from './machine.js';
 import { Port, type PortEvents } from './port.js';
+import { type RouterEvents, WatchedRouter } from './watched-router.js';
 
 /** A gateway that is asked to stop does not wait longer than this, ms. */
 const STOP_GRACE_MS = 3000;
 const LOGGER = pino({ level: 'silent' });
 
-export interface GatewayHostEvents {
+/** How it is configured. */
+export interface GatewayConfig {
+  /** It has a store, on which a write takes so long at most, ms. */
+  readonly storeMs?: number;
+  /** Messages that may wait for one session, and whether a session is ended that has more. */
+  readonly queue: number;
+  readonly endFull: boolean;
+}
+
+export interface GatewayHostEvents extends RouterEvents {
   presence(session: Session, state: PresenceState): void;
   packet: PortEvents['packet'];
   /** The gateway closed the cable's connection. */
@@ -34,30 +43,24 @@ export class GatewayHost {
   readonly counters = new Counters();
   machine!: Machine;
   hub!: Hub;
-  router!: Router;
+  router!: WatchedRouter;
   /** How far its wall clock is off, ms. */
   skew = 0;
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #events: GatewayHostEvents;
   readonly #ports = new Map<Cable, Port>();
-  /** What it writes to, if it has a store, and how long a write takes at most, ms. */
+  /** What it writes to, if it has a store. */
   readonly #disk = new Disk();
-  readonly #maxCommitMs: number | undefined;
+  readonly #config: GatewayConfig;
   #backend: MemoryBackend | undefined;
   #store: Store | undefined;
   #addresses!: AddressProof;
   #oneShots!: OneShots;
 
-  /** `maxCommitMs`: how long a write to its store takes at most; without it there is no store. */
-  constructor(
-    clock: VirtualClock,
-    random: Random,
-    maxCommitMs: number | undefined,
-    events: GatewayHostEvents,
-  ) {
+  constructor(clock: VirtualClock, random: Random, config: GatewayConfig, events: GatewayHostEvents) {
     this.#clock = clock;
-    this.#maxCommitMs = maxCommitMs;
+    this.#config = config;
     this.#random = random;
     this.#events = events;
   }
@@ -80,31 +83,33 @@ export class GatewayHost {
   #createParts(): void {
     const { machine, counters } = this;
     const store = this.#openStore();
-    this.router = new Router(
+    this.router = new WatchedRouter(
       {
-        maxChannels: 1000,
-        maxSubscriptions: 1000,
+        maxChannels: 2000,
+        maxSubscriptions: 2000,
         maxSubscriptionsPerSubscriber: 100,
-        maxLastValues: 100,
+        maxLastValues: 1000,
         maxLastValueBytes: 100_000,
       },
       counters,
       store && lastValueKeeper(store),
     );
+    this.router.watch = this.#events;
+    const presence = new Presence(this.router, machine.clock, LOGGER);
     this.hub = new Hub({
       router: this.router,
       clock: machine.clock,
       counters,
       logger: LOGGER,
       limits: {
-        queue: { messages: 1000, bytes: 1_000_000 },
+        queue: { messages: this.#config.queue, bytes: 1_000_000 },
         backlog: 1_000_000,
         sessions: 200,
         sessionsPerParty: 200,
         idsPerParty: 1000,
         expiryMs: 86_400_000,
         queueAgeMs: 0,
-        endFull: false,
+        endFull: this.#config.endFull,
         willBytes: 10_000,
         packet: { serial: 1024, udp: 1472, tcp: 65_536 },
         window: { serial: 32, udp: 128, tcp: 2048 },
@@ -112,8 +117,12 @@ export class GatewayHost {
       },
       random32: () => this.#random.u32(),
       events: {
-        presence: (session, state) => this.#events.presence(session, state),
-        forgotten: () => undefined,
+        // Gateway, too, tells the world by its router.
+        presence: (session, state) => {
+          this.#events.presence(session, state);
+          presence.announce(session.identity, state);
+        },
+        forgotten: (identity) => presence.forget(identity),
         text: () => undefined,
       },
       ...(store && { store }),
@@ -122,6 +131,7 @@ export class GatewayHost {
       const kept = this.#disk.read();
       restoreLastValues(store, this.router, kept.lastValues);
       this.hub.restore(kept);
+      presence.correctLater((identity) => this.hub.stateOf(identity));
     }
     this.#addresses = new AddressProof(counters);
     this.#oneShots = new OneShots(undefined, 100, {
@@ -133,9 +143,10 @@ export class GatewayHost {
   }
 
   #openStore(): Store | undefined {
-    if (this.#maxCommitMs === undefined) return undefined;
+    const { storeMs } = this.#config;
+    if (storeMs === undefined) return undefined;
     const { machine } = this;
-    const disk = new MemoryBackend(this.#disk, machine.clock, this.#random, this.#maxCommitMs);
+    const disk = new MemoryBackend(this.#disk, machine.clock, this.#random, storeMs);
     this.#backend = disk;
     const backend: Backend = {
       write(changes, done) {

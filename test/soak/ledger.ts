@@ -1,5 +1,7 @@
 import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
 import type { Qos } from '../../src/wire/messages.js';
+import { matches } from './patterns.js';
+import { deviceOf, PresenceBook } from './presence-book.js';
 
 /** A message that a board's program was told is on its way. */
 export interface Sent {
@@ -13,6 +15,10 @@ export interface Sent {
   readonly qos: Qos;
   readonly retain: boolean;
   readonly at: number;
+  /** A will: the gateway emits it, each time that its board is lost. */
+  readonly isWill: boolean;
+  /** When the gateway passed it on. */
+  readonly passedOn: number[];
   /** What became of it: the gateway took responsibility, or refused it. */
   outcome?: 'ok' | (string & {});
   settledAt?: number;
@@ -61,6 +67,9 @@ export interface Delivery {
   readonly retained: boolean;
 }
 
+/** How long it may take until what happened is in the store, ms. */
+const STORED_WITHIN_MS = 500;
+
 /** What the ledger has to know of boards, by identity. */
 export interface Traits {
   /** Their firmware takes nothing reliable: all comes at QoS 0. */
@@ -78,11 +87,15 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class Ledger {
   readonly violations: Violation[] = [];
   readonly sent = new Map<string, Sent>();
+  readonly presence = new PresenceBook((what) => this.violate(what));
   deliveries = 0;
   readonly #now: () => number;
   readonly #wishes = new Map<string, Wish[]>();
   readonly #receivers = new Map<string, Receiver>();
-  readonly #delivered = new Map<string, Set<string>>();
+  /** By message and identity: when it came last. */
+  readonly #delivered = new Map<string, Map<string, number>>();
+  /** What found a full queue at the gateway. */
+  readonly #foundNoRoom = new Set<string>();
   readonly #online = new Map<string, Span[]>();
   /** Moments at which the gateway forgot what it had acknowledged, as one without a store may. */
   readonly #amnesias: number[] = [];
@@ -103,8 +116,24 @@ export class Ledger {
 
   // ------------------------------------------------------------------------------------------------ what happens
 
-  send(sent: Omit<Sent, 'at'>): void {
-    this.sent.set(sent.text, { ...sent, at: this.#now() });
+  send(sent: Omit<Sent, 'at' | 'isWill' | 'passedOn'>): void {
+    this.sent.set(sent.text, { ...sent, at: this.#now(), isWill: false, passedOn: [] });
+  }
+
+  /** A board leaves a will. */
+  leaveWill(will: Pick<Sent, 'text' | 'from' | 'channel' | 'qos' | 'retain'>): void {
+    const at = this.#now();
+    this.sent.set(will.text, { ...will, boot: 0, number: 0, at, isWill: true, passedOn: [], outcome: 'ok' });
+  }
+
+  /** The gateway passes a message on to whoever is entitled to it. */
+  passOn(text: string): void {
+    this.sent.get(text)?.passedOn.push(this.#now());
+  }
+
+  /** The gateway has no room for a message at somebody who is entitled to it. */
+  findNoRoom(text: string): void {
+    this.#foundNoRoom.add(text);
   }
 
   /** The program was told at once that it was not taken. */
@@ -120,7 +149,16 @@ export class Ledger {
     const forbidden = isForbidden(sent);
     if (forbidden && refusal === undefined)
       this.violate(`${text}, which nobody may emit on ${sent.channel}, was acknowledged`);
-    if (!forbidden && refusal !== undefined) this.violate(`${text} was refused for no reason: ${refusal}`);
+    if (refusal === 'queue_full' && this.#foundNoRoom.has(text)) this.#checkNobodyGot(sent);
+    else if (!forbidden && refusal !== undefined)
+      this.violate(`${text} was refused for no reason: ${refusal}`);
+  }
+
+  /** What is refused for want of room, nobody gets (§5.7); unless it was sent again to a gateway that forgot it had taken it. */
+  #checkNobodyGot({ text, from, at, passedOn }: Sent): void {
+    const excuses = [...this.#crashes, ...(this.#endings.get(from) ?? [])];
+    if (passedOn.length > 0 && !excuses.some((excuse) => excuse >= at))
+      this.violate(`${text} was refused, and passed on`);
   }
 
   /** A board asks for a subscription, in place of an earlier one to the same pattern. */
@@ -194,8 +232,15 @@ export class Ledger {
     this.deliveries++;
     const { channel, text, qos, retained } = delivery;
     const who = `${identity}, boot ${boot},`;
+    const device = deviceOf(channel);
+    if (device !== undefined) {
+      if (this.#matching(identity, channel).length === 0)
+        this.violate(`${who} got ${channel}, to which it had not subscribed`);
+      return this.presence.heard(identity, boot, device, text);
+    }
     const sent = this.sent.get(text);
     if (!sent) return this.violate(`${who} got "${text}", which nobody sent`);
+    if (sent.passedOn.length === 0) this.violate(`${who} got ${text}, which the gateway had not passed on`);
     if (isForbidden(sent)) this.violate(`${who} got ${text}, which was not to be emitted`);
     if (sent.channel !== channel) this.violate(`${who} got ${text} on ${channel} instead of ${sent.channel}`);
     if (qos > sent.qos) this.violate(`${who} got ${text} at QoS ${qos}, which was sent at ${sent.qos}`);
@@ -209,11 +254,10 @@ export class Ledger {
     if (qos > 0) this.#checkTimes(receiver, who, sent, this.#amnesias);
     else if (!echoing.has(identity) && !echoing.has(sent.from))
       this.#checkTimes(receiver, who, sent, this.#crashes);
-    if (qos === 0) return;
-    this.#checkOrder(receiver, who, sent);
-    const delivered = this.#delivered.get(text) ?? new Set();
-    delivered.add(identity);
+    const delivered = this.#delivered.get(text) ?? new Map<string, number>();
+    delivered.set(identity, this.#now());
     this.#delivered.set(text, delivered);
+    if (qos > 0 && !sent.isWill) this.#checkOrder(receiver, who, sent);
   }
 
   #checkWanted(identity: string, who: string, sent: Sent, retained: boolean): void {
@@ -232,7 +276,8 @@ export class Ledger {
     const count = (times.get(sent.text) ?? 0) + 1;
     times.set(sent.text, count);
     const until = Math.min(sent.settledAt ?? NEVER, this.#now());
-    const allowed = 1 + excuses.filter((at) => at >= sent.at && at <= until).length;
+    const emits = sent.isWill ? sent.passedOn.length : 1;
+    const allowed = emits + excuses.filter((at) => at >= sent.at && at <= until).length;
     if (count > allowed) this.violate(`${who} got ${sent.text} (QoS ${sent.qos}) ${count} times`);
   }
 
@@ -268,27 +313,42 @@ export class Ledger {
   }
 
   #checkArrived(sent: Sent, audience: readonly string[]): void {
-    const delivered = this.#delivered.get(sent.text);
+    const { text, qos, passedOn, isWill } = sent;
+    if (passedOn.length === 0 && !isWill)
+      this.violate(`${text} (QoS ${qos}) was acknowledged, and never passed on`);
+    const delivered = this.#delivered.get(text);
     for (const identity of audience) {
-      if (delivered?.has(identity) || !this.#isOwed(identity, sent)) continue;
-      this.violate(`${sent.text} (QoS ${sent.qos}) was acknowledged, and never reached ${identity}`);
+      const came = delivered?.get(identity) ?? Number.NEGATIVE_INFINITY;
+      const missed = passedOn.find((at) => came < at && this.#isOwed(identity, sent, at));
+      if (missed === undefined) continue;
+      const taken = isWill ? 'a will, was emitted' : `QoS ${qos}, was acknowledged`;
+      this.violate(`${text} (${taken}) and never reached ${identity}`);
     }
   }
 
-  /** Whether the subscription, or for a broadcast the connection, was certain from the emit to its acknowledgement. */
-  #isOwed(identity: string, sent: Sent): boolean {
+  /** Whether the subscription, or for a broadcast the connection, was certain at the moment when the gateway passed it on. */
+  #isOwed(identity: string, sent: Sent, at: number): boolean {
     if (this.#traits.unreliable.has(identity)) return false;
-    const settledAt = sent.settledAt as number;
     const forgotten = [...this.#amnesias, ...(this.#endings.get(identity) ?? [])];
-    if (forgotten.some((at) => at >= sent.at)) return false;
+    if (forgotten.some((moment) => moment >= at)) return false;
+    // Another process may have taken it anew; and nobody was told that a will was emitted which was about to be stored.
+    const certainAt = sent.isWill ? at + STORED_WITHIN_MS : (sent.settledAt as number);
+    if (this.#crashes.some((crash) => crash >= at && crash <= certainAt)) return false;
     if (sent.channel === BROADCAST_CHANNEL) {
       const spans = this.#online.get(identity) ?? [];
-      return sent.from !== identity && spans.some(({ from, until }) => from < sent.at && until > settledAt);
+      return sent.from !== identity && spans.some(({ from, until }) => from < at && until > at);
     }
-    return this.#matching(identity, sent.channel).some(
-      ({ confirmedAt, until, qos, noLocal }) =>
-        qos > 0 && confirmedAt < sent.at && until > settledAt && !(noLocal && sent.from === identity),
+    const wishes = this.#matching(identity, sent.channel).filter(
+      ({ confirmedAt, until }) => confirmedAt < at && until > at,
     );
+    return (
+      wishes.some(({ qos }) => qos > 0) && (sent.from !== identity || wishes.some(({ noLocal }) => !noLocal))
+    );
+  }
+
+  /** Whether the identity was ever given the message, at whatever quality, since that moment. */
+  hasGot(identity: string, text: string, since: number): boolean {
+    return (this.#delivered.get(text)?.get(identity) ?? Number.NEGATIVE_INFINITY) >= since;
   }
 
   /**
@@ -299,8 +359,8 @@ export class Ledger {
     const { values } = this.#receiver(auditor, 1);
     const newest = new Map<string, Sent>();
     for (const sent of this.sent.values()) {
-      if (sent.retain && sent.qos > 0 && sent.outcome === 'ok' && !this.#amnesiasIn(sent.at, NEVER))
-        newest.set(sent.channel, sent);
+      const isOwed = sent.retain && sent.qos > 0 && sent.outcome === 'ok' && !sent.isWill;
+      if (isOwed && !this.#amnesiasIn(sent.at, NEVER)) newest.set(sent.channel, sent);
     }
     for (const [channel, sent] of newest) {
       const value = this.sent.get(values.get(channel) ?? '');
@@ -376,30 +436,4 @@ function isForbidden({ channel }: Sent): boolean {
 /** Whether of two messages of one sender the one that came second was sent first. */
 function isBackwards(first: Sent, second: Sent): boolean {
   return second.boot < first.boot || (second.boot === first.boot && second.number < first.number);
-}
-
-const known = new Map<string, Map<string, boolean>>();
-
-/** Whether a pattern stands for a channel (PROTOCOL.md §6.2). The router is not asked: it is what is being checked. */
-function matches(pattern: string, channel: string): boolean {
-  let channels = known.get(pattern);
-  if (!channels) {
-    channels = new Map();
-    known.set(pattern, channels);
-  }
-  let answer = channels.get(channel);
-  if (answer === undefined) {
-    answer = expressionOf(pattern).test(channel);
-    channels.set(channel, answer);
-  }
-  return answer;
-}
-
-function expressionOf(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[$.*?()[\]{}|\\^]/g, '\\$&')
-    .replace(/\/#$/, '(/.*)?')
-    .replace(/^#$/, '.*')
-    .replaceAll('+', '[^/]*');
-  return new RegExp(`^${/^[+#]/.test(pattern) ? '(?!\\$)' : ''}${source}$`, 's');
 }

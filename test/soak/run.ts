@@ -1,7 +1,9 @@
 import { decodePacket } from '../../src/wire/decode.js';
 import { LATE_MS, NO_FAULTS } from '../support/faulty-wire.js';
+import { ROOM } from './draw.js';
 import type { PacketFault } from './fault-plan.js';
 import type { Violation } from './ledger.js';
+import { STATES } from './presence-book.js';
 import type { BoardSpec, Scenario } from './scenario.js';
 import { WINDOW_MS } from './traffic.js';
 import { type TraceLine, World } from './world.js';
@@ -12,8 +14,8 @@ export const REST_WITHIN_MS = 60_000;
 const QUIET_MS = 45_000;
 /** What is not said within so long is not waiting to be said, ms. */
 const SILENCE_MS = 3000;
-/** The gateway's limit for one session's queue. */
-const MAX_HELD = 1000;
+/** Besides emits, as many as may wait for a session: what the gateway itself has to tell it. */
+const MAX_CONTROLS = 100;
 /** The most packets between one board and the gateway within WINDOW_MS, whatever happens. */
 const MOST_PACKETS = 700;
 /** Packets, at most, for each message sent, each delivery and each fault; and for each session-minute. */
@@ -29,6 +31,7 @@ const AUDITOR: BoardSpec = {
   kind: 'tcp',
   faults: NO_FAULTS,
   keepAlive: 30,
+  expiry: 3600,
   window: 32,
   inFlight: 32,
   maxPacket: 1024,
@@ -36,7 +39,10 @@ const AUDITOR: BoardSpec = {
   ids: 0,
   table: [],
   loopMs: 1,
-  wishes: [{ pattern: '+/v/+', qos: 1, noLocal: false }],
+  wishes: [
+    { pattern: '+/v/+', qos: 1, noLocal: false },
+    { pattern: STATES, qos: 1, noLocal: false },
+  ],
 };
 /** Late datagrams are through, and the answers to them. */
 const STRAGGLERS_MS = LATE_MS + 5000;
@@ -59,6 +65,10 @@ export interface RunResult {
   readonly mostPackets: number;
   /** The most that waited at one moment in the gateway for one board. */
   readonly mostHeld: number;
+  /** Wills that were emitted, messages of QoS 0 that were held for sleepers, sessions that ended. */
+  readonly wills: number;
+  readonly heldInSleep: number;
+  readonly endings: number;
   readonly trace: readonly TraceLine[];
 }
 
@@ -85,15 +95,19 @@ export function runScenario(scenario: Scenario, tracing = false): RunResult {
     mostHeld: world.mostHeld,
     mostPackets: Math.max(0, ...Array.from(world.boards.values(), ({ traffic }) => traffic.most)),
     packetFaults: plan.recorded,
+    wills: world.wills.emitted,
+    heldInSleep: world.sleeps.held,
+    endings: world.attendance.endings,
     trace: world.trace,
   };
-  checkModesty(result, (what) => ledger.violate(what));
+  checkModesty(result, scenario, (what) => ledger.violate(what));
   return result;
 }
 
 /** There must be no storm: what is sent bears a relation to what there was to say, and to what went wrong. */
 function checkModesty(
   { packets, messages, deliveries, faults, sessionMinutes, mostPackets, mostHeld }: RunResult,
+  { gateway: { queue } }: Scenario,
   violate: (what: string) => void,
 ): void {
   const most =
@@ -103,7 +117,8 @@ function checkModesty(
     violate(
       `${mostPackets} packets of one board within ${WINDOW_MS / 1000} s, and ${MOST_PACKETS} would have been many`,
     );
-  if (mostHeld > MAX_HELD) violate(`${mostHeld} messages waited for one board, and ${MAX_HELD} are allowed`);
+  if (mostHeld > queue + MAX_CONTROLS)
+    violate(`${mostHeld} messages waited for one board, and ${queue} are allowed`);
 }
 
 /** Returns how long it took until all was at rest, ms. */
@@ -140,6 +155,18 @@ function audit(world: World): void {
   world.add(AUDITOR);
   world.runUntil(world.clock.now() + AUDIT_MS);
   world.ledger.checkLastValues(AUDITOR.name, boots);
+  checkPresence(world, boots);
+}
+
+/** Who listens for the states of devices knows that all are there. */
+function checkPresence({ ledger, scenario }: World, boots: ReadonlyMap<string, number>): void {
+  ledger.presence.check(AUDITOR.name, 1, boots.keys());
+  // Who had no room was told at QoS 0, if at all.
+  if (scenario.gateway.queue < ROOM) return;
+  for (const { name, window } of scenario.boards) {
+    const reliably = window > 0 && (ledger.standing(name).get(STATES) ?? 0) > 0;
+    if (reliably) ledger.presence.check(name, boots.get(name) as number, boots.keys());
+  }
 }
 
 /** What is not yet as it must be in the end. */
@@ -147,12 +174,14 @@ function unrest(world: World): string[] {
   const { gateway, boards, ledger } = world;
   if (!gateway.up) return ['the gateway is not up'];
   const left: string[] = [];
+  if (world.wills.waiting) left.push('a will waits for room');
   for (const [name, board] of boards) {
     const session = gateway.hub.sessions.get(name);
     if (!board.firmware?.connected) left.push(`${name} is not connected`);
     else if (!session?.open) left.push(`the gateway has no open session of ${name}`);
     else if (board.firmware.pending > 0)
       left.push(`${name} waits for ${board.firmware.pending} acknowledgements`);
+    else if (session.engine.asleep) left.push(`${name} sleeps`);
     else if (session.engine.pending > 0) left.push(`${session.engine.pending} messages wait for ${name}`);
     else {
       const have = [...gateway.router.subscriptionsOf(session)].map(

@@ -3,6 +3,7 @@ import type { Faults } from '../support/faulty-wire.js';
 import type { Kind } from './cable.js';
 import type { PacketFault } from './fault-plan.js';
 import type { ProgramEmit } from './firmware.js';
+import type { GatewayConfig } from './gateway-host.js';
 
 /** One board as it leaves the factory. */
 export interface BoardSpec {
@@ -13,6 +14,8 @@ export interface BoardSpec {
   readonly faults: Faults;
   /** s */
   readonly keepAlive: number;
+  /** How long its session outlives its link, s. */
+  readonly expiry: number;
   /** Reliable messages that it takes, and sends, unacknowledged. */
   readonly window: number;
   readonly inFlight: number;
@@ -24,6 +27,13 @@ export interface BoardSpec {
   readonly table: readonly string[];
   readonly loopMs: number;
   readonly wishes: readonly { readonly pattern: string; readonly qos: Qos; readonly noLocal: boolean }[];
+}
+
+/** What is to be emitted when a board is lost. */
+export interface Will {
+  readonly channel: string;
+  readonly qos: Qos;
+  readonly retain: boolean;
 }
 
 /** Something that happens to the system, at a moment on the virtual clock (ms). */
@@ -49,6 +59,13 @@ export type Step = { readonly at: number } & (
       readonly downMs: number;
       readonly told: boolean;
     }
+  /** It leaves a will, or takes it back. */
+  | { readonly what: 'will'; readonly board: string; readonly will: Will | undefined }
+  | { readonly what: 'sleep'; readonly board: string; readonly seconds: number }
+  /** It says goodbye, `forGood` if its session is to be forgotten, and comes back after a while. */
+  | { readonly what: 'leave'; readonly board: string; readonly forGood: boolean; readonly forMs: number }
+  /** Another board with its identity is there for a while. */
+  | { readonly what: 'twin'; readonly board: string; readonly kind: Kind; readonly forMs: number }
   /** Nothing gets through for a while, and nobody is told. */
   | { readonly what: 'mute'; readonly board: string; readonly forMs: number }
   /** Unplugged, and plugged in again: `moved` to another port or address. */
@@ -74,8 +91,7 @@ export type Step = { readonly at: number } & (
 /** A whole run, drawn from its seed up front: data, so that parts of it can be left out. */
 export interface Scenario {
   readonly seed: number;
-  /** The gateway has a store, on which a write takes so long at most, ms. */
-  readonly storeMs?: number;
+  readonly gateway: GatewayConfig;
   readonly boards: readonly BoardSpec[];
   readonly steps: readonly Step[];
   /** When the faults are over, ms. */
@@ -102,6 +118,17 @@ export function describeStep(step: Step): string {
         step.edges === undefined ? `${step.hostCalls} more host calls` : `${step.edges} more edges`;
       return `${step.board} loses power after ${when}, for ${step.downMs} ms${told}`;
     }
+    case 'will': {
+      const { board, will } = step;
+      if (!will) return `${board} takes its will back`;
+      return `${board} leaves a will for ${will.channel}, QoS ${will.qos}${will.retain ? ', retained' : ''}`;
+    }
+    case 'sleep':
+      return `${step.board} sleeps for ${step.seconds} s`;
+    case 'leave':
+      return `${step.board} leaves${step.forGood ? ', its session with it,' : ''} for ${step.forMs} ms`;
+    case 'twin':
+      return `another ${step.board} is plugged in by ${step.kind} for ${step.forMs} ms`;
     case 'mute':
       return `${step.board} is cut off for ${step.forMs} ms, and nobody is told`;
     case 'replug': {

@@ -9,11 +9,26 @@ export interface Totals {
   packets: number;
   faults: number;
   collisions: number;
+  wills: number;
+  heldInSleep: number;
+  endings: number;
   /** The worst of all runs. */
   restMs: number;
   mostPackets: number;
   mostHeld: number;
 }
+
+const SUMS = [
+  'sessionMinutes',
+  'messages',
+  'deliveries',
+  'packets',
+  'faults',
+  'collisions',
+  'wills',
+  'heldInSleep',
+  'endings',
+] as const;
 
 export function noTotals(): Totals {
   return {
@@ -24,6 +39,9 @@ export function noTotals(): Totals {
     packets: 0,
     faults: 0,
     collisions: 0,
+    wills: 0,
+    heldInSleep: 0,
+    endings: 0,
     restMs: 0,
     mostPackets: 0,
     mostHeld: 0,
@@ -32,23 +50,14 @@ export function noTotals(): Totals {
 
 export function addRun(totals: Totals, run: RunResult): void {
   totals.seeds++;
-  for (const key of ['sessionMinutes', 'messages', 'deliveries', 'packets', 'faults', 'collisions'] as const)
-    totals[key] += run[key];
+  for (const key of SUMS) totals[key] += run[key];
   for (const key of ['restMs', 'mostPackets', 'mostHeld'] as const)
     totals[key] = Math.max(totals[key], run[key]);
 }
 
 export function addTotals(totals: Totals, more: Totals): void {
-  for (const key of [
-    'seeds',
-    'sessionMinutes',
-    'messages',
-    'deliveries',
-    'packets',
-    'faults',
-    'collisions',
-  ] as const)
-    totals[key] += more[key];
+  totals.seeds += more.seeds;
+  for (const key of SUMS) totals[key] += more[key];
   for (const key of ['restMs', 'mostPackets', 'mostHeld'] as const)
     totals[key] = Math.max(totals[key], more[key]);
 }

@@ -12,6 +12,7 @@ import type { Cable } from './cable.js';
 import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
 
 const BACKLOG_BYTES = 100_000;
+const NO_WILL = { text: '', channel: '', qos: 0, retain: false } as const;
 
 /** A board whose client is the TypeScript session. */
 export class TsFirmware implements Firmware {
@@ -23,6 +24,7 @@ export class TsFirmware implements Firmware {
   #serial: SerialEnd | undefined;
   #parser: TcpParser | undefined;
   #receive: ((bytes: Uint8Array) => void) | undefined;
+  #left = false;
 
   constructor(context: FirmwareContext) {
     this.#context = context;
@@ -35,7 +37,7 @@ export class TsFirmware implements Firmware {
         clean: false,
         program: false,
         keepAlive: spec.keepAlive,
-        expiry: 86_400,
+        expiry: spec.expiry,
         limits: {
           maxPacket: spec.maxPacket,
           window: spec.window,
@@ -127,7 +129,10 @@ export class TsFirmware implements Firmware {
     if (qos === 0) {
       if (engine.emitUnreliable(emit, BACKLOG_BYTES)) context.unsend(text);
     } else {
-      engine.emitReliable(emit, (refusal) => context.settled(text, refusal));
+      engine.emitReliable(emit, (refusal) => {
+        // Of what is not settled when it leaves, nothing is known.
+        if (!this.#left) context.settled(text, refusal);
+      });
     }
     this.#driver?.wake();
   }
@@ -148,6 +153,26 @@ export class TsFirmware implements Firmware {
     throw new Error('only the C client counts edges');
   }
 
+  leaveWill(): void {
+    this.#sayWill();
+    this.#driver?.wake();
+  }
+
+  sleep(seconds: number): void {
+    this.#session.engine.announceSleep(seconds, () => undefined);
+    this.#driver?.wake();
+  }
+
+  leave(forGood: boolean): void {
+    this.#left = true;
+    const goodbye = this.#session.close(forGood ? 'end_session' : 'normal');
+    if (goodbye) this.#send(goodbye);
+  }
+
+  comeBack(): never {
+    throw new Error('it begins anew, as a program does that was closed');
+  }
+
   unfinished(): Uint8Array {
     return new Uint8Array();
   }
@@ -162,8 +187,22 @@ export class TsFirmware implements Firmware {
 
   #subscribeAll(): void {
     for (const pattern of this.#context.wishes.keys()) this.#subscribe(pattern);
+    if (this.#context.will()) this.#sayWill();
     // Nothing of an older boot's lingers (PROTOCOL.md §3.2).
     this.#session.engine.control({ type: 'unsubscribe', pattern: '' });
+  }
+
+  #sayWill(): void {
+    const will = this.#context.will();
+    const { text, channel: name, qos, retain } = will ?? NO_WILL;
+    this.#session.engine.control(
+      { type: 'will', name, payload: Buffer.from(text), qos, retain },
+      (refusal) => {
+        if (this.#left) return;
+        if (refusal !== undefined) this.#context.refused(`the will ${text}: ${refusal}`);
+        else if (this.#context.will() === will) this.#context.willConfirmed(will);
+      },
+    );
   }
 
   #subscribe(pattern: string): void {
@@ -172,6 +211,7 @@ export class TsFirmware implements Firmware {
     this.#session.engine.control(
       { type: 'subscribe', pattern, qos: wish.qos, noLocal: wish.noLocal, noLastValue: false, id: 0 },
       (refusal) => {
+        if (this.#left) return;
         if (refusal !== undefined) this.#context.refused(`the subscription to ${pattern}: ${refusal}`);
         // Another may have taken its place meanwhile.
         else if (this.#context.wishes.get(pattern) === wish) this.#context.confirmed(pattern);

@@ -1,19 +1,38 @@
 import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
+import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
+import { decodePacket } from '../../src/wire/decode.js';
 import { type Faults, LATE_MS } from '../support/faulty-wire.js';
 import { Random } from '../support/random.js';
 import { VirtualClock } from '../support/virtual-clock.js';
+import { Attendance } from './attendance.js';
 import { Board } from './board.js';
 import { Cable, type CableOptions } from './cable.js';
 import { FaultPlan, type PacketFault } from './fault-plan.js';
 import { GatewayHost } from './gateway-host.js';
 import { Ledger } from './ledger.js';
+import { matches } from './patterns.js';
+import type { Port } from './port.js';
 import { type BoardSpec, describeStep, type Scenario, type Step } from './scenario.js';
+import { SleepBook } from './sleep-book.js';
+import { Twin } from './twin.js';
+import type { Emission } from './watched-router.js';
+import { WillsBook } from './wills-book.js';
 
 /** A gateway learns by itself that a port or a connection is gone, but late, ms. */
 const FORGOTTEN_AFTER_MS = 20_000;
 /** What a gateway that is gone had acknowledged may still arrive for so long, ms. */
 const STRAGGLING_MS = LATE_MS + 5000;
+/** What happened so long before its process ended, a gateway with a store remembers, ms. */
+const STORED_WITHIN_MS = 500;
+/** What was held for a sleeper is with it so long after it woke, ms: longer than anything on its way stands still. */
+const DELIVERED_WITHIN_MS = 10_000;
+/** PROTOCOL.md §3.2. */
+const BYE_HEAD = 0xb4;
+/** What a gateway may send to a sleeper, which has asked for it (PROTOCOL.md §4.7). */
+const ANSWERS = new Set(['ack', 'pong', 'time', 'welcome', 'refuse']);
+/** A gateway and a sleeper agree on the sleep within so long, ms. */
+const ASLEEP_WITHIN_MS = 1000;
 
 export interface TraceLine {
   readonly at: number;
@@ -24,6 +43,9 @@ export interface TraceLine {
 export class World {
   readonly clock = new VirtualClock();
   readonly ledger: Ledger;
+  readonly attendance: Attendance;
+  readonly wills: WillsBook;
+  readonly sleeps: SleepBook;
   readonly plan: FaultPlan;
   readonly gateway: GatewayHost;
   readonly boards = new Map<string, Board>();
@@ -43,6 +65,14 @@ export class World {
   readonly #tracing: boolean;
   readonly #cables = new Set<Cable>();
   readonly #sessions = new Map<string, Session>();
+  readonly #specs: ReadonlyMap<string, BoardSpec>;
+  readonly #random: Random;
+  /** By identity: when its session was last told goodbye. */
+  readonly #goodbyes = new Map<string, number>();
+  /** Who was there, or lost and not told of, when the last process ended; and whether that is certain to be in the store. */
+  #lostWithGateway = new Map<string, boolean>();
+  /** The identities of which there are two. */
+  readonly #twinned = new Set<string>();
   #killedAt = Number.NEGATIVE_INFINITY;
   #downMs = 0;
 
@@ -55,9 +85,26 @@ export class World {
       unreliable: namesOf(scenario.boards.filter(({ window }) => window === 0)),
       echoing: namesOf(scenario.boards.filter(({ kind, faults }) => kind === 'udp' && canRepeat(faults))),
     });
-    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.storeMs, {
+    this.#specs = new Map(scenario.boards.map((spec) => [spec.name, spec]));
+    this.#random = new Random(scenario.seed + 2);
+    const context = {
+      now: () => this.clock.now(),
+      schedule: (ms: number, task: () => void) => void this.clock.schedule(ms, task),
+      violate: (what: string) => this.ledger.violate(what),
+    };
+    this.attendance = new Attendance({
+      ...context,
+      expiryMs: (identity) => (this.#specs.get(identity)?.expiry ?? 86_400) * 1000,
+      isForgetful: (identity) => this.#specs.get(identity)?.window === 0,
+      hasSession: (identity) => this.gateway.up && this.gateway.hub.sessions.has(identity),
+    });
+    this.wills = new WillsBook(context);
+    this.sleeps = new SleepBook(context.violate);
+    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.gateway, {
       presence: (session, state) => this.#presence(session, state),
-      packet: (port, packet, from) => this.onPacket?.(port.cable.address, packet, from),
+      packet: (port, packet, from) => this.#packet(port, packet, from),
+      emitted: (emission) => this.#emitted(emission),
+      ended: (session) => this.#ended(session),
       closed: (cable) => this.#closed(cable),
       died: () => this.#died(),
     });
@@ -107,7 +154,7 @@ export class World {
 
   #take(step: Step): void {
     if (step.what !== 'emit') this.tell(() => describeStep(step));
-    if (!['emit', 'subscribe', 'unsubscribe'].includes(step.what)) this.disruptions++;
+    if (!['emit', 'subscribe', 'unsubscribe', 'will'].includes(step.what)) this.disruptions++;
     const board = 'board' in step ? this.boards.get(step.board) : undefined;
     switch (step.what) {
       case 'emit':
@@ -119,6 +166,14 @@ export class World {
         return board?.unsubscribe(step.pattern);
       case 'reset':
         return board?.losePower(step);
+      case 'will':
+        return board?.leaveWill(step.will);
+      case 'sleep':
+        return board?.sleep(step.seconds);
+      case 'leave':
+        return board?.leave(step);
+      case 'twin':
+        return board && this.#twin(board, step);
       case 'mute':
         return board && this.#mute(board, step.forMs);
       case 'replug':
@@ -149,8 +204,10 @@ export class World {
     if (!this.gateway.up) return;
     this.#downMs = downMs;
     const { machine } = this.gateway;
-    if (gently) this.gateway.stop();
-    else if (hostCalls === 0) machine.die();
+    if (gently) {
+      this.wills.stopping();
+      this.gateway.stop();
+    } else if (hostCalls === 0) machine.die();
     else {
       machine.dieAfter(hostCalls - 1);
       this.clock.schedule(1000, () => machine.die());
@@ -161,11 +218,38 @@ export class World {
     this.tell(() => 'the gateway is gone');
     this.#killedAt = this.clock.now();
     this.#sessions.clear();
-    this.ledger.gatewayGone(this.#scenario.storeMs !== undefined);
-    this.clock.schedule(this.#downMs, () => {
-      this.tell(() => 'the gateway starts');
-      this.gateway.start(this.#cables);
-    });
+    const remembers = this.#remembers;
+    this.#lostWithGateway = remembers ? this.#thoseLost() : new Map();
+    this.ledger.gatewayGone(remembers);
+    this.attendance.gatewayGone();
+    this.wills.gatewayGone(remembers);
+    for (const name of this.boards.keys()) this.sleeps.gone(name);
+    this.clock.schedule(this.#downMs, () => this.#restart());
+  }
+
+  get #remembers(): boolean {
+    return this.#scenario.gateway.storeMs !== undefined;
+  }
+
+  #thoseLost(): Map<string, boolean> {
+    const now = this.clock.now();
+    const lost = new Map<string, boolean>();
+    for (const name of this.boards.keys()) {
+      const { state, since } = this.attendance.of(name);
+      const certain = now - since > STORED_WITHIN_MS;
+      if (state !== 'offline' || !certain || this.wills.isLost(name))
+        lost.set(name, certain && state === 'online');
+    }
+    return lost;
+  }
+
+  #restart(): void {
+    this.tell(() => 'the gateway starts');
+    for (const [identity, certain] of this.#lostWithGateway) this.wills.restored(identity, certain);
+    this.gateway.start(this.#cables);
+    for (const [identity, session] of this.gateway.up ? this.gateway.hub.sessions : []) {
+      if (session.engine.asleep) this.#asleep(identity);
+    }
   }
 
   // ---------------------------------------------------------------------------------------------------- cables
@@ -234,8 +318,7 @@ export class World {
 
   /** A board says that the gateway confirmed a subscription; the word of one that is gone since counts for nothing. */
   confirmed({ spec: { name } }: Board, pattern: string): void {
-    const straggling =
-      this.#scenario.storeMs === undefined && this.clock.now() - this.#killedAt < STRAGGLING_MS;
+    const straggling = !this.#remembers && this.clock.now() - this.#killedAt < STRAGGLING_MS;
     if (!straggling || this.#holds(name, pattern)) this.ledger.confirmed(name, pattern);
   }
 
@@ -247,21 +330,141 @@ export class World {
   #presence(session: Session, state: PresenceState): void {
     const { identity } = session;
     this.tell(() => `${identity} is ${state} at the gateway`);
-    if (state !== 'online') this.ledger.offline(identity);
+    const before = this.attendance.of(identity);
+    this.attendance.changed(identity, state);
+    this.ledger.presence.said(identity, state);
+    if (this.#twinned.has(identity))
+      this.ledger.violate(`${identity} went ${state} because of another of that name`);
+    if (state === 'offline') {
+      this.ledger.offline(identity);
+      this.sleeps.gone(identity);
+      this.wills.offline(identity, this.#goodbyes.get(identity) === this.clock.now());
+    } else if (state === 'asleep') this.#asleep(identity);
     else {
-      const before = this.#sessions.get(identity);
-      if (before && before !== session) this.#replaced(identity);
       this.#sessions.set(identity, session);
-      this.ledger.online(identity);
+      // One that wakes was there all along.
+      if (before.state !== 'asleep') this.ledger.online(identity);
+      this.wills.online(identity);
+      if (before.state === 'asleep') this.#awake(identity);
     }
     this.onPresence?.(identity, state);
   }
 
-  /** The gateway began a new session, though it had one. */
-  #replaced(identity: string): void {
-    // The smallest firmware asks for just that: it makes its subscriptions anew, and nothing is held for it.
-    if (this.boards.get(identity)?.spec.window === 0) this.ledger.ended(identity);
-    else this.ledger.violate(`the gateway forgot the session of ${identity}`);
+  #asleep(identity: string): void {
+    if (this.attendance.of(identity).state !== 'asleep') this.attendance.changed(identity, 'asleep');
+    this.sleeps.asleep(identity);
+  }
+
+  /** What a sleeper missed at QoS 0 is sent now: over a connection that stands it arrives. */
+  #awake(identity: string): void {
+    const kept = this.sleeps.awake(identity);
+    const board = this.boards.get(identity);
+    if (board?.spec.kind !== 'tcp' || kept.size === 0) return;
+    const { cable, boot } = board;
+    const { since } = this.attendance.of(identity);
+    this.clock.schedule(DELIVERED_WITHIN_MS, () => {
+      const undisturbed = board.cable === cable && board.boot === boot && cable?.mute === false;
+      if (!undisturbed || this.attendance.of(identity).since !== since) return;
+      for (const [channel, text] of kept) {
+        if (!this.ledger.hasGot(identity, text, 0))
+          this.ledger.violate(`${identity} woke, and never got ${text}, the last on ${channel} in its sleep`);
+      }
+    });
+  }
+
+  #ended({ identity }: Session): void {
+    this.tell(() => `the session of ${identity} is over`);
+    this.attendance.ended(identity);
+    this.wills.ended(identity);
+    this.ledger.ended(identity);
+    this.sleeps.gone(identity);
+  }
+
+  // -------------------------------------------------------------------------------------------------- messages
+
+  /** A message is passed on by the gateway, or refused. */
+  #emitted({ channel, text, qos, from, refusal }: Emission): void {
+    const sent = this.ledger.sent.get(text);
+    if (sent?.isWill) {
+      this.tell(() => `the will ${text} is ${refusal === undefined ? 'emitted' : `refused: ${refusal}`}`);
+      this.wills.tried(sent.from, text, refusal === 'queue_full');
+    }
+    if (refusal === 'queue_full') {
+      this.ledger.findNoRoom(text);
+      this.#checkFull(channel, text, from);
+    }
+    if (refusal !== undefined) return;
+    this.ledger.passOn(text);
+    // What the gateway itself says is not in the books.
+    if (!sent) return;
+    for (const [identity, session] of this.gateway.hub.sessions) {
+      if (!session.engine.asleep) {
+        this.sleeps.forgive(identity, text);
+        continue;
+      }
+      const reach = this.#reach(session, channel);
+      if (reach !== undefined && (reach === 0 || qos === 0) && identity !== from)
+        this.sleeps.passed(identity, channel, text);
+    }
+  }
+
+  /** At which quality at most the session gets what is emitted on the channel; undefined: not at all. */
+  #reach(session: Session, channel: string): number | undefined {
+    if (channel === BROADCAST_CHANNEL) return session.engine.takesReliable ? 2 : 0;
+    let reach: number | undefined;
+    for (const [pattern, { qos }] of this.gateway.router.subscriptionsOf(session))
+      if (matches(pattern, channel)) reach = Math.max(reach ?? 0, session.engine.takesReliable ? qos : 0);
+    return reach;
+  }
+
+  /** Nobody is refused for want of room unless there is none (§5.7); who has none may be told to go. */
+  #checkFull(channel: string, text: string, from: string | undefined): void {
+    const { queue, endFull } = this.#scenario.gateway;
+    let full = false;
+    for (const [identity, session] of this.gateway.hub.sessions) {
+      if (session.engine.pending < queue || !(this.#reach(session, channel) ?? 0)) continue;
+      full = true;
+      if (endFull) this.attendance.overfull(identity);
+    }
+    if (!full)
+      this.ledger.violate(`${text} of ${from ?? 'the gateway'} was refused, and there was room for it`);
+  }
+
+  #packet(port: Port, packet: Uint8Array, from: 'peer' | 'gateway'): void {
+    const { cable } = port;
+    this.onPacket?.(cable.address, packet, from);
+    const identity = cable.address.slice(0, cable.address.lastIndexOf('.'));
+    if (from === 'gateway') return this.#checkHush(identity, packet);
+    // Few enough to be worth a look: a goodbye is short, and stands at the end.
+    const isGoodbye = packet.at(-2) === BYE_HEAD && (packet.at(-1) as number) < 2;
+    if (isGoodbye && decodePacket(packet, 'peer').at(-1)?.type === 'bye')
+      this.#goodbyes.set(identity, this.clock.now());
+  }
+
+  /** A sleeper is sent nothing but answers, once it knows that the gateway knows. */
+  #checkHush(identity: string, packet: Uint8Array): void {
+    const { state, since } = this.attendance.of(identity);
+    if (state !== 'asleep' || this.clock.now() - since < ASLEEP_WITHIN_MS) return;
+    const engine = this.gateway.hub.sessions.get(identity)?.engine;
+    if (!engine?.asleep || engine.nextIn !== engine.expected) return;
+    const types = decodePacket(packet, 'gateway').map(({ type }) => type);
+    if (!types.every((type) => ANSWERS.has(type)))
+      this.ledger.violate(`the gateway sent ${types.join(' and ')} to ${identity}, which sleeps`);
+  }
+
+  /** Two boards with one identity: the one that is there stays, and the other is refused (§4.4). */
+  #twin(board: Board, { kind, forMs }: Step & { readonly what: 'twin' }): void {
+    const { name } = board.spec;
+    if (!board.firmware?.connected || this.attendance.of(name).state !== 'online') return;
+    const collisions = () => this.gateway.counters.get('session.identity_collisions');
+    const before = collisions();
+    const twin = new Twin(this, board, kind, this.#random);
+    this.#twinned.add(name);
+    this.clock.schedule(forMs, () => {
+      this.#twinned.delete(name);
+      if (collisions() === before) this.ledger.violate(`nobody noticed that there are two of ${name}`);
+      twin.goAway(this);
+    });
   }
 
   get scenario(): Scenario {
