@@ -11,6 +11,9 @@ static bool passed(const slipway_t *s, slipway_time_t deadline) {
 /* Nothing is asked of the gateway that would be asked again. */
 #define IS_IDLE(s) ((s)->state == READY && (!(s)->sent || IS_STREAM(s)))
 
+/* A state does what it does first at once: no deadline can say so, as the clock is not known before the first poll. */
+#define IS_NEW(s) (!SLIPWAY_COARSE_TIME && (s)->state < READY && !((s)->tries | (s)->sent))
+
 #if SLIPWAY_WITH_EVENTS
 void slipway_tell(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_t id) {
   if (s->on_event) s->on_event(s, event, reason, id);
@@ -55,7 +58,7 @@ void slipway_heard(slipway_t *s) {
   }
 }
 
-/* At the next poll that state does what it does first. */
+/* At the next poll that state does what it does first. What was sent before is to be sent again. */
 SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
   slipway_stir(s);
 #if SLIPWAY_WITH_TIME
@@ -63,7 +66,10 @@ SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
 #endif
   s->state = state;
   s->tries = 0;
+  s->sent = 0;
+#if SLIPWAY_COARSE_TIME
   s->due = s->now;
+#endif
   s->pong = SLIPWAY_OK;
 #if SLIPWAY_WITH_DATAGRAM
   s->cookie_state &= COOKIE_HELD;
@@ -144,7 +150,6 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
     s->will_flags &= (uint8_t)~WILL_TAKEN_UP;
 #endif
   }
-  s->sent = 0;
 #if SLIPWAY_WITH_RELIABLE
   s->flags &= (uint8_t)~(TIMING | HURRIED);
 #endif
@@ -229,16 +234,9 @@ void slipway_poll(slipway_t *s, uint32_t now_ms) {
     if (SLEEP_STATE(s) < DROWSY) slipway_question_time(s);
 #endif
     if (s->pong != SLIPWAY_OK) s->pong = slipway_transmit(s, HEAD_PONG, s->pong_token, NULL);
-#if SLIPWAY_COARSE_TIME
   }
-#else
-  } else if (!s->tries) {
-    /* Before the first poll the clock was not known. */
-    s->due = s->now;
-  }
-#endif
   if (SLEEP_STATE(s) == ASLEEP) return;
-  if (passed(s, s->due)) overdue(s);
+  if (IS_NEW(s) || passed(s, s->due)) overdue(s);
 #if SLIPWAY_WITH_RELIABLE
   if (s->state >= BEGINNING && (s->ack_count > 1 || (s->ack_count && (uint8_t)(s->now - s->ack_since) >= 15))) {
     slipway_transmit(s, HEAD_NONE, 0, NULL);
