@@ -30,6 +30,9 @@ export class IdTable<C extends Channel> {
   /** Own ones that the other side has not acknowledged. */
   #unusable: Set<C> | undefined;
   #lastOwn = 0;
+  /** Asked for last, as most often it is the next time, too; and its address. */
+  #recent: C | undefined;
+  #recentAddress: Address | undefined;
   /** The greatest id that the other side lets this one declare. */
   ownLimit = 0;
 
@@ -44,6 +47,7 @@ export class IdTable<C extends Channel> {
     if (typeof channel === 'string') return channel;
     this.#theirs ??= new IdSpace();
     const before = this.#theirs.set(id, channel);
+    this.#recent = undefined;
     if (before !== undefined) this.#source.release(before, true);
     this.#recorder?.declared({ own: false, id, channel, usable: true });
     return undefined;
@@ -67,6 +71,7 @@ export class IdTable<C extends Channel> {
       else {
         this.#theirs ??= new IdSpace();
         this.#theirs.set(id, channel);
+        this.#recent = undefined;
       }
     }
   }
@@ -79,6 +84,14 @@ export class IdTable<C extends Channel> {
 
   /** How to address `channel` now; undefined if only its name will do. */
   address(channel: C): Address | undefined {
+    if (channel !== this.#recent) {
+      this.#recent = channel;
+      this.#recentAddress = this.#findAddress(channel);
+    }
+    return this.#recentAddress;
+  }
+
+  #findAddress(channel: C): Address | undefined {
     if (channel.name === BROADCAST_CHANNEL) return BROADCAST_ADDRESS;
     const theirs = this.#theirs?.id(channel);
     if (theirs !== undefined) return { id: theirs, own: false };
@@ -88,7 +101,7 @@ export class IdTable<C extends Channel> {
 
   /** Picks an id for `channel` if it has none and there is room; it must be declared before it is `usable`. */
   assign(channel: C): number | undefined {
-    if (this.#lastOwn >= this.ownLimit || this.#own?.id(channel) || this.address(channel)) return undefined;
+    if (this.address(channel) || this.#lastOwn >= this.ownLimit || this.#own?.id(channel)) return undefined;
     const held = this.#source.hold(channel.name, true);
     if (typeof held === 'string') return undefined;
     const id = this.#lastOwn + 1;
@@ -101,6 +114,7 @@ export class IdTable<C extends Channel> {
     this.#lastOwn = Math.max(this.#lastOwn, id);
     this.#own ??= new IdSpace();
     this.#own.set(id, channel);
+    this.#recent = undefined;
     if (usable) return;
     this.#unusable ??= new Set();
     this.#unusable.add(channel);
@@ -111,6 +125,7 @@ export class IdTable<C extends Channel> {
     const declared = this.#own?.thing(id);
     if (declared?.name !== channel.name) return;
     this.#unusable?.delete(declared);
+    this.#recent = undefined;
     this.#recorder?.declared({ own: true, id, channel: declared, usable: true });
   }
 
@@ -120,6 +135,7 @@ export class IdTable<C extends Channel> {
     this.#theirs = undefined;
     this.#own = undefined;
     this.#unusable = undefined;
+    this.#recent = undefined;
     this.#lastOwn = 0;
   }
 }

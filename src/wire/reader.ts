@@ -50,6 +50,12 @@ export class Reader {
   /** §1: at most 4 bytes and as short as possible. */
   varint(field: string, min = 0, max = MAX_VARINT): number {
     const start = this.at;
+    const first = this.bytes[start] as number;
+    // Nearly all are of one byte.
+    if (first < 0x80 && start < this.end) {
+      this.at = start + 1;
+      return this.within(first, min, max, field, start);
+    }
     let value = 0;
     for (let i = 0; i < MAX_VARINT_BYTES; i++) {
       const byte = this.u8(field);

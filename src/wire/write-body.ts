@@ -149,7 +149,11 @@ export function writeLongEmit(out: Writer, emit: EmitHeader, payload: Uint8Array
 export function writeLongHead(out: Writer, head: number, size: number): void {
   out.reserve(size + lengthSize(size));
   out.bytes[out.at] = head | HEAD.LENGTH;
-  out.at = writeVarint(out.bytes, out.at + 1, size - 1);
+  if (size > 0x80) out.at = writeVarint(out.bytes, out.at + 1, size - 1);
+  else {
+    out.bytes[out.at + 1] = size - 1;
+    out.at += 2;
+  }
 }
 
 function writeHello(out: Writer, message: Hello): void {

@@ -41,7 +41,9 @@ export class Writer {
   }
 
   varint(value: number, field: string, min = 0, max = MAX_VARINT): void {
-    this.at = writeVarint(this.bytes, this.at, checked(value, min, max, field));
+    checked(value, min, max, field);
+    if (value < 0x80) this.bytes[this.at++] = value;
+    else this.at = writeVarint(this.bytes, this.at, value);
   }
 
   raw(value: Uint8Array): void {
