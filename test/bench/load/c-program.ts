@@ -10,8 +10,8 @@ import { LIBRARY, librarySources, ROOT } from '../../firmware/build.js';
 import { BenchFailure, NotInstalled } from '../row.js';
 
 const SOURCES = join(ROOT, 'test/bench/load');
-/** A peer on TCP takes packets as large as a program would. */
-const PEERS = ['-DSLIPWAY_MAX_PACKET=16384', '-DSLIPWAY_KEEP_ALIVE_S=30'];
+/** A peer on TCP takes packets about as large as the gateway makes them. */
+const PEERS = ['-DSLIPWAY_MAX_PACKET=16383', '-DSLIPWAY_KEEP_ALIVE_S=30'];
 /** The load generators in C, where one in Node would be the bottleneck, and how the C client is compiled for each. */
 const PROGRAMS = {
   'udp-in': PEERS,

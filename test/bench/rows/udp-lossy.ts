@@ -11,7 +11,7 @@ const DELAY_MS = 50;
 const WINDOW = 128;
 const SEED = 20;
 /** Long enough for losses to average out. */
-const LEAST_ROUND_MS = 3000;
+const LEAST_ROUND_MS = 2000;
 const SMOKE = { delayMs: 5, roundMs: 200 };
 
 function contender(name: string, role: Contender['role'], inFlight: number): Contender {
