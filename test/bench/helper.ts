@@ -38,6 +38,11 @@ export class Helper {
     }
   }
 
+  /** Its time on a core so far, s. */
+  cpu(): Promise<number> {
+    return this.ask('cpu');
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const ended = once(this.#child, 'exit');
@@ -54,11 +59,16 @@ export function serve(answers: Readonly<Record<string, (argument: never) => unkn
   process.on('disconnect', () => process.exit());
   process.on('message', ([question, argument]: [string, never]) => {
     void Promise.resolve()
-      .then(() => answers[question]?.(argument))
+      .then(() => (question === 'cpu' ? cpuSeconds() : answers[question]?.(argument)))
       .then(
         (result): Answer => ({ result }),
         (error): Answer => ({ failure: reasonOf(error) }),
       )
       .then((answer) => process.send?.(answer));
   });
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

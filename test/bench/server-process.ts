@@ -16,6 +16,14 @@ process.on('exit', () => {
   for (const server of servers) server.kill('SIGKILL');
 });
 
+/** Something that listens on a loopback port. */
+export interface Server {
+  readonly port: number;
+  /** Its time on a core so far, all threads, s; not a number where the system does not tell. */
+  cpu(): number | Promise<number>;
+  stop(): Promise<void>;
+}
+
 export interface ServerOptions {
   readonly program: string;
   readonly arguments: readonly string[];
@@ -75,8 +83,9 @@ export class ServerProcess {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1]) * 1024;
   }
 
-  /** Time on a core so far, s. Linux. */
+  /** Time on a core so far, all threads, s; not a number where the system does not tell. */
   get cpu(): number {
+    if (process.platform !== 'linux') return Number.NaN;
     const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
     return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
   }

@@ -1,18 +1,13 @@
 import { Helper } from '../helper.js';
 import type { DialectName } from '../load/tcp-load.js';
 import type { BenchContext } from '../row.js';
+import type { Server } from '../server-process.js';
 import { type GatewaySettings, startGateway } from '../servers/gateway.js';
 import { startMosquitto } from '../servers/mosquitto.js';
 import { startNats } from '../servers/nats.js';
 
 const BARE_ROUTER = new URL('../servers/bare-router.js', import.meta.url);
 const AEDES = new URL('../servers/aedes.js', import.meta.url);
-
-/** Something that listens on a loopback port. */
-export interface Server {
-  readonly port: number;
-  stop(): Promise<void>;
-}
 
 /** A server that can be started, and what it speaks. */
 export interface ServerKind {
@@ -25,7 +20,7 @@ export function gateway(settings?: GatewaySettings): ServerKind {
     dialect: 'slipway',
     async start(context) {
       const started = await startGateway(context, settings);
-      return { port: started.tcp, stop: () => started.stop() };
+      return { port: started.tcp, cpu: () => started.process.cpu, stop: () => started.stop() };
     },
   };
 }
@@ -40,7 +35,7 @@ export async function startHelper(module: URL, argument?: unknown): Promise<Serv
   const helper = new Helper(module);
   try {
     const { port } = await helper.ask<{ port: number }>('listen', argument);
-    return { port, stop: () => helper.stop() };
+    return { port, cpu: () => helper.cpu(), stop: () => helper.stop() };
   } catch (error) {
     await helper.stop();
     throw error;

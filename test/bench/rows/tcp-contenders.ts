@@ -1,17 +1,9 @@
 import { Helper } from '../helper.js';
 import type { DialectName, LoadReport, TcpLoad, TcpTarget } from '../load/tcp-load.js';
 import type { BenchContext, Contender, Running } from '../row.js';
+import type { Server } from '../server-process.js';
 import type { GatewaySettings } from '../servers/gateway.js';
-import {
-  AEDES_BROKER,
-  BARE,
-  gateway,
-  MOSQUITTO,
-  NATS,
-  type Server,
-  type ServerKind,
-  startHelper,
-} from './servers.js';
+import { AEDES_BROKER, BARE, gateway, MOSQUITTO, NATS, type ServerKind, startHelper } from './servers.js';
 
 const GENERATOR = new URL('../load/tcp-generator.js', import.meta.url);
 const BLIND = new URL('../servers/blind.js', import.meta.url);
@@ -47,8 +39,14 @@ export async function startLoad(
   }
   return {
     async round(ms) {
+      const before = await server.cpu();
       const report = await generator.ask<LoadReport>('round', ms);
-      return { value: figure(report), also: { 'generator busy, %': (100 * report.busy) / report.seconds } };
+      const cost = ((await server.cpu()) - before) / report.received;
+      const also = {
+        'µs on a core': cost * 1e6,
+        'generator busy, %': (100 * report.busy) / report.seconds,
+      };
+      return { value: figure(report), also };
     },
     stop,
   };

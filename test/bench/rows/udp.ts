@@ -64,7 +64,7 @@ const ON_A_CORE = 'µs on a core';
 async function bare(question: 'receive' | 'echo' | 'relayDatagrams'): Promise<Server> {
   const helper = new Helper(BARE_UDP);
   const ports = await helper.ask<{ udp: number; tcp?: number }>(question);
-  return { tcp: 0, ...ports, helper, cpu: () => helper.ask<number>('cpu'), stop: () => helper.stop() };
+  return { tcp: 0, ...ports, helper, cpu: () => helper.cpu(), stop: () => helper.stop() };
 }
 
 async function slipway(context: BenchContext): Promise<Server> {

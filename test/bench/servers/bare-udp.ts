@@ -95,11 +95,6 @@ serve({
     counts.wrong = 0;
     return report;
   },
-  /** Time on a core so far, s. */
-  cpu: () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  },
   echo,
   relayDatagrams,
   relayPort,

@@ -3,13 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ServerProcess } from '../server-process.js';
+import { type Server, ServerProcess } from '../server-process.js';
 
 /** Debian puts it where only root's PATH leads. */
 const SBIN = '/usr/sbin';
 
 /** Starts mosquitto on a free loopback port, with nothing that bounds how much is on its way. */
-export async function startMosquitto(): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startMosquitto(): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const file = join(folder, 'mosquitto.conf');
   const port = await freePort();
@@ -32,6 +32,7 @@ export async function startMosquitto(): Promise<{ port: number; stop(): Promise<
   });
   return {
     port,
+    cpu: () => server.cpu,
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true });

@@ -1,7 +1,7 @@
-import { ServerProcess } from '../server-process.js';
+import { type Server, ServerProcess } from '../server-process.js';
 
 /** Starts nats-server with its defaults on a loopback port that the system picks. */
-export async function startNats(): Promise<{ port: number; stop(): Promise<void> }> {
+export async function startNats(): Promise<Server> {
   let port = 0;
   const server = await ServerProcess.start({
     program: 'nats-server',
@@ -12,5 +12,5 @@ export async function startNats(): Promise<{ port: number; stop(): Promise<void>
       return line.includes('Server is ready');
     },
   });
-  return { port, stop: () => server.stop() };
+  return { port, cpu: () => server.cpu, stop: () => server.stop() };
 }
