@@ -2,8 +2,8 @@ import { SlipwayError } from '../errors.js';
 import { MAX_VARINT } from './limits.js';
 import { writeVarint } from './varint.js';
 
-/** What a writer begins with, bytes; it grows to what it is used for. */
-const FIRST_BYTES = 2048;
+/** What a writer begins with, bytes; it grows to what it is used for. Little: one emit may fill the backlogs of very many. */
+const FIRST_BYTES = 256;
 
 /**
  * Writes fields one after the other from `at` on, where `reserve` made room. Every method throws a SlipwayError `unencodable`
