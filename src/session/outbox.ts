@@ -232,7 +232,7 @@ export class Outbox<C extends Channel> {
     const unreliable = hush ? 0 : this.#addUnreliable();
     if (builder.length === prefix) return undefined;
     const fence = hush || items.some(isFirstSending) ? undefined : this.#addFence(now);
-    const bytes = builder.finish();
+    const bytes = builder.finishInPlace();
     this.#packetNumber++;
     return { bytes, size: this.#wireSize(bytes), items, unreliable, fence };
   }

@@ -7,6 +7,9 @@ import { unencodable, Writer } from './writer.js';
 export { emitSize, messageSize } from './size.js';
 export { type EmitHeader, writeLongEmit } from './write-body.js';
 
+/** To copy a packet of so many bytes takes longer than to get another buffer. */
+const LARGE_PACKET_BYTES = 32_768;
+
 /** Gathers messages into packets of at most `maxPacket` bytes. Each is encoded as it is added, and may change afterwards. */
 export class PacketBuilder {
   maxPacket = 0;
@@ -112,6 +115,17 @@ export class PacketBuilder {
     if (this.#count === 0) throw unencodable('a packet holds at least one message');
     const start = this.#dropLastLength();
     const packet = Buffer.from(this.#out.bytes.subarray(start, this.#out.at));
+    this.start(this.maxPacket, this.#maxFirstLength);
+    return packet;
+  }
+
+  /**
+   * As `finish`, but a large packet is not copied: whoever has it sent calls `giveBuffer` with it, or it is collected in time. It may lie
+   * in much more memory than it has bytes.
+   */
+  finishInPlace(): Uint8Array {
+    if (this.length < LARGE_PACKET_BYTES) return this.finish();
+    const packet = this.#out.surrender(this.#dropLastLength());
     this.start(this.maxPacket, this.#maxFirstLength);
     return packet;
   }

@@ -1,24 +1,37 @@
 import { SlipwayError } from '../errors.js';
+import { giveBuffer, SPARE_BYTES, takeBuffer } from '../spare-buffers.js';
 import { MAX_VARINT } from './limits.js';
 import { writeVarint } from './varint.js';
 
 /** What a writer begins with, bytes; it grows to what it is used for. Little: one emit may fill the backlogs of very many. */
 const FIRST_BYTES = 256;
+/** Beyond this it takes a spare buffer. */
+const LARGE_BYTES = 16_384;
 
 /**
  * Writes fields one after the other from `at` on, where `reserve` made room. Every method throws a SlipwayError `unencodable`
  * rather than write a value that would be read back as another: what is sent is never malformed.
  */
 export class Writer {
-  bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  bytes: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   at = 0;
+
+  /** What was written, from `start` on. The writer gives up its bytes, and begins anew with others. */
+  surrender(start: number): Buffer {
+    const written = this.bytes.subarray(start, this.at);
+    this.bytes = takeBuffer();
+    this.at = 0;
+    return written;
+  }
 
   /** Makes room for `size` bytes from `at` on. */
   reserve(size: number): void {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
+    const pooled = needed > LARGE_BYTES && needed <= SPARE_BYTES;
+    const grown = pooled ? takeBuffer() : Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
     grown.set(this.bytes.subarray(0, this.at));
+    giveBuffer(this.bytes);
     this.bytes = grown;
   }
 

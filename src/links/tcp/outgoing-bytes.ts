@@ -1,17 +1,12 @@
 import type { Socket } from 'node:net';
 import { Queue } from '../../session/queue.js';
+import { giveBuffer, SPARE_BYTES, takeBuffer } from '../../spare-buffers.js';
 import { recordSize, writeRecord, writeRecordLength } from './tcp-framing.js';
 
 /** Records are gathered in pieces of these sizes: a small one first, for most turns bring little. */
-const PIECE_BYTES = [1024, 8192, 65_536] as const;
-const LARGEST_PIECE = PIECE_BYTES[2];
+const SMALL_PIECES = [1024, 8192] as const;
 /** A packet of so many bytes is not copied to others: it is a piece by itself. */
 const LARGE_PACKET_BYTES = 16_384;
-/** Pieces of the largest size that are used again: to make them takes longer than to fill them. */
-const SPARE: Buffer[] = [];
-const MAX_SPARE = 128;
-/** What these pieces lie in: no other buffer may be taken for one. */
-const REUSABLE = new WeakSet<ArrayBufferLike>();
 
 /**
  * What a connection has to send (PROTOCOL.md §2.3): what comes in one turn of the event loop is written at once. While the system has
@@ -40,7 +35,7 @@ export class OutgoingBytes {
     return this.#bytes;
   }
 
-  /** Puts a record behind all others. The packet must not change until it is written. */
+  /** Puts a record behind all others. The packet must not change until it is written, and is given back then (`giveBuffer`). */
   append(packet: Uint8Array): void {
     const size = recordSize(packet);
     this.#bytes += size;
@@ -84,7 +79,7 @@ export class OutgoingBytes {
     this.#socket.write(piece, (error) => {
       this.#writing -= piece.length;
       this.#bytes -= piece.length;
-      recycle(piece);
+      giveBuffer(piece);
       this.#written(piece.length, error);
     });
   }
@@ -92,14 +87,14 @@ export class OutgoingBytes {
   #roomFor(size: number): Buffer {
     const needed = this.#filled + size;
     if (this.#piece !== undefined && needed <= this.#piece.length) return this.#piece;
-    if (needed > LARGEST_PIECE) {
+    if (needed > SPARE_BYTES) {
       this.#endPiece();
       return this.#roomFor(size);
     }
     const larger = pieceFor(needed);
     if (this.#piece !== undefined) {
       larger.set(this.#piece.subarray(0, this.#filled));
-      recycle(this.#piece);
+      giveBuffer(this.#piece);
     }
     this.#piece = larger;
     return larger;
@@ -114,16 +109,6 @@ export class OutgoingBytes {
 }
 
 function pieceFor(bytes: number): Buffer {
-  const size = PIECE_BYTES.find((each) => each >= bytes) ?? LARGEST_PIECE;
-  if (size < LARGEST_PIECE) return Buffer.allocUnsafe(size);
-  const spare = SPARE.pop();
-  if (spare !== undefined) return spare;
-  const piece = Buffer.allocUnsafeSlow(size);
-  REUSABLE.add(piece.buffer);
-  return piece;
-}
-
-/** `piece` may be the filled part of one. */
-function recycle({ buffer }: Buffer): void {
-  if (REUSABLE.has(buffer) && SPARE.length < MAX_SPARE) SPARE.push(Buffer.from(buffer));
+  const size = SMALL_PIECES.find((each) => each >= bytes);
+  return size === undefined ? takeBuffer() : Buffer.allocUnsafe(size);
 }

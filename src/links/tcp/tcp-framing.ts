@@ -1,4 +1,5 @@
 import { SlipwayError } from '../../errors.js';
+import { giveBuffer, SPARE_BYTES, takeBuffer } from '../../spare-buffers.js';
 import { MAX_VARINT_BYTES } from '../../wire/limits.js';
 import { varintSize, writeVarint } from '../../wire/varint.js';
 
@@ -142,8 +143,10 @@ export class TcpParser {
     if (filled > this.#gathered.length) {
       // Only a few times what has come: a peer that announces a large packet and sends none costs nothing.
       const size = Math.min(this.#length, Math.max(4 * filled, FIRST_GATHER_BYTES));
-      const grown = Buffer.allocUnsafeSlow(size);
+      const spare = 4 * filled >= SPARE_BYTES && this.#length <= SPARE_BYTES;
+      const grown = spare ? takeBuffer() : Buffer.allocUnsafeSlow(size);
       grown.set(this.#gathered.subarray(0, this.#gatheredBytes));
+      giveBuffer(this.#gathered);
       this.#gathered = grown;
     }
     this.#gathered.set(part, this.#gatheredBytes);
@@ -152,6 +155,7 @@ export class TcpParser {
     const packet = this.#gathered.subarray(0, filled);
     this.#restart();
     this.#onPacket(packet);
+    giveBuffer(packet);
   }
 
   #restart(): void {
