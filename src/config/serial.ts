@@ -63,7 +63,7 @@ const entry = z
       .describe('Path of the port, or a glob like /dev/serial/by-id/usb-Arduino*; either this or usb.'),
     usb: usb.exactOptional().describe('Which USB device the port belongs to; either this or path.'),
     baud: oneOrMany(
-      'Bits a second, or several rates to try until the board is understood. 8 data bits, no parity, 1 stop bit.',
+      'Bits a second, or several rates to try until the board is understood, the likeliest first. 8 data bits, no parity, 1 stop bit.',
       count(50, 20_000_000, 'a rate, like 115200, or a list of rates to try, like [115200, 9600]'),
       MAX_RATES,
     ).prefault(115_200),
