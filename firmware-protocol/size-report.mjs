@@ -3,6 +3,7 @@
 //
 //   node size-report.mjs           prints the tables, and what each configuration leaves out
 //   node size-report.mjs --check   leaves out the costs of the three, and exits 1 if a figure is over its limit
+//   node size-report.mjs --json    the same as data, and how each configuration is compiled
 //
 // Flash is what a program grows by when the library is linked into it: size-probe.c, which begins, receives, polls, subscribes and
 // emits, and sleeps, leaves a will and asks the time where these are compiled in, minus the same program with its calls going
@@ -88,26 +89,30 @@ function measure(folder, options) {
   return { flash: whole.flash - without.flash, ram: whole.ram };
 }
 
-/** What each of `features` adds to the two small configurations. */
-function reportFeatures() {
-  console.log('');
-  console.log('| added | to QoS 0 only | to QoS 1/2 |');
-  console.log('| --- | --- | --- |');
+/** What each of `features` adds to the two small configurations: flash and RAM in bytes. */
+function measureFeatures(folder) {
   const small = configurations
     .slice(0, 2)
     .map(({ options }) => ({ options, plain: measure(folder, options) }));
-  for (const feature of features) {
-    const costs = small.map(({ options, plain }) => {
+  return features.map((feature) => ({
+    feature: feature.toLowerCase(),
+    costs: small.map(({ options, plain }) => {
       const more = measure(folder, [...options, `-USLIPWAY_WITH_${feature}`, `-DSLIPWAY_WITH_${feature}=1`]);
-      return `${more.flash - plain.flash} B, RAM ${more.ram - plain.ram} B`;
-    });
-    console.log(`| ${feature.toLowerCase()} | ${costs.join(' | ')} |`);
+      return { flash: more.flash - plain.flash, ram: more.ram - plain.ram };
+    }),
+  }));
+}
+
+function reportFeatures(folder) {
+  console.log('');
+  console.log('| added | to QoS 0 only | to QoS 1/2 |');
+  console.log('| --- | --- | --- |');
+  for (const { feature, costs } of measureFeatures(folder)) {
+    console.log(`| ${feature} | ${costs.map(({ flash, ram }) => `${flash} B, RAM ${ram} B`).join(' | ')} |`);
   }
 }
 
-const checking = process.argv.includes('--check');
-const folder = mkdtempSync(join(tmpdir(), 'slipway-size-'));
-try {
+function report(folder, checking) {
   console.log('| on ATmega328P, -Os, library only | flash | limit | RAM | limit |');
   console.log('| --- | --- | --- | --- | --- |');
   for (const { name, options, limits } of configurations) {
@@ -118,9 +123,27 @@ try {
       process.exitCode = 1;
     }
   }
-  if (!checking) reportFeatures();
+  if (!checking) reportFeatures(folder);
   console.log('');
   for (const { name, without } of configurations) console.log(`${name}, leaves out: ${without}`);
+}
+
+function data(folder) {
+  return {
+    compiler: execFileSync('avr-gcc', ['-dumpversion'], { encoding: 'utf8' }).trim(),
+    configurations: configurations.map(({ name, options }) => ({
+      name,
+      flags: ['-Os', ...tools, ...options],
+      ...measure(folder, options),
+    })),
+    features: measureFeatures(folder),
+  };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'slipway-size-'));
+try {
+  if (process.argv.includes('--json')) console.log(JSON.stringify(data(folder), null, 2));
+  else report(folder, process.argv.includes('--check'));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

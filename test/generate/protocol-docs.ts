@@ -5,6 +5,7 @@ import { MAX_WINDOW, MIN_RESEND_MS } from '../../src/wire/limits.js';
 import type { Emit, Message, Qos } from '../../src/wire/messages.js';
 import { vectors, withRealBytes } from '../wire/vectors.js';
 import { annotate } from './annotate.js';
+import { withSection } from './section.js';
 
 /** The vectors of packets.json that PROTOCOL.md §12 shows, by name. */
 export const EXAMPLES = [
@@ -192,14 +193,5 @@ const SECTIONS = { overhead: overheadTable, examples: workedExamples };
 
 /** PROTOCOL.md with everything between its `generated` markers made anew. */
 export function withGenerated(text: string): string {
-  let result = text;
-  for (const [name, make] of Object.entries(SECTIONS)) {
-    const begin = `<!-- generated:${name} -->\n`;
-    const start = result.indexOf(begin);
-    const end = result.indexOf('<!-- /generated -->', start);
-    if (start < 0 || end < 0)
-      throw new Error(`PROTOCOL.md has no section between the markers of generated:${name}`);
-    result = `${result.slice(0, start)}${begin}${make()}\n${result.slice(end)}`;
-  }
-  return result;
+  return Object.entries(SECTIONS).reduce((result, [name, make]) => withSection(result, name, make()), text);
 }
