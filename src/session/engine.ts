@@ -64,7 +64,8 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   #link: LinkTraits | undefined;
   #own: SideLimits | undefined;
-  #other: Pick<SideLimits, 'window'> | undefined;
+  /** The window of the other side, as it said last. */
+  #window: number | undefined;
 
   constructor(
     role: 'gateway' | 'peer',
@@ -120,7 +121,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** Takes up what a recorder kept of a session, which has no link yet. */
   restore({ otherLimits, nextIn, withheld, nextOut, outgoing, ids }: EngineState<C>): void {
-    this.#other = otherLimits;
+    this.#window = otherLimits.window;
     this.#outbox.maxPacket = otherLimits.maxPacket;
     this.#receiver.restore(nextIn, withheld);
     this.#firstOut = nextOut;
@@ -131,7 +132,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
   #attach(link: LinkTraits, epoch: Epoch, now: number): void {
     this.#link = link;
     this.#own = epoch.own;
-    this.#other = epoch.other;
+    this.#window = epoch.other.window;
     this.#ids.ownLimit = this.#idsToDeclare(link, epoch);
     // What waited may be in ids of the numbering before, or too large for the link.
     this.#drop('link_lost', this.#outbox.close());
@@ -141,7 +142,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** How many messages may go unacknowledged. */
   get #sendWindow(): number {
-    return Math.min(this.#other?.window ?? 0, this.#own?.inFlight ?? 0);
+    return Math.min(this.#window ?? 0, this.#own?.inFlight ?? 0);
   }
 
   #idsToDeclare(link: LinkTraits, { own, other }: Epoch): number {
@@ -175,7 +176,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   /** The largest packet (bytes) and the window of the other side, as it said last. */
   get otherLimits(): EngineState<C>['otherLimits'] {
-    return { maxPacket: this.#outbox.maxPacket, window: this.#other?.window ?? 0 };
+    return { maxPacket: this.#outbox.maxPacket, window: this.#window ?? 0 };
   }
 
   /** The sequence number expected next, all before it acknowledged. */
@@ -273,14 +274,14 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     reliable: boolean,
   ): 'queue_full' | 'too_large_for_receiver' | undefined {
     const size = this.#emitSize(channel, payloadBytes, reliable);
-    if (this.#other && size > this.#outbox.maxPacket) return 'too_large_for_receiver';
+    if (this.#window !== undefined && size > this.#outbox.maxPacket) return 'too_large_for_receiver';
     if (!reliable) return undefined;
     return this.#sending().isFull(size) ? 'queue_full' : undefined;
   }
 
   /** Whether the other side takes reliable messages at all (its window is not 0). */
   get takesReliable(): boolean {
-    return this.#other === undefined || this.#other.window > 0;
+    return this.#window !== 0;
   }
 
   /** Queues an emit of QoS 1 or 2. Ask `refusal` first. `settle` is called once. */
