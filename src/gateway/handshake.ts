@@ -90,11 +90,11 @@ export function makeOffer(
     nextIn,
     nextOut,
     received: sameNumbering ? (old as Numbering).nextIn : 0,
-    ...(sameNumbering && !continues && takenFor(hello, old as Numbering)),
     keepAlive,
     maxPacket: own.maxPacket,
     window: own.window,
     ids: own.ids,
+    ...(sameNumbering && !continues && takenFor(hello, old as Numbering)),
   };
   const { maxPacket, window, inFlight, buffer, ids } = hello;
   return {

@@ -168,7 +168,7 @@ export class Introductions {
 
   #sendWelcome(connection: Connection): void {
     const { offer } = connection;
-    if (offer) connection.welcome({ ...offer.welcome, time: this.#context.clock.wallTime() });
+    if (offer) connection.welcome({ time: this.#context.clock.wallTime(), ...offer.welcome });
   }
 
   #ownLimits({ kind, maxPacket }: Link): SideLimits {

@@ -112,7 +112,7 @@ export class OneShots implements Worker {
     const known = from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
     if (!known || channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
     counters.add('udp.one_shots');
-    const sender = { ...SENDER, party: partyOf(host) };
+    const sender = { party: partyOf(host), ...SENDER };
     return router.emit(emit.name, emit.payload, { qos: 0, retain: emit.retain }, sender);
   }
 

@@ -131,7 +131,7 @@ function asMessage({ content, seq }: Outgoing<Channel>): Message & { readonly se
   }
   if (content.type === 'declare')
     return { type: 'declare', id: content.id, name: content.channel.name, ...numbered };
-  return { ...content, ...numbered };
+  return { ...numbered, ...content };
 }
 
 /** The greatest number that a message of the session has. */

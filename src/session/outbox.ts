@@ -360,7 +360,7 @@ export class Outbox<C extends Channel> {
 function control<C extends Channel>(content: OutgoingControl<C>, seq: number): Reliable {
   return content.type === 'declare'
     ? { type: 'declare', seq, id: content.id, name: content.channel.name }
-    : { ...content, seq };
+    : { seq, ...content };
 }
 
 /** An ACK of a message that was resent does not say which of its packets was read. */
