@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../../src/errors.js';
@@ -13,54 +14,57 @@ import { type Plan, runRow } from './runner.js';
 import { BUILT } from './servers/gateway.js';
 import { printResult } from './table.js';
 
+const WRONG_USAGE = 2;
 const ROOT = new URL('../../../../', import.meta.url);
 const README = fileURLToPath(new URL('README.md', ROOT));
 
 interface Options {
-  readonly quick: boolean;
-  readonly smoke: boolean;
-  readonly only: readonly string[];
+  readonly quick?: boolean;
+  readonly smoke?: boolean;
+  readonly only?: readonly string[];
   readonly json?: string;
   readonly svg?: string;
-  readonly readme: boolean;
+  readonly readme?: boolean;
   readonly from?: string;
   readonly gateway: string;
   readonly profile?: string;
 }
 
 const command = new Command('bench')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : WRONG_USAGE))
   .description(
     'Measures the built gateway, as a process of its own, beside other brokers and bare programs. Figures differ between machines and days: read the ratios.',
   )
   .option(
     '--quick',
     'fewer and shorter rounds, and only those beside ours that a target names: all in two minutes',
-    false,
   )
   .option(
     '--only <names>',
     'only the row of that name, or those whose names begin so; several with commas, or the option again',
     names,
-    [],
   )
   .option('--json <file>', 'write the results there, one object a row')
   .option('--svg <file>', 'draw the results there')
-  .option('--readme', 'put the results into README.md', false)
+  .option('--readme', 'put the results into README.md')
   .option('--from <file>', 'measure nothing: take the results that --json wrote there')
   .option(
     '--profile <folder>',
     'measure only ours, write a CPU profile of each process of it there, and tell what took most',
   )
-  .option('--gateway <file>', 'the main module of another build to measure', BUILT.gatewayMain)
   .addOption(
-    new Option('--smoke', 'as little as possible: sees that all rows work').default(false).hideHelp(),
+    new Option('--gateway <file>', 'the main module of another build to measure').default(
+      BUILT.gatewayMain,
+      'this one',
+    ),
   )
+  .addOption(new Option('--smoke', 'as little as possible: sees that all rows work').hideHelp())
   .addHelpText(
     'after',
     `\nRows:\n${ROWS.map(({ name, work }) => `  ${name.padEnd(16)} ${work}`).join('\n')}`,
   );
 
-function names(text: string, before: readonly string[]): string[] {
+function names(text: string, before: readonly string[] = []): string[] {
   const given = text.split(',').map((name) => name.trim());
   const unknown = given.find((name) => !ROWS.some((row) => means(name, row)));
   if (unknown !== undefined) throw new InvalidArgumentError(`There is no row ${unknown}.`);
@@ -72,7 +76,7 @@ function means(name: string, row: Row): boolean {
   return row.name === name || (row.name.startsWith(name) && !ROWS.some((other) => other.name === name));
 }
 
-function planFor({ quick, smoke, gateway, profile }: Options): Plan {
+function planFor({ quick = false, smoke = false, gateway, profile }: Options): Plan {
   const context = {
     smoke,
     gatewayMain: gateway,
@@ -98,6 +102,8 @@ function isJudged({ role, name }: Contender, { targets }: Row): boolean {
 async function main(options: Options): Promise<boolean> {
   const failures: string[] = [];
   const { from, json, svg, readme, profile } = options;
+  // Found out now, not after a quarter of an hour.
+  for (const file of [json, svg]) if (file !== undefined) accessSync(dirname(resolve(file)), constants.W_OK);
   const results =
     from === undefined
       ? await measure(options, failures)
@@ -113,7 +119,7 @@ async function main(options: Options): Promise<boolean> {
 /** Measures one row after the other. One that fails does not stop the others. */
 async function measure(options: Options, failures: string[]): Promise<RowResult[]> {
   const plan = planFor(options);
-  const { only } = options;
+  const { only = [] } = options;
   const results: RowResult[] = [];
   console.log(`${plan.machine}\n`);
   for (const row of ROWS) {
@@ -137,4 +143,9 @@ async function attempt(row: Row, plan: Plan, failures: string[]): Promise<RowRes
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
-process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
+try {
+  process.exitCode = (await main(command.parse().opts<Options>())) ? 0 : 1;
+} catch (error) {
+  console.error(`bench: ${reasonOf(error)}`);
+  process.exitCode = WRONG_USAGE;
+}

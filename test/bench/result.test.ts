@@ -56,7 +56,14 @@ describe('a row', () => {
 
   test('is told with all of that', () => {
     const told = printResult(result);
-    for (const part of ['4 ms', '1 to 9', 'ours is 2 ×', '≤ 4 ms: met', 'NOT MET', 'not here: apt-get'])
+    for (const part of [
+      '4 ms',
+      '1 to 9',
+      'ours is 2 ×',
+      '≤ 4 ms: met',
+      'NOT MET',
+      'nats is not here: apt-get',
+    ])
       expect(told).toContain(part);
   });
 

@@ -13,9 +13,11 @@ export function printResult(result: RowResult): string {
       ...Object.entries(also[contender] ?? {}).map(([figure, value]) => `${figure} ${short(value)}`),
     ];
   });
-  for (const [contender, remedy] of Object.entries(missing)) lines.push([contender, `not here: ${remedy}`]);
+  const absent = Object.entries(missing).map(
+    ([contender, remedy]) => `  ${contender} is not here: ${remedy}`,
+  );
   const targets = describeVerdicts(result, 'NOT MET');
-  return [`${name}: ${work}${targets && `; target ${targets}`}`, ...columns(lines)].join('\n');
+  return [`${name}: ${work}${targets && `; target ${targets}`}`, ...columns(lines), ...absent].join('\n');
 }
 
 /** Every target, and what became of it; empty if there is none. */

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { type Server, ServerProcess } from '../server-process.js';
 
 /** Debian puts it where only root's PATH leads. */
-const SBIN = '/usr/sbin';
+const IN_DEBIAN = '/usr/sbin/mosquitto';
 
 /** Starts mosquitto on a free loopback port, with nothing that bounds how much is on its way. */
 export async function startMosquitto(): Promise<Server> {
@@ -23,9 +24,8 @@ export async function startMosquitto(): Promise<Server> {
     'log_dest stderr',
   ];
   await writeFile(file, `${settings.join('\n')}\n`);
-  process.env.PATH = [process.env.PATH, SBIN].join(delimiter);
   const server = await ServerProcess.start({
-    program: 'mosquitto',
+    program: existsSync(IN_DEBIAN) ? IN_DEBIAN : 'mosquitto',
     arguments: ['-c', file],
     remedy: 'apt-get install mosquitto',
     ready: (line) => line.endsWith('running'),
