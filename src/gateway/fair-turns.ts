@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
 
 /** How much is done in one turn of the event loop before what else waits gets its chance. */
-const TURN = { ms: 4, deliveries: 16_384 };
+const TURN = { ms: 2, deliveries: 16_384 };
 /** How much one worker does while others wait. */
-const SHARE = { ms: 1, deliveries: 4096 };
+const SHARE = { ms: 0.5, deliveries: 4096 };
 /** The clock is looked at after so many emits or deliveries: that takes longer than most of them. */
 const LOOK_EVERY = 32;
 
