@@ -38,6 +38,10 @@ export class Helper {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** Its time on a core so far, s. */
   cpu(): Promise<number> {
     return this.ask('cpu');

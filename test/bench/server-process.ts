@@ -78,6 +78,10 @@ export class ServerProcess {
     return server;
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   /** Resident memory, bytes. Linux. */
   get rss(): number {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1]) * 1024;

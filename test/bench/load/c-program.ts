@@ -101,6 +101,10 @@ export class CProgram {
     return answer;
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
   async stop(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended.catch(() => {});
