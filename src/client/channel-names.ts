@@ -4,9 +4,17 @@ import type { Channel } from '../session/outgoing.js';
 export class ChannelNames {
   readonly #channels = new Map<string, { readonly name: string; holders: number }>();
 
+  /** The channel of that name, if someone holds it. */
+  find(name: string): Channel | undefined {
+    return this.#channels.get(name);
+  }
+
   hold(name: string): Channel {
-    const channel = this.#channels.get(name) ?? { name, holders: 0 };
-    this.#channels.set(name, channel);
+    let channel = this.#channels.get(name);
+    if (channel === undefined) {
+      channel = { name, holders: 0 };
+      this.#channels.set(name, channel);
+    }
     channel.holders++;
     return channel;
   }

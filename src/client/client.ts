@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
 import { SlipwayError } from '../errors.js';
-import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
+import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import { DEFAULT_MAX_PACKET_BYTES, MAX_VARINT } from '../wire/limits.js';
 import type { Qos, Refuse } from '../wire/messages.js';
 import { ChannelNames } from './channel-names.js';
@@ -165,21 +165,24 @@ export class Client {
 
   /**
    * Emits on a channel. At QoS 1 and 2 it resolves when the gateway has taken responsibility (PROTOCOL.md §5.1), and
-   * waits for a lost connection to come back; at QoS 0 it resolves at once.
+   * waits for a lost connection to come back. At QoS 0 it resolves at once, or, when much waits to be sent, as soon as that
+   * has left: a loop that awaits goes as fast as the gateway reads.
    * @throws SlipwayError `bad_channel`; `queue_full` when too much waits already; `not_connected` at QoS 0 without a
    *   session; the gateway's own reason (§7); `end_session` when the client is closed first
    */
-  async emit(name: string, payload: string | Uint8Array, options: EmitOptions = {}): Promise<void> {
-    const problem = channelProblem(name);
-    if (problem !== undefined) throw new SlipwayError('bad_channel', `channel "${name}": ${problem}`);
-    this.#assertOpen();
-    return this.#emitter.emit(name, payload, options);
+  emit(name: string, payload: string | Uint8Array, options: EmitOptions = {}): Promise<void> {
+    // No async function: it would make a promise for each message, and most are sent when this returns.
+    try {
+      this.#assertOpen();
+      return this.#emitter.emit(name, payload, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Sends a message to everyone connected but this client (PROTOCOL.md §6.4). Resolves and throws as `emit` does. */
-  async broadcast(payload: string | Uint8Array, options: { qos?: Qos } = {}): Promise<void> {
-    this.#assertOpen();
-    return this.#emitter.emit(BROADCAST_CHANNEL, payload, options);
+  broadcast(payload: string | Uint8Array, options: { qos?: Qos } = {}): Promise<void> {
+    return this.emit(BROADCAST_CHANNEL, payload, options);
   }
 
   /**

@@ -1,13 +1,12 @@
 import { SlipwayError } from '../errors.js';
-import type { OutgoingEmit } from '../session/outgoing.js';
-import { BROADCAST_CHANNEL } from '../wire/channels.js';
+import type { Channel } from '../session/outgoing.js';
+import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
+import type { Qos } from '../wire/messages.js';
 import type { ChannelNames } from './channel-names.js';
 import { checkQos } from './check.js';
 import type { LiveSession } from './live-session.js';
 import type { EmitOptions } from './options.js';
 import { refusalError } from './refusal.js';
-
-type Emit = OutgoingEmit<ReturnType<ChannelNames['hold']>>;
 
 /** Sends a client's messages, and tells what became of them. */
 export class Emitter {
@@ -19,48 +18,62 @@ export class Emitter {
     this.#channels = channels;
   }
 
-  /** Resolves and throws as `Client.emit` does; the name is a valid channel's. */
-  async emit(
-    name: string,
-    payload: string | Uint8Array,
-    { qos = 1, retain = false }: EmitOptions,
-  ): Promise<void> {
+  /** Resolves as `Client.emit` does, and throws, at once, where that rejects. */
+  emit(name: string, payload: string | Uint8Array, { qos = 1, retain = false }: EmitOptions): Promise<void> {
     checkQos(qos);
-    const what = name === BROADCAST_CHANNEL ? 'the broadcast' : `the emit on "${name}"`;
-    const channel = this.#channels.hold(name);
-    try {
-      const emit: Emit = { type: 'emit', channel, payload: Buffer.from(payload as string), qos, retain };
-      await (qos === 0 ? this.#emitUnreliable(emit, what) : this.#emitReliable(emit, what));
-    } finally {
-      this.#channels.release(channel);
-    }
+    // One that is known was checked when it came to be.
+    const channel = this.#channels.find(name) ?? checked(name);
+    return qos === 0
+      ? this.#emitUnreliable(channel, payload, retain)
+      : this.#emitReliable(name, payload, qos, retain);
   }
 
-  #emitUnreliable(emit: Emit, what: string): void {
-    if (!this.#session.stands)
+  #emitUnreliable(channel: Channel, payload: string | Uint8Array, retain: boolean): Promise<void> {
+    const session = this.#session;
+    if (!session.stands)
       throw new SlipwayError(
         'not_connected',
-        `${what} was not sent: there is no connection, and QoS 0 does not wait`,
+        `${what(channel.name)} was not sent: there is no connection, and QoS 0 does not wait`,
       );
-    const refusal = this.#session.engine.emitUnreliable(emit, this.#session.room);
-    if (refusal === 'too_large_for_receiver') throw refusalError(what, 'too_large');
+    // The engine copies it.
+    const bytes = payload instanceof Uint8Array ? payload : Buffer.from(payload);
+    const refusal = session.engine.emitUnreliable({ channel, payload: bytes, retain }, session.room);
+    if (refusal === 'too_large_for_receiver') throw refusalError(what(channel.name), 'too_large');
     if (refusal)
       throw new SlipwayError(
         'queue_full',
-        `${what} was not sent: the gateway does not read as fast as this client emits`,
+        `${what(channel.name)} was not sent: the gateway does not read as fast as this client emits`,
       );
-    this.#session.wake();
+    session.wake();
+    return session.relief;
   }
 
-  #emitReliable(emit: Emit, what: string): Promise<void> {
-    const refusal = this.#session.engine.refusal(emit.channel, emit.payload.length, true);
-    if (refusal) throw refusalError(what, refusal === 'queue_full' ? refusal : 'too_large');
+  #emitReliable(name: string, payload: string | Uint8Array, qos: Qos, retain: boolean): Promise<void> {
+    const { engine } = this.#session;
+    const bytes = Buffer.from(payload as string);
+    const channel = this.#channels.hold(name);
+    const refusal = engine.refusal(channel, bytes.length, true);
+    if (refusal) {
+      this.#channels.release(channel);
+      throw refusalError(what(name), refusal === 'queue_full' ? refusal : 'too_large');
+    }
     return new Promise((resolve, reject) => {
-      this.#session.engine.emitReliable(emit, (reason) => {
+      engine.emitReliable({ type: 'emit', channel, payload: bytes, qos, retain }, (reason) => {
+        this.#channels.release(channel);
         if (reason === undefined) resolve();
-        else reject(refusalError(what, reason));
+        else reject(refusalError(what(name), reason));
       });
       this.#session.wake();
     });
   }
+}
+
+function checked(name: string): Channel {
+  const problem = channelProblem(name);
+  if (problem !== undefined) throw new SlipwayError('bad_channel', `channel "${name}": ${problem}`);
+  return { name };
+}
+
+function what(name: string): string {
+  return name === BROADCAST_CHANNEL ? 'the broadcast' : `the emit on "${name}"`;
 }

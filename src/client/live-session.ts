@@ -12,7 +12,12 @@ import { type ConnectOptions, DEFAULT_MAX_QUEUE } from './options.js';
 
 const MAX_QUEUE_BYTES = 64 * 1_048_576;
 const MAX_BACKLOG_BYTES = 16 * 1_048_576;
+/** With so many bytes of QoS 0 waiting, whoever awaits an emit waits until they are sent. */
+const PLENTY_BYTES = 262_144;
 const MAX_IDS = 16_383;
+
+/** For all that need not wait: a promise for each message would take longer than its message. */
+const DONE = Promise.resolve();
 
 /** A program's session, with its clock and, while there is one, its connection. */
 export class LiveSession {
@@ -23,6 +28,9 @@ export class LiveSession {
   #driver: Driver | undefined;
   /** Ends the wait of `settled`: nothing is unacknowledged any more, or nothing more will be. */
   #idle: (() => void) | undefined;
+  /** There while more waits to be sent than it should; and what ends that. */
+  #relief: Promise<void> | undefined;
+  #drained: (() => void) | undefined;
 
   constructor(identity: string, options: ConnectOptions, clock: Clock, owner: PeerSessionOwner<Channel>) {
     const { expiry = 60, keepAlive = DEFAULT_KEEP_ALIVE_S, maxQueue = DEFAULT_MAX_QUEUE } = options;
@@ -63,7 +71,30 @@ export class LiveSession {
 
   /** Bytes that may be sent at QoS 0 now. */
   get room(): number {
-    return MAX_BACKLOG_BYTES - (this.#link?.backlog() ?? 0);
+    return MAX_BACKLOG_BYTES - this.#backlog;
+  }
+
+  /** Resolves when what waits to be sent has left, or is lost with the connection; at once while it is not much. */
+  get relief(): Promise<void> {
+    if (this.#relief) return this.#relief;
+    if (this.engine.pendingBytes.unreliable + this.#backlog < PLENTY_BYTES) return DONE;
+    this.#relief = this.#sent().finally(() => {
+      this.#relief = undefined;
+    });
+    return this.#relief;
+  }
+
+  get #backlog(): number {
+    return this.#link?.backlog() ?? 0;
+  }
+
+  async #sent(): Promise<void> {
+    // At the end of the turn, and that is before this, the driver hands over what waits.
+    await new Promise<void>((resolve) => void this.#clock.yield(resolve));
+    if (this.#backlog === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
   }
 
   /** Something waits to be sent. */
@@ -83,13 +114,17 @@ export class LiveSession {
         this.wake();
         if (this.engine.pending === 0) this.#idle?.();
       },
-      drained: () => this.wake(),
+      drained: () => {
+        this.wake();
+        this.#drained?.();
+      },
       closed: (reason) => {
         this.#driver?.stop();
         this.#driver = undefined;
         this.#link = undefined;
         this.#peer.linkDown(reason);
         this.#idle?.();
+        this.#drained?.();
       },
     };
   }

@@ -77,14 +77,14 @@ describe('a client', () => {
     expect(got).toEqual(Array.from({ length: 3000 }, (_, n) => n));
   });
 
-  it('copies a payload: its bytes may be used again at once', async () => {
+  it.each([0, 1] as const)('copies a payload at QoS %i: its bytes may be used again at once', async (qos) => {
     const [a, b] = await two();
     const got = await listen(a, 'x');
     const bytes = Buffer.from('first');
-    const sent = b.emit('x', bytes);
+    const sent = b.emit('x', bytes, { qos });
     bytes.write('other');
     await sent;
-    await until(() => expect(got).toEqual(['x first 1']));
+    await until(() => expect(got).toEqual([`x first ${qos}`]));
   });
 
   it('hands messages to an iterator, also those that came before anyone took them', async () => {
