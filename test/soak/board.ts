@@ -54,7 +54,7 @@ export class Board {
   // ---------------------------------------------------------------------------------------------------- power
 
   powerOn(): void {
-    const { ledger } = this.#world;
+    const { ledger, observer } = this.#world;
     this.boot++;
     this.#messages = 0;
     const machine = new Machine(this.#world.clock, () => this.#powerLost());
@@ -71,10 +71,10 @@ export class Board {
         compose: (emit) => this.#compose(emit),
         unsend: (text) => ledger.unsend(text),
         settled: (text, refusal) => this.#settled(text, refusal),
-        confirmed: (pattern) => this.#world.confirmed(this, pattern),
+        confirmed: (pattern) => observer.confirmed(this.spec.name, pattern),
         gone: (pattern) => ledger.gone(this.spec.name, pattern),
         will: () => this.#will,
-        willConfirmed: (will) => this.#world.wills.confirmed(this.spec.name, will?.text),
+        willConfirmed: (will) => observer.willConfirmed(this.spec.name, will?.text),
         delivered: (delivery) => this.#delivered(delivery),
         refused: (what) => ledger.violate(`refused for no reason: ${what}`),
         send: (bytes) => this.cable?.boardSends(bytes),
@@ -203,7 +203,7 @@ export class Board {
     const { name } = this.spec;
     this.#will = will && { ...will, text: `${name}.w${++this.#wills}.`.padEnd(WILL_BYTES, 'x') };
     if (this.#will) this.#world.ledger.leaveWill({ ...this.#will, from: name });
-    this.#world.wills.requested(name, this.#will?.text);
+    this.#world.observer.wills.requested(name, this.#will?.text);
     this.machine?.run(() => this.firmware?.leaveWill());
   }
 
@@ -219,9 +219,9 @@ export class Board {
   /** Says goodbye, and comes back after a while. */
   leave({ forMs, forGood }: Leave): void {
     const { machine, firmware, spec } = this;
-    const { clock, attendance } = this.#world;
+    const { clock, observer } = this.#world;
     if (!machine?.alive || !firmware) return;
-    if (forGood) attendance.leavesForGood(spec.name);
+    if (forGood) observer.attendance.leavesForGood(spec.name);
     this.#awayUntil = clock.now() + forMs;
     machine.run(() => firmware.leave(forGood));
     if (spec.engine === 'c') {
@@ -251,9 +251,9 @@ export class Board {
   }
 
   #delivered(delivery: Parameters<World['ledger']['deliver']>[2]): void {
-    const { ledger, sleeps } = this.#world;
+    const { ledger, observer } = this.#world;
     ledger.deliver(this.spec.name, this.boot, delivery);
-    if (!delivery.retained) sleeps.delivered(this.spec.name, delivery.text);
+    if (!delivery.retained) observer.sleeps.delivered(this.spec.name, delivery.text);
     this.#world.tell(
       () => `${this.spec.name} is given ${delivery.text}${delivery.retained ? ' (last value)' : ''}`,
     );

@@ -239,4 +239,16 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'NUMBERING_STEP = 40_503',
     replace: 'NUMBERING_STEP = 0x8000',
   },
+  {
+    name: 'a peer takes a WELCOME of an earlier epoch',
+    file: 'src/session/peer-session.ts',
+    find: 'welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt',
+    replace: 'welcome.nonce !== this.#introduction.nonce || holdsIt === undefined',
+  },
+  {
+    name: 'the C client takes a WELCOME of an earlier epoch',
+    file: 'firmware-protocol/src/slipway_session.c',
+    find: '  if (continues != (memcmp(s->token, body + 6, 4) == 0)) return;\n',
+    replace: '',
+  },
 ];

@@ -95,9 +95,9 @@ export function runScenario(scenario: Scenario, tracing = false): RunResult {
     mostHeld: world.mostHeld,
     mostPackets: Math.max(0, ...Array.from(world.boards.values(), ({ traffic }) => traffic.most)),
     packetFaults: plan.recorded,
-    wills: world.wills.emitted,
-    heldInSleep: world.sleeps.held,
-    endings: world.attendance.endings,
+    wills: world.observer.wills.emitted,
+    heldInSleep: world.observer.sleeps.held,
+    endings: world.observer.attendance.endings,
     trace: world.trace,
   };
   checkModesty(result, scenario, (what) => ledger.violate(what));
@@ -174,7 +174,7 @@ function unrest(world: World): string[] {
   const { gateway, boards, ledger } = world;
   if (!gateway.up) return ['the gateway is not up'];
   const left: string[] = [];
-  if (world.wills.waiting) left.push('a will waits for room');
+  if (world.observer.wills.waiting) left.push('a will waits for room');
   for (const [name, board] of boards) {
     const session = gateway.hub.sessions.get(name);
     if (!board.firmware?.connected) left.push(`${name} is not connected`);
