@@ -76,6 +76,8 @@ const OFTEN_LATE = 0.5;
 /** How long a board has a twin, ms; and what must not happen to it then. */
 const TWIN_MS = 6000;
 const DISTURBING = new Set<Step['what']>(['reset', 'mute', 'replug', 'sleep', 'leave']);
+/** What is behind a board's name in the channel of its last values of QoS 0. */
+const LOOSE = '_';
 /** Refused with `not_allowed` (PROTOCOL.md §6.1). */
 const FORBIDDEN_CHANNEL = '$forbidden';
 /** The shortest text that can hold its own name, and the longest that fits a slot of the C client, bytes. */
@@ -169,7 +171,13 @@ function drawBoard(random: Random, name: string, room: string, shape: Shape): Bo
       maxPacket: serial ? 64 + random.below(64) : 512,
       buffer: 0,
       ids: 0,
-      table: [...patterns, `${room}/v/${name}`, `${room}/w/${name}`, FORBIDDEN_CHANNEL],
+      table: [
+        ...patterns,
+        `${room}/v/${name}`,
+        `${room}/v/${name}${LOOSE}`,
+        `${room}/w/${name}`,
+        FORBIDDEN_CHANNEL,
+      ],
       loopMs: between(random, shape.loopMs),
     };
   }
@@ -234,8 +242,12 @@ function drawProgram(
     const kept = random.chance(0.15);
     const refused = reliable && random.chance(0.04);
     const common = random.chance(shape.broadcast) ? BROADCAST_CHANNEL : pick(random, channelsOf(room));
-    const channel = refused ? FORBIDDEN_CHANNEL : kept ? `${room}/v/${name}` : common;
-    const qos = (reliable ? pick(random, kept || refused ? [1, 2] : [0, 1, 1, 2, 2]) : 0) as Qos;
+    // What is kept at QoS 0 has a channel of its own: there nothing overtakes anything.
+    const loosely = kept && !refused && (!reliable || random.chance(0.4));
+    const own = `${room}/v/${name}${loosely ? LOOSE : ''}`;
+    const channel = refused ? FORBIDDEN_CHANNEL : kept ? own : common;
+    const reliably = kept || refused ? [1, 2] : [0, 1, 1, 2, 2];
+    const qos = (reliable && !loosely ? pick(random, reliably) : 0) as Qos;
     const size = between(random, SIZES);
     const count = random.chance(0.15) ? 1 + random.below(15) : 1;
     steps.push({ at, what: 'emit', board: name, count, emit: { channel, qos, retain: kept, size } });

@@ -67,8 +67,8 @@ export interface Delivery {
   readonly retained: boolean;
 }
 
-/** How long it may take until what happened is in the store, ms. */
-const STORED_WITHIN_MS = 500;
+/** How long it may take until what nobody waits for is in the store, ms. */
+export const STORED_WITHIN_MS = 1500;
 
 /** What the ledger has to know of boards, by identity. */
 export interface Traits {
@@ -346,9 +346,14 @@ export class Ledger {
     );
   }
 
-  /** Whether the identity was ever given the message, at whatever quality, since that moment. */
-  hasGot(identity: string, text: string, since: number): boolean {
-    return (this.#delivered.get(text)?.get(identity) ?? Number.NEGATIVE_INFINITY) >= since;
+  /** Whether the identity was ever given the message, at whatever quality. */
+  hasGot(identity: string, text: string): boolean {
+    return this.#delivered.get(text)?.has(identity) === true;
+  }
+
+  /** What a boot of a board takes for the last value of a channel. */
+  believedBy(identity: string, boot: number, channel: string): string | undefined {
+    return this.#receiver(identity, boot).values.get(channel);
   }
 
   /**

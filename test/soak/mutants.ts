@@ -127,8 +127,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the C client forgets its window in a new epoch',
     file: 'firmware-protocol/src/slipway_session.c',
-    find: '    s->oldest = (uint16_t)(body[10] << 8 | body[11]);',
-    replace: '    s->oldest = (uint16_t)(body[10] << 8 | body[11]);\n    s->count = 0;',
+    find: '    s->oldest = slipway_read16(body + 10);',
+    replace: '    s->oldest = slipway_read16(body + 10);\n    s->count = 0;',
   },
   {
     name: 'a broadcast comes back to its sender',
@@ -200,7 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who has no room is left out, and nobody told',
     file: 'src/router/router.ts',
-    find: "if (refusal === 'queue_full' && deliveryQos > 0) return this.#refuse(refusal);",
+    find: "if (qos > 0 && !this.#haveRoom(route, channel, payload.length, from)) return this.#refuse('queue_full');",
     replace: '',
   },
   {

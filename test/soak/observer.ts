@@ -4,7 +4,7 @@ import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
 import { decodePacket } from '../../src/wire/decode.js';
 import { type Faults, LATE_MS } from '../support/faulty-wire.js';
 import { Attendance } from './attendance.js';
-import { Ledger } from './ledger.js';
+import { Ledger, STORED_WITHIN_MS } from './ledger.js';
 import { matches } from './patterns.js';
 import type { BoardSpec } from './scenario.js';
 import { SleepBook } from './sleep-book.js';
@@ -14,9 +14,7 @@ import type { World } from './world.js';
 
 /** What a gateway that is gone had acknowledged may still arrive for so long, ms. */
 const STRAGGLING_MS = LATE_MS + 5000;
-/** What happened so long before its process ended, a gateway with a store remembers, ms. */
-const STORED_WITHIN_MS = 500;
-/** What was held for a sleeper is with it so long after it woke, ms: longer than anything on its way stands still. */
+/** What was held for who slept, or was away, is with it so long after it is back, ms: longer than anything on its way stands still. */
 const DELIVERED_WITHIN_MS = 10_000;
 /** PROTOCOL.md §3.2. */
 const BYE_HEAD = 0xb4;
@@ -38,6 +36,9 @@ export class Observer {
   readonly #goodbyes = new Map<string, number>();
   /** Who was there, or lost and not told of, when the last process ended; and whether that is certain to be in the store. */
   #lostWithGateway = new Map<string, boolean>();
+  /** By identity, of those that are away: the last values of QoS 0 that they miss, by channel. */
+  readonly #missed = new Map<string, Map<string, string>>();
+  readonly #lastValues = new Map<string, string>();
   /** The identities of which there are two. */
   readonly twinned = new Set<string>();
   #goneAt = Number.NEGATIVE_INFINITY;
@@ -76,6 +77,7 @@ export class Observer {
     this.ledger.gatewayGone(remembers);
     this.attendance.gatewayGone();
     this.wills.gatewayGone(remembers);
+    this.#missed.clear();
     for (const name of boards.keys()) this.sleeps.gone(name);
   }
 
@@ -88,7 +90,7 @@ export class Observer {
     for (const name of this.#world.boards.keys()) {
       const { state, since } = this.attendance.of(name);
       const certain = this.#goneAt - since > STORED_WITHIN_MS;
-      if (state !== 'offline' || !certain || this.wills.isLost(name))
+      if (state !== 'offline' || !certain || this.wills.isLost(name, STORED_WITHIN_MS))
         lost.set(name, certain && state === 'online');
     }
     return lost;
@@ -143,6 +145,7 @@ export class Observer {
       if (before.state !== 'asleep') this.ledger.online(identity);
       this.wills.online(identity);
       if (before.state === 'asleep') this.#awake(identity);
+      this.#back(identity);
     }
   }
 
@@ -151,20 +154,41 @@ export class Observer {
     this.sleeps.asleep(identity);
   }
 
-  /** What a sleeper missed at QoS 0 is sent now: over a connection that stands it arrives. */
+  /** What a sleeper missed at QoS 0 is sent now. */
   #awake(identity: string): void {
     const kept = this.sleeps.awake(identity);
+    this.#expect(identity, kept, (channel, text) => {
+      if (!this.ledger.hasGot(identity, text))
+        this.ledger.violate(`${identity} woke, and never got ${text}, the last on ${channel} in its sleep`);
+    });
+  }
+
+  /** The last values that changed while it was away are sent now. */
+  #back(identity: string): void {
+    const missed = this.#missed.get(identity) ?? new Map<string, string>();
+    this.#missed.delete(identity);
+    const { boot } = this.#world.boards.get(identity) ?? { boot: 0 };
+    this.#expect(identity, missed, (channel, text) => {
+      const isLast = this.#lastValues.get(channel) === text;
+      if (isLast && this.ledger.believedBy(identity, boot, channel) !== text)
+        this.ledger.violate(`${identity} came back, and was not told ${text}, the last value of ${channel}`);
+    });
+  }
+
+  /** Over a connection that stands all of that arrives: looks at it after a while, if nothing has come between. */
+  #expect(
+    identity: string,
+    messages: ReadonlyMap<string, string>,
+    check: (channel: string, text: string) => void,
+  ): void {
     const board = this.#world.boards.get(identity);
-    if (board?.spec.kind !== 'tcp' || kept.size === 0) return;
+    if (board?.spec.kind !== 'tcp' || messages.size === 0) return;
     const { cable, boot } = board;
     const { since } = this.attendance.of(identity);
     this.#world.clock.schedule(DELIVERED_WITHIN_MS, () => {
       const undisturbed = board.cable === cable && board.boot === boot && cable?.mute === false;
       if (!undisturbed || this.attendance.of(identity).since !== since) return;
-      for (const [channel, text] of kept) {
-        if (!this.ledger.hasGot(identity, text, 0))
-          this.ledger.violate(`${identity} woke, and never got ${text}, the last on ${channel} in its sleep`);
-      }
+      for (const [channel, text] of messages) check(channel, text);
     });
   }
 
@@ -174,6 +198,7 @@ export class Observer {
     this.wills.ended(identity);
     this.ledger.ended(identity);
     this.sleeps.gone(identity);
+    this.#missed.delete(identity);
   }
 
   // -------------------------------------------------------------------------------------------------- messages
@@ -195,15 +220,24 @@ export class Observer {
     this.ledger.passOn(text);
     // What the gateway itself says is not in the books.
     if (!sent) return;
+    if (sent.retain) this.#lastValues.set(channel, text);
     for (const [identity, session] of this.#world.gateway.hub.sessions) {
-      if (!session.engine.asleep) {
-        this.sleeps.forgive(identity, text);
-        continue;
-      }
+      const { state } = this.attendance.of(identity);
+      if (state !== 'asleep') this.sleeps.forgive(identity, text);
+      if (state === 'online') continue;
       const reach = this.#reach(session, channel);
-      if (reach !== undefined && (reach === 0 || qos === 0) && identity !== from)
-        this.sleeps.passed(identity, channel, text);
+      const unreliably = reach !== undefined && (reach === 0 || qos === 0) && identity !== from;
+      if (unreliably && state === 'asleep') this.sleeps.passed(identity, channel, text);
+      if (state === 'offline' && sent.retain) this.#miss(identity, channel, unreliably ? text : undefined);
     }
+  }
+
+  /** One that is away misses a last value, or gets it when it comes back as it gets all that is reliable. */
+  #miss(identity: string, channel: string, text: string | undefined): void {
+    const missed = this.#missed.get(identity) ?? new Map<string, string>();
+    this.#missed.set(identity, missed);
+    if (text === undefined) missed.delete(channel);
+    else missed.set(channel, text);
   }
 
   /** At which quality at most the session gets what is emitted on the channel; undefined: not at all. */

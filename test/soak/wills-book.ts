@@ -112,9 +112,10 @@ export class WillsBook {
     if (!remembers) for (const identity of this.#requests.keys()) this.renewed(identity);
   }
 
-  /** Whether a loss of the board's is not over: it may yet be told. */
-  isLost(identity: string): boolean {
-    return this.#losses.get(identity)?.done === false;
+  /** Whether a loss of the board's may yet be told, or told again by a process that begins `withinMs` before now. */
+  isLost(identity: string, withinMs: number): boolean {
+    const endedAt = this.#endedAt.get(identity) ?? Number.NEGATIVE_INFINITY;
+    return this.#losses.get(identity)?.done === false || this.#context.now() - endedAt < withinMs;
   }
 
   /** Whether one found no room, and is tried again. */
