@@ -290,7 +290,7 @@ template <typename Host, uint8_t CHANNELS = 8, uint16_t PACKET = 255, uint8_t SL
 class SlipwayUdpWith : public SlipwayMemory<CHANNELS, PACKET, SLOTS> {
 public:
   SlipwayUdpWith(UDP &udp, Host host, uint16_t port, const char *identity)
-      : SlipwayMemory<CHANNELS, PACKET, SLOTS>(identity), udp(udp), host(host), port(port), open(false) {
+      : SlipwayMemory<CHANNELS, PACKET, SLOTS>(identity), udp(udp), host(host), port(port), datagram(NONE) {
     this->context.user = this;
     this->context.room = room;
     this->context.write = write;
@@ -321,19 +321,20 @@ private:
   static uint16_t room(slipway_t *) { return 0xFFFF; }
   static void write(slipway_t *context, uint8_t byte) {
     SlipwayUdpWith &self = of(context);
-    if (!self.open) self.open = self.udp.beginPacket(self.host, self.port) != 0;
-    if (self.open) self.udp.write(byte);
+    /* Once a datagram: without a network, or a name server, each try may take seconds. */
+    if (self.datagram == NONE) self.datagram = self.udp.beginPacket(self.host, self.port) ? BEGUN : GIVEN_UP;
+    if (self.datagram == BEGUN) self.udp.write(byte);
   }
   static void end(slipway_t *context) {
     SlipwayUdpWith &self = of(context);
-    if (self.open) self.udp.endPacket();
-    self.open = false;
+    if (self.datagram == BEGUN) self.udp.endPacket();
+    self.datagram = NONE;
   }
 
   UDP &udp;
   Host host;
   uint16_t port;
-  bool open;
+  enum : uint8_t { NONE, BEGUN, GIVEN_UP } datagram;
 };
 
 typedef SlipwayUdpWith<IPAddress> SlipwayUdp;
