@@ -3,6 +3,15 @@
 
 SLIPWAY_APART uint16_t slipway_read16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 
+/* Whether four bytes are alike. */
+SLIPWAY_APART_IF_LARGE bool slipway_are_same(const uint8_t *a, const uint8_t *b) {
+  uint8_t left = 4;
+  do {
+    if (*a++ != *b++) return false;
+  } while (--left);
+  return true;
+}
+
 /* The varint at `p`, of which `left` bytes are there. */
 slipway_varint_t slipway_read_varint(const uint8_t *p, slipway_size_t left) {
 #if SLIPWAY_TRUSTING

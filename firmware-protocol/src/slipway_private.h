@@ -186,9 +186,10 @@ uint16_t slipway_crc(uint16_t crc, uint8_t byte);
 slipway_result_t slipway_transmit(slipway_t *s, uint8_t head, uint8_t id, const slipway_channel_t *channel);
 slipway_result_t slipway_transmit_entry(slipway_t *s, uint8_t head, uint8_t id);
 
-/* slipway_numbers.c. `size`: the bytes of a varint, 0 if it is malformed. One of more than two has the greatest value, more
+/* slipway_numbers.c. Nonces and tokens have four bytes. `size`: the bytes of a varint, 0 if it is malformed. One of more than two has the greatest value, more
  * than anything here can hold. */
 uint16_t slipway_read16(const uint8_t *p);
+bool slipway_are_same(const uint8_t *a, const uint8_t *b);
 typedef struct slipway_varint {
   uint8_t size;
   slipway_size_t value;

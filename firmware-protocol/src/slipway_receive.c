@@ -7,15 +7,6 @@
 /* Neither the window nor the table is larger here. */
 static uint8_t at_most_255(uint16_t value) { return (uint8_t)(value > 255 ? 255 : value); }
 
-/* Whether four bytes are alike. */
-static bool same(const uint8_t *a, const uint8_t *b) {
-  uint8_t left = 4;
-  do {
-    if (*a++ != *b++) return false;
-  } while (--left);
-  return true;
-}
-
 /* §4.2, §4.3 */
 SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, slipway_size_t left, bool acting) {
   slipway_size_t max_packet = 0, window = 0, ids = 0;
@@ -63,7 +54,7 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
 #else
   (void)left;
 #endif
-  if (acting && s->state == GREETING && (body[0] == 1 || SLIPWAY_TRUSTING) && same(body + 2, s->nonce)) {
+  if (acting && s->state == GREETING && (body[0] == 1 || SLIPWAY_TRUSTING) && slipway_are_same(body + 2, s->nonce)) {
 #if SLIPWAY_WITH_TIME && !SLIPWAY_TRUSTING
     /* It was stamped after the first HELLO, when that was not too long ago for the clock. */
     bool timely = !(s->clock_flags & CLOCK_KNOWN) && s->tries <= MOST_HELLOS_TIMED;

@@ -111,7 +111,7 @@ void slipway_welcomed(slipway_t *s, const uint8_t *body, slipway_size_t max_pack
   uint16_t arrived = (uint16_t)((uint16_t)(body[14] << 8 | body[15]) - s->oldest);
   continues = (body[1] & WELCOME_CONTINUES) != 0;
   /* An epoch that continues keeps its token, a new one has another: else it is late, and was acted on already. */
-  if (continues != (memcmp(s->token, body + 6, 4) == 0)) return;
+  if (continues != slipway_are_same(s->token, body + 6)) return;
   s->window = window;
   s->ignored = 0;
   s->silent = 0;
