@@ -103,3 +103,26 @@ describe('what is delivered', () => {
     expect(written.length > 0).toBe(qos > 0);
   });
 });
+
+describe('MQTT packet ids', () => {
+  test('are never 0, and never the same for two messages on their way, at the end of the cycle either', () => {
+    const load: TcpLoad = { ...LOAD, dialect: 'mqtt', qos: 1, block: 256, window: 8, cycle: 256 };
+    const publisher = speakerFor(undefined as unknown as Connection, load, {
+      kind: 'publisher',
+      number: 0,
+      acknowledged: () => {},
+    });
+    const ids: number[] = [];
+    for (let first = 0; first < load.block * load.cycle; first += load.block) {
+      const acknowledgements = publisher.acknowledgement(first);
+      for (let at = 0; at < acknowledgements.length; at += 4) ids.push(acknowledgements.readUInt16BE(at + 2));
+    }
+    expect(ids).not.toContain(0);
+    const lastSeen = new Map<number, number>();
+    for (const [n, id] of [...ids, ...ids].entries()) {
+      const before = lastSeen.get(id);
+      if (before !== undefined) expect(n - before).toBeGreaterThan(load.block * load.window);
+      lastSeen.set(id, n);
+    }
+  });
+});

@@ -10,7 +10,10 @@ const PUBACK = 0x40;
 const SUBSCRIBE = 0x82;
 const SUBACK = 0x90;
 
-/** MQTT 3.1.1. Packet ids go from 1 to the number of messages of a cycle, 65 535 at most. */
+/** Packet ids go from 1 to this, over and over: more than are ever on their way, and a divisor of every cycle that is longer. */
+const PACKET_IDS = 32_768;
+
+/** MQTT 3.1.1. */
 export class MqttSpeaker extends Speaker {
   readonly #name = text(this.load.channel);
   #acknowledgements: Buffer[] = [];
@@ -32,7 +35,7 @@ export class MqttSpeaker extends Speaker {
     return Buffer.concat(
       payloads.map((payload, i) =>
         qos > 0
-          ? packet(PUBLISH | (qos << 1), this.#name, idBytes(first + i + 1), payload)
+          ? packet(PUBLISH | (qos << 1), this.#name, packetId(first + i), payload)
           : packet(PUBLISH, this.#name, payload),
       ),
     );
@@ -40,7 +43,7 @@ export class MqttSpeaker extends Speaker {
 
   acknowledgement(first: number): Buffer {
     return Buffer.concat(
-      Array.from({ length: this.load.block }, (_, i) => packet(PUBACK, idBytes(first + i + 1))),
+      Array.from({ length: this.load.block }, (_, i) => packet(PUBACK, packetId(first + i))),
     );
   }
 
@@ -94,6 +97,11 @@ function packet(head: number, ...parts: readonly Buffer[]): Buffer {
 
 function text(value: string): Buffer {
   return Buffer.concat([idBytes(value.length), Buffer.from(value)]);
+}
+
+/** Of the message that is number `index` of the cycle. */
+function packetId(index: number): Buffer {
+  return idBytes((index % PACKET_IDS) + 1);
 }
 
 function idBytes(id: number): Buffer {

@@ -64,7 +64,7 @@ function fanIn(): Row {
     work: 'a hundred publishers to one subscriber, 16 B, QoS 0',
     targets: [{ against: 'nats-server', ratio: { atLeast: 1.5 } }],
   };
-  return throughput(row, { ...ONE_TO_ONE, publishers: 100, block: 128, window: 4, cycle: 4 });
+  return throughput(row, { ...ONE_TO_ONE, publishers: 100, block: 256, window: 4, cycle: 4 });
 }
 
 function acknowledged(): Row {
