@@ -70,7 +70,8 @@
 #define SLIPWAY_TRUSTING 0
 #endif
 
-/* The largest packet in bytes, either way. Up to 255 all sizes are one byte, which saves flash and RAM on AVR. */
+/* The largest packet in bytes, either way, at most 16383: its length is read from two bytes (§1). Up to 255 all sizes are one
+ * byte, which saves flash and RAM on AVR. */
 #ifndef SLIPWAY_MAX_PACKET
 #ifdef __AVR__
 #define SLIPWAY_MAX_PACKET 255
@@ -130,8 +131,8 @@
 #if SLIPWAY_KEEP_ALIVE_S < 1 || SLIPWAY_KEEP_ALIVE_S > 255
 #error "slipway: SLIPWAY_KEEP_ALIVE_S must be 1 to 255"
 #endif
-#if SLIPWAY_MAX_PACKET < 16 || SLIPWAY_MAX_PACKET > 65000
-#error "slipway: SLIPWAY_MAX_PACKET must be 16 to 65000"
+#if SLIPWAY_MAX_PACKET < 16 || SLIPWAY_MAX_PACKET > 16383
+#error "slipway: SLIPWAY_MAX_PACKET must be 16 to 16383"
 #endif
 #if SLIPWAY_SLOT_BYTES < 1 || SLIPWAY_SLOT_BYTES > 255
 #error "slipway: SLIPWAY_SLOT_BYTES must be 1 to 255"

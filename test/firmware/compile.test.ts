@@ -104,6 +104,19 @@ for (const [compiler, ...target] of [
   );
 }
 
+describeWithTools(['gcc'], 'the C client', () => {
+  it.each([
+    ['16383', ''],
+    // A record of so many bytes could not be told from one that is too large.
+    ['16384', 'SLIPWAY_MAX_PACKET must be 16 to 16383'],
+  ])('with packets of %s bytes is refused: "%s"', (bytes, complaint) => {
+    const flags = [...STRICT, `-DSLIPWAY_MAX_PACKET=${bytes}`, '-fsyntax-only', '-x', 'c'];
+    const { stderr } = spawnSync('gcc', [...flags, join(LIBRARY, 'slipway.h')], { encoding: 'utf8' });
+    if (complaint === '') expect(stderr).toBe('');
+    else expect(stderr).toContain(complaint);
+  });
+});
+
 describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduino library', () => {
   const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
 
