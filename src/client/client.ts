@@ -21,6 +21,7 @@ import {
   type EmitOptions,
   type LastWillOptions,
 } from './options.js';
+import { PayloadCopies } from './payload-copies.js';
 import { Reconnector } from './reconnector.js';
 import { refusalError } from './refusal.js';
 import { ClientSubscriber } from './subscriber.js';
@@ -261,12 +262,13 @@ export class Client {
   }
 
   #createSession(channels: ChannelNames): LiveSession {
+    const payloads = new PayloadCopies();
     return new LiveSession(this.identity, this.#options, this.#clock, {
       hold: (name) => channels.hold(name),
       release: (channel) => channels.release(channel),
       emit: (target, { payload, qos, retain }) => {
         const name = typeof target === 'string' ? target : target.name;
-        return this.#subscriber.take(new ReceivedMessage(name, new Uint8Array(payload), qos, retain));
+        return this.#subscriber.take(new ReceivedMessage(name, payloads.copy(payload), qos, retain));
       },
       fresh: () => {
         this.#subscriber.renew();
@@ -294,7 +296,7 @@ export class Client {
   }
 
   #tell<E extends keyof ClientEvents>(event: E, ...args: ClientEvents[E]): void {
-    isolated(() => this.#events.emit(event as never, ...(args as never)));
+    isolated(() => this.#events.emit(event as never, ...(args as never)), undefined);
   }
 
   #refused({ reason }: Refuse, session: boolean): void {

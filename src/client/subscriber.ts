@@ -35,9 +35,12 @@ export class ClientSubscriber {
   #unclaimed: Unclaimed | undefined;
   #closed = false;
 
+  readonly #overflow: (subscription: Subscription) => void;
+
   constructor(session: LiveSession, events: SubscriberEvents) {
     this.#session = session;
     this.#events = events;
+    this.#overflow = (subscription) => events.overflow(subscription);
   }
 
   /** Resolves and throws as `Client.subscribe` does. */
@@ -126,7 +129,7 @@ export class ClientSubscriber {
   }
 
   #deliver(message: ReceivedMessage): void {
-    for (const full of this.#subscriptions.deliver(message)) this.#events.overflow(full);
+    this.#subscriptions.deliver(message, this.#overflow);
   }
 
   #unsubscribe(subscription: Subscription): void {

@@ -4,6 +4,10 @@ import { isolated } from './isolated.js';
 /** A message as a program gets it. */
 export class ReceivedMessage {
   readonly channel: string;
+  /**
+   * The program's to keep, and to change. A small one lies among others in a buffer of 2 KB: of very many that are kept for
+   * long, `payload.slice()` takes less memory.
+   */
   readonly payload: Uint8Array;
   readonly qos: Qos;
   /** It is the channel's last value, sent because of the subscription, not a live message. */
@@ -84,7 +88,7 @@ export class Subscription implements AsyncIterable<ReceivedMessage> {
   take(message: ReceivedMessage): boolean {
     const handler = this.#handler;
     if (handler) {
-      isolated(() => handler(message));
+      isolated(handler, message);
       return true;
     }
     const taker = this.#takers.shift();

@@ -57,9 +57,11 @@ export class ClientSubscriptions {
     return this.#routeOf(channel).length > 0;
   }
 
-  /** Hands a message to all who subscribed to its channel; returns those who had no room for it. */
-  deliver(message: ReceivedMessage): Subscription[] {
-    return this.#routeOf(message.channel).filter((subscription) => !subscription.take(message));
+  /** Hands a message to all who subscribed to its channel; `overflow` is told of those who had no room for it. */
+  deliver(message: ReceivedMessage, overflow: (subscription: Subscription) => void): void {
+    for (const subscription of this.#routeOf(message.channel)) {
+      if (!subscription.take(message)) overflow(subscription);
+    }
   }
 
   #routeOf(channel: string): readonly Subscription[] {
