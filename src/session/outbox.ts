@@ -1,13 +1,14 @@
 import type { Counters } from '../counters.js';
 import { type EmitHeader, emitSize, encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
-import type { Emit, Message, Qos, Reliable } from '../wire/messages.js';
+import type { Emit, Message, Ping, Qos, Reliable } from '../wire/messages.js';
 import { Backlog, type UnreliableHeader } from './backlog.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
 import type { Channel, Outgoing, OutgoingControl, Unreliable } from './outgoing.js';
 import type { OutgoingQueue } from './outgoing-queue.js';
 import { Pacer } from './pacer.js';
+import { Pings } from './pings.js';
 import type { ReliableReceiver } from './reliable-receiver.js';
 import type { Transmission } from './reliable-sender.js';
 
@@ -51,17 +52,12 @@ export class Outbox<C extends Channel> {
   /** Of the other side and the link that stood last, bytes. */
   maxPacket = 0;
   #pacer = UNPACED;
-  #buffer = 0;
   #delayed: BuiltPacket<C> | undefined;
   /** The PING that was sent last to learn what was read, until it is answered. */
   #fence: { token: number; position: number } | undefined;
-  #pingToken = 0;
-  /** When the PING of that token was made, ms; undefined once it is answered. */
-  #pingMadeAt: number | undefined;
-  #pingWanted = false;
+  /** From the first PING on. */
+  #pings: Pings | undefined;
   #packetNumber = 0;
-  /** How long the last PING took to be answered, ms; undefined until one was, over the link that stands. */
-  pingRoundTrip: number | undefined;
   /** Repeated at the beginning of each packet until the gateway confirms the epoch. */
   beginToken: number | undefined;
 
@@ -77,12 +73,9 @@ export class Outbox<C extends Channel> {
     this.#link = link;
     this.maxPacket = Math.min(other.maxPacket, link.maxPacket);
     this.#pacer = other.buffer > 0 ? new Pacer(other.buffer) : UNPACED;
-    this.#buffer = other.buffer;
     this.#delayed = undefined;
     this.#fence = undefined;
-    this.#pingWanted = false;
-    this.#pingMadeAt = undefined;
-    this.pingRoundTrip = undefined;
+    this.#pings?.restart();
     this.#replies = undefined;
     this.beginToken = beginToken;
   }
@@ -125,7 +118,13 @@ export class Outbox<C extends Channel> {
 
   /** Sends a PING with the next packet. */
   ask(): void {
-    this.#pingWanted = true;
+    this.#pings ??= new Pings();
+    this.#pings.wanted = true;
+  }
+
+  /** How long the last PING took to be answered, ms; undefined until one was, over the link that stands. */
+  get pingRoundTrip(): number | undefined {
+    return this.#pings?.roundTripMs;
   }
 
   /** Queues an emit as one of QoS 0, behind at most `limit` bytes of others. Returns why not, if it cannot. */
@@ -153,10 +152,7 @@ export class Outbox<C extends Channel> {
       this.#pacer.confirm(this.#fence.position);
       this.#fence = undefined;
     }
-    if (token !== this.#pingToken || this.#pingMadeAt === undefined) return undefined;
-    this.pingRoundTrip = now - this.#pingMadeAt;
-    this.#pingMadeAt = undefined;
-    return this.pingRoundTrip;
+    return this.#pings?.answered(token, now);
   }
 
   /** When what was sent is taken as gone, and what waits may leave, given the resend timer in ms. */
@@ -226,7 +222,7 @@ export class Outbox<C extends Channel> {
     if (this.beginToken !== undefined) builder.add({ type: 'begin', token: this.beginToken });
     const prefix = builder.length;
     this.#addReplies();
-    if (!hush && this.#pingWanted && builder.add(this.#ping(now))) this.#pingWanted = false;
+    if (!hush && this.#pings?.wanted && builder.add(this.#ping(now))) this.#pings.wanted = false;
     this.#addAck(prefix, queue, now);
     const items = hush || !queue ? [] : this.#addReliable(prefix, queue, now, heardAt);
     const unreliable = hush ? 0 : this.#addUnreliable();
@@ -249,7 +245,7 @@ export class Outbox<C extends Channel> {
 
   /** Messages share a packet up to this size. */
   get #packing(): number {
-    return this.#pacer.active ? Math.min(PACKING_BYTES, this.#buffer / 2) : PACKING_BYTES;
+    return this.#pacer.active ? Math.min(PACKING_BYTES, this.#pacer.buffer / 2) : PACKING_BYTES;
   }
 
   /** Whether a message of `size` bytes is to go behind the `prefix`, alone or in company. */
@@ -301,9 +297,9 @@ export class Outbox<C extends Channel> {
   #addFence(now: number): number | undefined {
     const builder = BUILDER;
     if (!this.#pacer.active || this.#fence) return undefined;
-    if (this.#pacer.outstanding + builder.length <= this.#buffer / 2) return undefined;
+    if (this.#pacer.outstanding + builder.length <= this.#pacer.buffer / 2) return undefined;
     const ping = this.#ping(now);
-    return builder.lengthWith(messageSize(ping)) <= this.#buffer && builder.add(ping)
+    return builder.lengthWith(messageSize(ping)) <= this.#pacer.buffer && builder.add(ping)
       ? ping.token
       : undefined;
   }
@@ -319,10 +315,9 @@ export class Outbox<C extends Channel> {
     return bytes;
   }
 
-  #ping(now: number) {
-    this.#pingMadeAt = now;
-    this.#pingToken = (this.#pingToken + 1) & 0xff;
-    return { type: 'ping', token: this.#pingToken } as const;
+  #ping(now: number): Ping {
+    this.#pings ??= new Pings();
+    return this.#pings.make(now);
   }
 
   #release({ bytes, size, items, fence }: BuiltPacket<C>, now: number): Uint8Array {

@@ -3,20 +3,20 @@
  * bytes sent since the link came up.
  */
 export class Pacer {
-  readonly #buffer: number;
+  /** Bytes that the peer can hold unread; 0 for no limit. */
+  readonly buffer: number;
   #sent = 0;
   #confirmed = 0;
   /** Up to here an answer is on its way that will confirm it. */
   #asked = 0;
   #sentAt = 0;
 
-  /** @param buffer bytes that the peer can hold unread; 0 for no limit. */
   constructor(buffer: number) {
-    this.#buffer = buffer;
+    this.buffer = buffer;
   }
 
   get active(): boolean {
-    return this.#buffer > 0;
+    return this.buffer > 0;
   }
 
   /** Bytes sent and not known to be read. */
@@ -27,7 +27,7 @@ export class Pacer {
   /** Whether `size` bytes may go now. Anything may when nothing is outstanding. */
   allows(size: number): boolean {
     const { outstanding } = this;
-    return !this.active || outstanding === 0 || outstanding + size <= this.#buffer;
+    return !this.active || outstanding === 0 || outstanding + size <= this.buffer;
   }
 
   /** Whether something was sent that nothing under way will confirm. */
