@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -13,6 +13,13 @@ const ARDUINO_FLAGS =
   '-mmcu=atmega328p -Os -std=gnu++11 -Wall -Wextra -Werror -DF_CPU=16000000L -DARDUINO=10819 -DARDUINO_ARCH_AVR'.split(
     ' ',
   );
+
+const ON_ARDUINO = [
+  ...ARDUINO_FLAGS,
+  `-I${LIBRARY}`,
+  `-I${ARDUINO}/cores/arduino`,
+  `-I${ARDUINO}/variants/standard`,
+];
 
 /** Every option that changes what is compiled, once at least. */
 const CONFIGURATIONS: Record<string, string[]> = {
@@ -79,6 +86,11 @@ function compile(compiler: string, flags: string[], sources: string[]): void {
   }
 }
 
+/** As the Arduino IDE does. */
+function compileSketch(sketch: string): void {
+  compile('avr-g++', [...ON_ARDUINO, '-x', 'c++', '-include', 'Arduino.h'], [sketch]);
+}
+
 for (const [compiler, ...target] of [
   ['gcc', '-m64'],
   ['gcc', '-m32'],
@@ -121,21 +133,24 @@ describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduin
   const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
 
   it.skipIf(missing)('its wrapper compiles without a warning', { timeout: 60_000 }, () => {
-    compile(
-      'avr-g++',
-      [...ARDUINO_FLAGS, `-I${LIBRARY}`, `-I${ARDUINO}/cores/arduino`, `-I${ARDUINO}/variants/standard`],
-      [join(ROOT, 'test/firmware/wrapper.cpp')],
-    );
+    compile('avr-g++', ON_ARDUINO, [join(ROOT, 'test/firmware/wrapper.cpp')]);
   });
 
   it.skipIf(missing)('the sketch of a battery sensor compiles without a warning', { timeout: 60_000 }, () => {
-    const core = [`-I${ARDUINO}/cores/arduino`, `-I${ARDUINO}/variants/standard`];
-    const asTheIdeDoes = ['-x', 'c++', '-include', 'Arduino.h'];
-    compile(
-      'avr-g++',
-      [...ARDUINO_FLAGS, `-I${LIBRARY}`, ...core, ...asTheIdeDoes],
-      [join(ROOT, 'firmware-protocol/examples/BatterySensor/BatterySensor.ino')],
-    );
+    compileSketch(join(ROOT, 'firmware-protocol/examples/BatterySensor/BatterySensor.ino'));
+  });
+
+  it.skipIf(missing)('the sketch in the README compiles without a warning', { timeout: 60_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-readme-'));
+    try {
+      const [, sketch] = /```cpp\n(.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+      if (sketch === undefined) throw new Error('the README has no sketch');
+      const file = join(folder, 'readme.ino');
+      writeFileSync(file, sketch);
+      compileSketch(file);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it.skipIf(missing)('its sketch builds to the shipped file, from any folder', { timeout: 120_000 }, () => {
