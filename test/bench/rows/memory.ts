@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Helper } from '../helper.js';
 import { CProgram } from '../load/c-program.js';
 import type { BenchContext, Contender, Outcome, Row } from '../row.js';
+import { ServerProcess } from '../server-process.js';
 import { type BenchGateway, startGateway } from '../servers/gateway.js';
 import { type Stoppable, together } from './udp.js';
 
@@ -89,11 +90,26 @@ const slipway: Contender = {
   start: async (context) => ({ round: () => measure(context), stop: async () => {} }),
 };
 
+const nodeAlone: Contender = {
+  name: 'node alone',
+  role: 'ceiling',
+  start: () =>
+    together(async (parts) => {
+      const node = await ServerProcess.start({
+        program: process.execPath,
+        arguments: ['-e', 'console.log("up"); setInterval(() => {}, 1e6)'],
+        ready: (line) => line === 'up',
+      });
+      parts.push(node);
+      return { round: async () => ({ value: node.rss / MIB }) };
+    }),
+};
+
 export const MEMORY: Row = {
   name: 'memory',
   unit: 'MiB',
   work: `resident memory at rest; and what one more of ${CROWDS.map(({ count }) => count.toLocaleString('en')).join(', ')} takes, garbage collected`,
-  contenders: [slipway],
+  contenders: [slipway, nodeAlone],
   targets: [],
   rounds: 1,
 };
