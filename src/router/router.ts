@@ -6,7 +6,7 @@ import { Channel, type LastValue, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
 import { type LastValueKeeper, type LastValueLimits, LastValues } from './last-values.js';
 import { lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
-import { highestQos, type SubscriptionLimits, Subscriptions } from './subscriptions.js';
+import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
   /**
@@ -319,32 +319,53 @@ export class Router {
   }
 
   /**
-   * Those of channels that the patterns match, of subscriptions of that subscriber. Values that are set after it began are
-   * left out: they are delivered as they come.
+   * Those of channels that the patterns match, as long as a subscription of that subscriber still asks for them. Values that
+   * are set from now on are left out: they are delivered as they come.
    */
-  *#deliverLastValues(
+  #deliverLastValues(
     subscriber: Subscriber,
     patterns: readonly string[],
     sinceMark: number,
     wants: (channelName: string, payload: Uint8Array) => boolean = () => true,
   ): Replay {
     const untilMark = this.#lastValues.mark;
-    let qosOf: ((channelName: string) => Qos) | undefined;
+    const isDue = ({ name, payload, mark }: LastValue) =>
+      mark > sinceMark && mark <= untilMark && wants(name, payload);
+    return this.#deliverThose(subscriber, patterns, isDue);
+  }
+
+  *#deliverThose(
+    subscriber: Subscriber,
+    patterns: readonly string[],
+    isDue: (value: LastValue) => boolean,
+  ): Replay {
+    const qosFor = this.#subscriptions.qosFor(subscriber);
     for (const name of this.#channelsWithLastValues(patterns)) {
       yield 'more';
-      // A delivery before this one may have cleared it.
-      const value = name === undefined ? undefined : this.#lastValues.get(name);
-      if (value === undefined) continue;
-      if (value.mark <= sinceMark || value.mark > untilMark || !wants(value.name, value.payload)) continue;
-      const channel = this.find(value.name);
+      if (name !== undefined) yield* this.#deliverLastValue(name, subscriber, qosFor, isDue);
+    }
+  }
+
+  *#deliverLastValue(
+    name: string,
+    subscriber: Subscriber,
+    qosFor: (channelName: string) => Qos | undefined,
+    isDue: (value: LastValue) => boolean,
+  ): Replay {
+    for (;;) {
+      // Any time may have passed: it may have been replaced or cleared, and the subscriptions ended.
+      const value = this.#lastValues.get(name);
+      const highest = value && isDue(value) ? qosFor(name) : undefined;
+      if (value === undefined || highest === undefined) return;
+      const channel = this.find(name);
       // As a live message would come: at another QoS it might be overtaken by that.
-      qosOf ??= highestQos(this.#subscriptions.of(subscriber));
-      const qos = lowerQos(value.qos, qosOf(value.name));
-      let full = qos > 0 && !subscriber.hasRoom(channel, value.payload.length);
-      while (full && (yield 'queue_full')) full = !subscriber.hasRoom(channel, value.payload.length);
+      const qos = lowerQos(value.qos, highest);
+      const full = qos > 0 && !subscriber.hasRoom(channel, value.payload.length);
+      if (full && (yield 'queue_full')) continue;
       const refusal = full ? 'queue_full' : subscriber.deliver(channel, value.payload, qos, true);
       if (refusal === undefined) this.#delivered.add();
       else this.#counters.add(`router.drop.${refusal}`);
+      return;
     }
   }
 

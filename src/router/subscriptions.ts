@@ -1,7 +1,7 @@
 import type { Qos } from '../wire/messages.js';
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
-import { higherQos, lowerQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
+import { higherQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
 
 export interface SubscriptionLimits {
   /** Subscriptions of all subscribers together. */
@@ -64,6 +64,8 @@ export class Subscriptions {
   readonly #byPattern = new LevelTree<Subscription | Audience>(({ pattern }) => pattern);
   readonly #bySubscriber = new Map<Subscriber, Portfolio>();
   #size = 0;
+  /** Counts up with every change. */
+  #changes = 0;
 
   constructor(limits: SubscriptionLimits) {
     this.#limits = limits;
@@ -96,6 +98,7 @@ export class Subscriptions {
     const old = there && find(portfolio, pattern);
     if (there && old) {
       if (old.options === wanted) return 'unchanged';
+      this.#changes += 1;
       old.options = wanted;
       there.route = undefined;
       return 'changed';
@@ -104,6 +107,7 @@ export class Subscriptions {
     // Not the string that came with this one: thousands may subscribe to the same pattern.
     const subscription = new Subscription(subscriber, there?.pattern ?? pattern, wanted, portfolio.newest);
     this.#join(there, subscription);
+    this.#changes += 1;
     this.#size += 1;
     portfolio.newest = subscription;
     portfolio.size += 1;
@@ -143,6 +147,22 @@ export class Subscriptions {
     return first.route;
   }
 
+  /**
+   * Tells at which QoS a subscriber gets the last value of a channel, as things stand when that is asked: the highest of all its
+   * subscriptions that match (§6.2), or undefined if none of them wants last values.
+   */
+  qosFor(subscriber: Subscriber): (channelName: string) => Qos | undefined {
+    let tree = treeOf(new Map());
+    let asOf: number | undefined;
+    return (name) => {
+      if (asOf !== this.#changes) tree = treeOf(this.of(subscriber));
+      asOf = this.#changes;
+      const matching = tree.matchingPatterns(name);
+      if (matching.every(({ noLastValue }) => noLastValue)) return undefined;
+      return matching.reduce<Qos>((highest, { qos }) => higherQos(highest, qos), 0);
+    };
+  }
+
   /** Whether anybody's pattern could match the channel `prefix` or one below it. */
   reaches(prefix: string): boolean {
     return this.#byPattern.hasPatternsAt(prefix);
@@ -157,6 +177,7 @@ export class Subscriptions {
   }
 
   #leave(subscription: Subscription): void {
+    this.#changes += 1;
     const { pattern } = subscription;
     const there = this.#byPattern.get(pattern);
     this.#size -= 1;
@@ -183,20 +204,11 @@ function* chain(portfolio: Portfolio | undefined): Generator<Subscription, void>
   for (let one = portfolio?.newest; one !== undefined; one = one.older) yield one;
 }
 
-/**
- * At which QoS a subscriber gets what is emitted on a channel: the highest of those of its subscriptions that match (§6.2).
- * `subscriptions` are all that it has, by pattern; one at least must match.
- */
-export function highestQos(
-  subscriptions: ReadonlyMap<string, SubscribeOptions>,
-): (channelName: string) => Qos {
-  const all = Array.from(subscriptions, ([pattern, { qos }]) => ({ pattern, qos }));
-  const lowest = all.reduce<Qos>((least, { qos }) => lowerQos(least, qos), 2);
-  const higher = all.filter(({ qos }) => qos > lowest);
-  if (higher.length === 0) return () => lowest;
-  const tree = new LevelTree<{ pattern: string; qos: Qos }>(({ pattern }) => pattern);
-  for (const one of higher) tree.put(one);
-  return (name) => tree.matchingPatterns(name).reduce((qos, match) => higherQos(qos, match.qos), lowest);
+/** Subscriptions of one subscriber, to find those that match a channel. */
+function treeOf(subscriptions: ReadonlyMap<string, SubscribeOptions>) {
+  const tree = new LevelTree<SubscribeOptions & { pattern: string }>(({ pattern }) => pattern);
+  for (const [pattern, options] of subscriptions) tree.put({ pattern, ...options });
+  return tree;
 }
 
 function find(portfolio: Portfolio | undefined, pattern: string): Subscription | undefined {

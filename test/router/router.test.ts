@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from '../../src/counters.js';
 import type { Channel } from '../../src/router/channel.js';
-import { Router, type RouterLimits } from '../../src/router/router.js';
+import { type Replay, Router, type RouterLimits } from '../../src/router/router.js';
 import type { Qos } from '../../src/wire/messages.js';
 import { asking, bytes, Inbox } from './inbox.js';
 
@@ -553,6 +553,53 @@ describe('last values (§6.5)', () => {
     router.replayLastValues(a, router.lastValueMark());
     router.replayLastValues(b, 0);
     expect([...a.read(), ...b.read()]).toEqual([]);
+  });
+});
+
+describe('last values that wait for room', () => {
+  /** Last values on their way to `a`, which go on when `step` is called; it says whether there are any left. */
+  const start = (begin: (replay: (values: Replay) => void) => void) => {
+    let going: Replay | undefined;
+    begin((values) => {
+      going = values;
+    });
+    return (tryAgain = false) => going?.next(tryAgain).done === false;
+  };
+  const rest = (step: () => boolean) => {
+    while (step()) {}
+  };
+
+  it('are not sent once the subscription is over', () => {
+    for (const pattern of ['x/#', 'y/#']) router.subscribe(a, pattern, asking(0));
+    for (const name of ['x/1', 'x/2', 'y/1']) keep(name, 'kept');
+    a.read();
+    const step = start((replay) => router.replayLastValues(a, 0, undefined, replay));
+    a.onDeliver = () => router.unsubscribe(a, 'x/#') || router.unsubscribe(a, 'y/#');
+    rest(step);
+    expect(a.read()).toEqual(['x/1=kept@0!', 'y/1=kept@0!']);
+    router.subscribe(a, 'y/#', asking(0, { noLastValue: true }));
+    rest(start((replay) => router.replayLastValues(a, 0, undefined, replay)));
+    expect(a.read()).toEqual([]);
+  });
+
+  it('are not sent if they were set after the beginning: they came as they were', () => {
+    router.subscribe(a, 'x/#', asking(0));
+    const step = start((replay) => router.replayLastValues(a, 0, undefined, replay));
+    keep('x/1', 'live');
+    rest(step);
+    expect(a.read()).toEqual(['x/1=live@0']);
+  });
+
+  it('do not come behind what replaced them', () => {
+    keep('x', 'old', 1);
+    a.room = 0;
+    const step = start((replay) => router.subscribe(a, 'x', asking(1), replay));
+    step();
+    step();
+    keep('x', 'new', 0);
+    a.room = 1;
+    rest(() => step(true));
+    expect(a.read()).toEqual(['x=new@0']);
   });
 });
 
