@@ -1,6 +1,8 @@
 // A program that receives or publishes through a client library. What stands at the other side of the broker, in the same process,
 // speaks the protocol itself and costs a small part of what the library does.
-import { LIBRARIES, type LibraryName } from './client-libraries.js';
+
+import { BenchFailure } from '../row.js';
+import { LIBRARIES, type Library, type LibraryName } from './client-libraries.js';
 import { type Tally, writePayload } from './payload.js';
 import { openPublishers, openSubscribers } from './raw-traffic.js';
 import { serveTraffic } from './serve-traffic.js';
@@ -23,13 +25,28 @@ serveTraffic(async ({ library, direction, load, target }: ClientWork) => {
     return traffic;
   }
   await openSubscribers(load, target, traffic);
-  const blocks = payloadsOf(load);
-  let last = Promise.resolve();
-  traffic.addPublisher((place) => {
-    last = last.then(() => client.publish(load.channel, blocks[place] as Buffer[])).catch(traffic.fail);
-  });
+  publishWith(client, load, traffic);
   return traffic;
 });
+
+function publishWith(client: Library, load: TcpLoad, traffic: Traffic): void {
+  const { channel, block, qos } = load;
+  const { publish, publishAcknowledged } = client;
+  const blocks = payloadsOf(load);
+  const payloadsAt = (place: number) => blocks[place] as Buffer[];
+  if (qos === 0) {
+    let last = Promise.resolve();
+    traffic.addPublisher((place) => {
+      last = last.then(() => publish(channel, payloadsAt(place))).catch(traffic.fail);
+    });
+  } else if (publishAcknowledged) {
+    const acknowledged = traffic.addPublisher((place) => {
+      publishAcknowledged(channel, payloadsAt(place))
+        .then(() => acknowledged(block))
+        .catch(traffic.fail);
+    });
+  } else throw new BenchFailure('this library has no QoS 1');
+}
 
 /** Many payloads lie in one buffer: its view is made once. */
 function handlerOf(tally: Tally, traffic: Traffic): (payload: Uint8Array) => void {

@@ -2,11 +2,13 @@ import { connect as connectToNats } from '@nats-io/transport-node';
 import { connectAsync as connectToMqtt } from 'mqtt';
 import { connect as connectToSlipway } from '../../../src/index.js';
 
-/** What a program does with a client library, at QoS 0. */
+/** What a program does with a client library. */
 export interface Library {
   subscribe(channel: string, handler: (payload: Uint8Array) => void): Promise<void>;
-  /** One after the other, in the way that the library's manual shows. */
-  publish(channel: string, payloads: readonly Uint8Array[]): Promise<void>;
+  /** At QoS 0, one after the other, in the way that the library's manual shows. */
+  readonly publish: (channel: string, payloads: readonly Uint8Array[]) => Promise<void>;
+  /** At QoS 1, all at once. Resolves when all are acknowledged. Not every library has such a thing. */
+  readonly publishAcknowledged?: (channel: string, payloads: readonly Uint8Array[]) => Promise<void>;
 }
 
 export type LibraryName = 'slipway' | 'mqtt' | 'nats';
@@ -22,6 +24,9 @@ export const LIBRARIES: Record<LibraryName, (port: number) => Promise<Library>> 
       async publish(channel, payloads) {
         for (const payload of payloads) await client.emit(channel, payload, { qos: 0 });
       },
+      async publishAcknowledged(channel, payloads) {
+        await Promise.all(payloads.map((payload) => client.emit(channel, payload, { qos: 1 })));
+      },
     };
   },
 
@@ -34,6 +39,11 @@ export const LIBRARIES: Record<LibraryName, (port: number) => Promise<Library>> 
       },
       async publish(channel, payloads) {
         for (const payload of payloads) client.publish(channel, payload as Buffer, { qos: 0 });
+      },
+      async publishAcknowledged(channel, payloads) {
+        await Promise.all(
+          payloads.map((payload) => client.publishAsync(channel, payload as Buffer, { qos: 1 })),
+        );
       },
     };
   },

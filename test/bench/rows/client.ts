@@ -19,14 +19,17 @@ const SHAPE: Omit<TcpLoad, 'dialect'> = {
   perPacket: 256,
 };
 
+const ACKNOWLEDGED: typeof SHAPE = { ...SHAPE, qos: 1, window: 8 };
+
 function contender(
   name: string,
   role: Contender['role'],
   library: LibraryName,
   server: ServerKind,
   direction: ClientWork['direction'],
+  shape: typeof SHAPE,
 ): Contender {
-  const load = { ...SHAPE, dialect: server.dialect };
+  const load = { ...shape, dialect: server.dialect };
   const open = (port: number): ClientWork => ({ library, direction, load, target: { port, blind: false } });
   return {
     name,
@@ -44,15 +47,29 @@ function clientRow(direction: ClientWork['direction'], work: string): Row {
     unit: 'msg/s',
     work,
     contenders: [
-      contender('slipway', 'ours', 'slipway', gateway(), direction),
-      contender('@nats-io/transport-node', 'peer', 'nats', NATS, direction),
-      contender('mqtt', 'peer', 'mqtt', MOSQUITTO, direction),
+      contender('slipway', 'ours', 'slipway', gateway(), direction, SHAPE),
+      contender('@nats-io/transport-node', 'peer', 'nats', NATS, direction, SHAPE),
+      contender('mqtt', 'peer', 'mqtt', MOSQUITTO, direction, SHAPE),
     ],
     targets: [{ value: { atLeast: 1e6 } }],
+  };
+}
+
+function acknowledgedRow(): Row {
+  return {
+    name: 'client-qos1',
+    unit: 'msg/s',
+    work: 'what a Node program emits through connect() and is acknowledged, 16 B, QoS 1, 2,048 on their way',
+    contenders: [
+      contender('slipway', 'ours', 'slipway', gateway(), 'out', ACKNOWLEDGED),
+      contender('mqtt', 'peer', 'mqtt', MOSQUITTO, 'out', ACKNOWLEDGED),
+    ],
+    targets: [],
   };
 }
 
 export const CLIENT_ROWS: readonly Row[] = [
   clientRow('in', 'what a Node program receives through connect(), with a handler, 16 B, QoS 0'),
   clientRow('out', 'what a Node program emits through connect(), 16 B, QoS 0'),
+  acknowledgedRow(),
 ];
