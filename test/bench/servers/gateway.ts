@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchContext } from '../row.js';
 import { ServerProcess } from '../server-process.js';
+import { makeFolder, removeFolder } from '../temporary-folder.js';
 
 /** What is measured unless another build is named: this one, with nothing special. */
 export const BUILT: Pick<BenchContext, 'gatewayMain' | 'nodeArguments'> = {
@@ -35,7 +35,7 @@ export async function startGateway(
   { gatewayMain, nodeArguments: common }: Pick<BenchContext, 'gatewayMain' | 'nodeArguments'>,
   { config = {}, udp = {}, nodeArguments = [] }: GatewaySettings = {},
 ): Promise<BenchGateway> {
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const folder = makeFolder();
   const file = join(folder, 'slipway.yaml');
   const listen = { tcp: { port: 0 }, udp: { port: 0, ...udp } };
   const log = { level: 'info', format: 'json' };
@@ -59,7 +59,7 @@ export async function startGateway(
     process: server,
     async stop() {
       await server.stop();
-      await rm(folder, { recursive: true });
+      removeFolder(folder);
     },
   };
 }

@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Server, ServerProcess } from '../server-process.js';
+import { makeFolder, removeFolder } from '../temporary-folder.js';
 
 /** Debian puts it where only root's PATH leads. */
 const IN_DEBIAN = '/usr/sbin/mosquitto';
 
 /** Starts mosquitto on a free loopback port, with nothing that bounds how much is on its way. */
 export async function startMosquitto(): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
+  const folder = makeFolder();
   const file = join(folder, 'mosquitto.conf');
   const port = await freePort();
   const settings = [
@@ -35,7 +35,7 @@ export async function startMosquitto(): Promise<Server> {
     cpu: () => server.cpu,
     async stop() {
       await server.stop();
-      await rm(folder, { recursive: true });
+      removeFolder(folder);
     },
   };
 }
