@@ -2,6 +2,8 @@ import type { PresenceState } from '../../src/gateway/presence.js';
 
 /** What happens at one moment may be told in any order, ms. */
 const MOMENT_MS = 1;
+/** Longer than a run lasts, or a clock is off. */
+const LONG_MS = 3_600_000;
 /** A goodbye may be so late, and end a session that was begun since, ms. */
 const GOODBYE_LATE_MS = 30_000;
 
@@ -48,7 +50,7 @@ export class Attendance {
     const { now, schedule, violate, expiryMs, hasSession } = this.#context;
     const presence = { state, since: now() };
     this.#presence.set(identity, presence);
-    if (state !== 'offline') return;
+    if (state !== 'offline' || expiryMs(identity) > LONG_MS) return;
     const process = this.#process;
     schedule(expiryMs(identity) + MOMENT_MS, () => {
       const still = this.#presence.get(identity) === presence && this.#process === process;
@@ -97,6 +99,6 @@ export class Attendance {
 
   /** After a restart a session that is to last for seconds may be over at any time: the clock may have been set. */
   #isWallClock(identity: string): boolean {
-    return this.#process > 0 && this.#context.expiryMs(identity) < 3_600_000;
+    return this.#process > 0 && this.#context.expiryMs(identity) < LONG_MS;
   }
 }

@@ -6,6 +6,7 @@ import { type Faults, LATE_MS } from '../support/faulty-wire.js';
 import { Attendance } from './attendance.js';
 import { Ledger, STORED_WITHIN_MS } from './ledger.js';
 import { matches } from './patterns.js';
+import { deviceOf } from './presence-book.js';
 import type { BoardSpec } from './scenario.js';
 import { SleepBook } from './sleep-book.js';
 import type { Emission } from './watched-router.js';
@@ -132,7 +133,6 @@ export class Observer {
     this.#world.tell(() => `${identity} is ${state} at the gateway`);
     const before = this.attendance.of(identity);
     this.attendance.changed(identity, state);
-    this.ledger.presence.said(identity, state);
     if (this.twinned.has(identity))
       this.ledger.violate(`${identity} went ${state} because of another of that name`);
     if (state === 'offline') {
@@ -205,6 +205,8 @@ export class Observer {
 
   /** A message is passed on by the gateway, or refused. */
   emitted({ channel, text, qos, from, refusal }: Emission): void {
+    const device = deviceOf(channel);
+    if (device !== undefined) return this.#told(device, text);
     const sent = this.ledger.sent.get(text);
     if (sent?.isWill) {
       this.#world.tell(
@@ -218,7 +220,6 @@ export class Observer {
     }
     if (refusal !== undefined) return;
     this.ledger.passOn(text);
-    // What the gateway itself says is not in the books.
     if (!sent) return;
     if (sent.retain) this.#lastValues.set(channel, text);
     for (const [identity, session] of this.#world.gateway.hub.sessions) {
@@ -230,6 +231,13 @@ export class Observer {
       if (unreliably && state === 'asleep') this.sleeps.passed(identity, channel, text);
       if (state === 'offline' && sent.retain) this.#miss(identity, channel, unreliably ? text : undefined);
     }
+  }
+
+  /** The gateway tells everyone who listens of the state of a device. */
+  #told(device: string, said: string): void {
+    const { state } = this.attendance.of(device);
+    if (said !== state) this.ledger.violate(`the gateway said that ${device} is ${said}; it is ${state}`);
+    this.ledger.presence.said(device, said);
   }
 
   /** One that is away misses a last value, or gets it when it comes back as it gets all that is reliable. */

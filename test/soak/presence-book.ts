@@ -1,5 +1,3 @@
-import type { PresenceState } from '../../src/gateway/presence.js';
-
 const CHANNEL = /^\$slipway\/devices\/(.+)\/state$/;
 
 /** The pattern of all states of devices (PROTOCOL.md §6.6). */
@@ -21,7 +19,7 @@ export class PresenceBook {
     this.#violate = violate;
   }
 
-  said(device: string, state: PresenceState): void {
+  said(device: string, state: string): void {
     this.#said.set(device, (this.#said.get(device) ?? new Set()).add(state));
   }
 
