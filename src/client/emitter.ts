@@ -6,12 +6,14 @@ import type { ChannelNames } from './channel-names.js';
 import { checkQos } from './check.js';
 import type { LiveSession } from './live-session.js';
 import type { EmitOptions } from './options.js';
+import { PayloadCopies } from './payload-copies.js';
 import { refusalError } from './refusal.js';
 
 /** Sends a client's messages, and tells what became of them. */
 export class Emitter {
   readonly #session: LiveSession;
   readonly #channels: ChannelNames;
+  readonly #payloads = new PayloadCopies();
 
   constructor(session: LiveSession, channels: ChannelNames) {
     this.#session = session;
@@ -50,7 +52,7 @@ export class Emitter {
 
   #emitReliable(name: string, payload: string | Uint8Array, qos: Qos, retain: boolean): Promise<void> {
     const { engine } = this.#session;
-    const bytes = Buffer.from(payload as string);
+    const bytes = payload instanceof Uint8Array ? this.#payloads.copy(payload) : Buffer.from(payload);
     const channel = this.#channels.hold(name);
     const refusal = engine.refusal(channel, bytes.length, true);
     if (refusal) {
