@@ -1,5 +1,6 @@
 import { Helper } from '../helper.js';
 import { CProgram } from '../load/c-program.js';
+import { pinToOneCore } from '../pin.js';
 import type { BenchContext, Contender, Row, Running } from '../row.js';
 import { startGateway } from '../servers/gateway.js';
 import { BARE_UDP, type SamplesReport, type Stoppable, together } from './udp.js';
@@ -17,6 +18,7 @@ interface Ports {
 interface Server extends Stoppable {
   readonly measured: Ports;
   readonly load: Ports;
+  readonly pid: number;
 }
 
 type StartServer = (context: BenchContext, pty: string | undefined) => Promise<Server>;
@@ -24,7 +26,7 @@ type StartServer = (context: BenchContext, pty: string | undefined) => Promise<S
 async function gateway(context: BenchContext, pty: string | undefined): Promise<Server> {
   const serial = pty === undefined ? [] : [{ name: 'bench', path: pty }];
   const started = await startGateway(context, { config: { serial } });
-  return { measured: started, load: started, stop: () => started.stop() };
+  return { measured: started, load: started, pid: started.process.pid, stop: () => started.stop() };
 }
 
 async function relay(_: BenchContext, pty: string | undefined): Promise<Server> {
@@ -32,7 +34,7 @@ async function relay(_: BenchContext, pty: string | undefined): Promise<Server> 
   const datagrams = () => helper.ask<Ports>('relayDatagrams');
   const measured =
     pty === undefined ? await datagrams() : { udp: 0, tcp: (await helper.ask<Ports>('relayPort', pty)).tcp };
-  return { measured, load: await datagrams(), stop: () => helper.stop() };
+  return { measured, load: await datagrams(), pid: helper.pid, stop: () => helper.stop() };
 }
 
 function start(
@@ -49,6 +51,7 @@ function start(
       const server = await startServer(context, pty);
       parts.push(server);
       await probe.ask(`${server.measured.udp} ${server.measured.tcp}`);
+      pinToOneCore(server.pid, probe.pid);
       const load = loaded
         ? await CProgram.start('udp-in', [mode, server.load.udp, server.load.tcp, LOAD_DEVICES])
         : undefined;
@@ -73,7 +76,7 @@ function row(from: 'udp' | 'uart', loaded: boolean): Row {
   return {
     name: `latency-${from}${loaded ? '-loaded' : ''}`,
     unit: 'µs',
-    work: `from ${way} to the message read from TCP, p50${meanwhile}`,
+    work: `from ${way} to the message read from TCP, both ends on one core, p50${meanwhile}`,
     contenders: [
       { name: 'slipway', role: 'ours', start: start(from, 'gateway', gateway, loaded) },
       { name: 'bare relay', role: 'ceiling', start: start(from, 'relay', relay, loaded) },
