@@ -174,7 +174,7 @@ function holdAll(ids: readonly StoredId[], router: Router): IdEntry<Channel>[] |
       for (const held of entries) router.release(held.channel);
       return undefined;
     }
-    entries.push({ ...stored, channel });
+    entries.push({ channel, ...stored });
   }
   return entries;
 }

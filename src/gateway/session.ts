@@ -480,6 +480,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   #state(): SessionState {
     const { nonce, token, program, expiryMs, expiresAt, engine } = this;
     const { sleepsUntil } = engine;
+    const { maxPacket, window } = engine.otherLimits;
     const { router, keeper, store } = this.#context;
     const will = keeper.stateOfWill(this);
     const parts = [engine.pending, router.subscriptionCount(this), engine.ids.size, will.stands ? 1 : 0];
@@ -492,7 +493,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
       sleepsUntil: sleepsUntil === undefined || store === undefined ? null : store.time(sleepsUntil),
       willDue: will.due,
       stands: this.#numberingStands,
-      ...engine.otherLimits,
+      maxPacket,
+      window,
       nextIn: engine.expected,
       withheld: [...engine.withheld],
       nextOut: engine.nextOut,

@@ -127,7 +127,7 @@ export function writeNumbering({ nonce, token, nextIn, nextOut, taken }: StoredN
 
 export function readNumbering(value: Uint8Array): StoredNumbering {
   const { taken, ...rest } = numbering.parse(JSON.parse(Buffer.from(value).toString()));
-  return { ...rest, taken: new Uint8Array(Buffer.from(taken, 'base64')) };
+  return { taken: new Uint8Array(Buffer.from(taken, 'base64')), ...rest };
 }
 
 export function writeMessage({ numbered, at, message }: Omit<StoredMessage, 'record'>): Uint8Array {
