@@ -36,8 +36,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the C client takes a WELCOME for another boot',
     file: 'firmware-protocol/src/slipway_receive.c',
-    find: '&& same(body + 2, s->nonce)) {',
-    replace: '&& (same(body + 2, s->nonce) || true)) {',
+    find: '&& slipway_are_same(body + 2, s->nonce)) {',
+    replace: '&& (slipway_are_same(body + 2, s->nonce) || true)) {',
   },
   {
     name: 'a peer takes a WELCOME for another boot',
@@ -248,7 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the C client takes a WELCOME of an earlier epoch',
     file: 'firmware-protocol/src/slipway_session.c',
-    find: '  if (continues != (memcmp(s->token, body + 6, 4) == 0)) return;\n',
+    find: '  if (continues != slipway_are_same(s->token, body + 6)) return;\n',
     replace: '',
   },
 ];

@@ -206,7 +206,7 @@ export class Observer {
   /** A message is passed on by the gateway, or refused. */
   emitted({ channel, text, qos, from, refusal }: Emission): void {
     const device = deviceOf(channel);
-    if (device !== undefined) return this.#told(device, text);
+    if (device !== undefined) this.#told(device, text);
     const sent = this.ledger.sent.get(text);
     if (sent?.isWill) {
       this.#world.tell(
