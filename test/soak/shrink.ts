@@ -2,8 +2,9 @@ import type { PacketFault } from './fault-plan.js';
 import { type RunResult, runScenario } from './run.js';
 import type { Scenario, Step } from './scenario.js';
 
-/** More runs than this are not spent on making a history shorter. */
+/** More runs than this, and more time (ms, real), are not spent on making a history shorter. */
 const MAX_RUNS = 3000;
+const MAX_MS = 120_000;
 
 /** The least of a failing scenario that still fails, and how it does. */
 export interface Shrunk {
@@ -24,8 +25,9 @@ export function shrink(scenario: Scenario): Shrunk {
     result: first,
   };
   let runs = 0;
+  const endsAt = Date.now() + MAX_MS;
   const attempt = (candidate: Scenario): boolean => {
-    if (runs >= MAX_RUNS) return false;
+    if (runs >= MAX_RUNS || Date.now() > endsAt) return false;
     runs++;
     const result = runScenario(candidate);
     if (result.violations.length === 0 || kindOf(result) !== kind) return false;
