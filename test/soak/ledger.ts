@@ -218,6 +218,8 @@ export class Ledger {
 
   /** The session ended by the rules: what was held for it is gone. */
   ended(identity: string): void {
+    // One that slept is not told to be offline.
+    this.offline(identity);
     this.#endings.set(identity, [...(this.#endings.get(identity) ?? []), this.#now()]);
     this.#renew(identity);
   }
