@@ -63,13 +63,13 @@ export class Attendance {
     this.#saidGoodbye.set(identity, this.#context.now());
   }
 
-  /** Its queue is full, and the gateway is told to end such sessions. One that is absent is ended at once. */
-  overfull(identity: string): void {
+  /** Its queue is full, and the gateway is told to end such sessions. One that is absent, and `alone`, is ended at once. */
+  overfull(identity: string, alone: boolean): void {
     const { now, schedule, violate, hasSession } = this.#context;
     const at = now();
     this.#overfull.set(identity, at);
     const { state } = this.of(identity);
-    if (state === 'online') return;
+    if (state === 'online' || !alone) return;
     const process = this.#process;
     schedule(MOMENT_MS, () => {
       const { state: stateNow, since } = this.of(identity);

@@ -262,13 +262,12 @@ export class Observer {
   /** Nobody is refused for want of room unless there is none (§5.7); who has none may be told to go. */
   #checkFull(channel: string, text: string, from: string | undefined): void {
     const { queue, endFull } = this.#world.scenario.gateway;
-    let full = false;
-    for (const [identity, session] of this.#world.gateway.hub.sessions) {
-      if (session.engine.pending < queue || !(this.#reach(session, channel) ?? 0)) continue;
-      full = true;
-      if (endFull) this.attendance.overfull(identity);
-    }
-    if (!full)
+    const full: string[] = [];
+    for (const [identity, session] of this.#world.gateway.hub.sessions)
+      if (session.engine.pending >= queue && (this.#reach(session, channel) ?? 0) > 0) full.push(identity);
+    // Of several the first that is asked goes, and nobody asks the others.
+    if (endFull) for (const identity of full) this.attendance.overfull(identity, full.length === 1);
+    if (full.length === 0)
       this.ledger.violate(`${text} of ${from ?? 'the gateway'} was refused, and there was room for it`);
   }
 
