@@ -73,6 +73,8 @@ const patternsOf = (room: string) => [
 const KINDS: readonly Kind[] = ['serial', 'udp', 'tcp'];
 /** The chance of a datagram to come late, on a path that is known for it. */
 const OFTEN_LATE = 0.5;
+/** The longest that anything keeps a board from answering, ms, in short runs; in longer ones nobody has a twin. */
+const DISTURBED_MS = 31_000;
 /** How long a board has a twin, ms; and what must not happen to it then. */
 const TWIN_MS = 6000;
 const DISTURBING = new Set<Step['what']>(['reset', 'mute', 'replug', 'sleep', 'leave']);
@@ -105,7 +107,7 @@ export function drawScenario(seed: number, shape: Shape): Scenario {
     ),
     ...drawDisruptions(random, boards, shape, endsAt),
   ];
-  const twinned = random.chance(0.2) ? withTwin(random, boards, steps, endsAt) : steps;
+  const twinned = random.chance(0.2) ? withTwin(random, boards, steps, shape, endsAt) : steps;
   const inOrder = twinned.sort((a, b) => a.at - b.at);
   return { seed, gateway: drawGateway(random), boards, steps: inOrder, endsAt };
 }
@@ -120,14 +122,20 @@ function drawGateway(random: Random): GatewayConfig {
  * Plugs in another board with the identity of one that is there. For as long as that is so nothing may disturb the first: a PING that it
  * does not answer makes it look dead, and lets the other in.
  */
-function withTwin(random: Random, boards: readonly BoardSpec[], steps: Step[], endsAt: number): Step[] {
+function withTwin(
+  random: Random,
+  boards: readonly BoardSpec[],
+  steps: Step[],
+  shape: Shape,
+  endsAt: number,
+): Step[] {
   const quiet = boards.find(({ kind, faults }) => kind !== 'serial' && isHarmless(faults));
-  if (!quiet || endsAt < 2 * TWIN_MS) return steps;
+  if (!quiet || endsAt < 2 * TWIN_MS || shape.awayMs > DISTURBED_MS) return steps;
   const { name: board } = quiet;
   const from = TWIN_MS / 2 + random.below(endsAt - 2 * TWIN_MS + 1);
   const twin: Step = { at: from, what: 'twin', board, kind: pick(random, KINDS), forMs: TWIN_MS };
   const disturbs = (step: Step) =>
-    step.at > from - TWIN_MS &&
+    step.at > from - DISTURBED_MS &&
     step.at < from + TWIN_MS &&
     (step.what === 'kill' || (DISTURBING.has(step.what) && 'board' in step && step.board === board));
   return [...steps.filter((step) => !disturbs(step)), twin];
