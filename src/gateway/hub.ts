@@ -346,8 +346,6 @@ export class Hub {
 
   #end(session: Session, reason: Reason): void {
     this.#endAbsence(session);
-    // Or its last value would say for ever that it sleeps.
-    if (session.engine.asleep) this.#context.events.presence(session, 'offline');
     this.#wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
     this.#places.account(session, undefined);

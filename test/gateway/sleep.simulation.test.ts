@@ -159,22 +159,6 @@ test('a goodbye ends the sleep', () => {
   expect(presence(other)).toEqual(['online', 'asleep', 'offline']);
 });
 
-test('a sleeper whose session has to make room is not there any more', () => {
-  const simulation = new Simulation(1, { hub: { sessions: 1 } });
-  const sleeper = new EngineDevice(simulation, 'sleeper', { keepAlive: KEEP_ALIVE_S });
-  const link = simulation.connect('udp', sleeper, NO_FAULTS);
-  const { clock } = simulation;
-  clock.until(() => sleeper.session.state === 'ready', 10_000, 'it is connected');
-  sleeper.sleep(600);
-  clock.until(() => sleeper.asleep, 10_000, 'asleep');
-  link.cut();
-  const other = new EngineDevice(simulation, 'other', { keepAlive: KEEP_ALIVE_S });
-  simulation.connect('udp', other, NO_FAULTS);
-  clock.until(() => other.session.state === 'ready', 10_000, 'the other has its place');
-  const states = simulation.presence.filter((text) => text.startsWith('sleeper'));
-  expect(states.map((text) => text.split(' ')[1])).toEqual(['online', 'asleep', 'offline']);
-});
-
 test('a sleep longer than sessions.expiry is taken as that long, and counted', () => {
   const system = start('udp');
   const { simulation, sleeper } = system;
