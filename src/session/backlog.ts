@@ -8,9 +8,6 @@ const SPARE: Writer[] = [];
 const MAX_SPARE = 32;
 const MAX_SPARE_BYTES = 262_144;
 
-/** An emit of QoS 0, but for its payload. */
-export type UnreliableHeader = EmitHeader & { readonly qos: 0 };
-
 /**
  * Messages of QoS 0 that wait to leave, as the very bytes that will: each is encoded once, when it comes, and then copied together
  * with its neighbours.
@@ -30,8 +27,8 @@ export class Backlog {
     return this.#out === undefined ? 0 : this.#out.at - this.#start;
   }
 
-  /** `size`: what it has without L. */
-  push(emit: UnreliableHeader, payload: Uint8Array, size: number): void {
+  /** `emit` is one of QoS 0; `size`: what it has without L. */
+  push(emit: EmitHeader, payload: Uint8Array, size: number): void {
     this.#out ??= SPARE.pop() ?? new Writer();
     const out = this.#out;
     // Only when most of it is spent, or as many bytes would be moved for each message.

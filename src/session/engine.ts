@@ -1,10 +1,9 @@
 import type { Counters } from '../counters.js';
-import { messageSize } from '../wire/encode.js';
+import { emitSize, messageSize } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import { FIRST_RESEND_MS, MAX_RESENDS } from '../wire/limits.js';
 import { type Emit, isNumbered, type Message, type Reliable } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { varintSize } from '../wire/varint.js';
 import type {
   EngineState,
   Epoch,
@@ -232,13 +231,13 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
     return { reliable: this.#queue?.bytes ?? 0, unreliable: this.#outbox.backlogBytes };
   }
 
-  /** The last message that still waits on each channel, in flight or not. */
+  /** The last message that still waits on each channel, in flight or not. The payloads may be kept. */
   lastPending(): Map<string, Uint8Array> {
     const last = new Map<string, Uint8Array>();
     for (const { content } of this.outgoing) {
       if (content.type === 'emit') last.set(content.channel.name, content.payload);
     }
-    for (const { channel, payload } of this.#unreliable()) last.set(channel.name, payload);
+    for (const { channel, payload } of this.#unreliable()) last.set(channel.name, new Uint8Array(payload));
     return last;
   }
 
@@ -460,8 +459,7 @@ export class SessionEngine<C extends Channel> implements OutgoingQueueOwner<C> {
 
   #emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
     const address = this.#outbox.address(channel, reliable);
-    const target = address ? varintSize(address.id) : 1 + Buffer.byteLength(channel.name);
-    return 1 + (reliable ? 2 : 0) + target + payloadBytes;
+    return emitSize(reliable ? 1 : 0, address ? undefined : channel.name, address?.id, payloadBytes);
   }
 
   // ------------------------------------------------------------------------------------------------ receiving

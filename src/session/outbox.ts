@@ -2,7 +2,7 @@ import type { Counters } from '../counters.js';
 import { type EmitHeader, emitSize, encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
 import type { Emit, Message, Ping, Qos, Reliable } from '../wire/messages.js';
-import { Backlog, type UnreliableHeader } from './backlog.js';
+import { Backlog } from './backlog.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
 import type { Channel, Outgoing, OutgoingControl, Unreliable } from './outgoing.js';
@@ -137,7 +137,7 @@ export class Outbox<C extends Channel> {
     if (size > this.maxPacket) return 'too_large_for_receiver';
     if (this.backlogBytes + size > limit) return 'backlog_full';
     this.#backlog ??= new Backlog();
-    this.#backlog.push(header as UnreliableHeader, payload, size);
+    this.#backlog.push(header, payload, size);
     return undefined;
   }
 

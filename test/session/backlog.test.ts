@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Backlog, type UnreliableHeader } from '../../src/session/backlog.js';
+import { Backlog } from '../../src/session/backlog.js';
 import { decodePacket } from '../../src/wire/decode.js';
-import { emitSize, PacketBuilder } from '../../src/wire/encode.js';
+import { type EmitHeader, emitSize, PacketBuilder } from '../../src/wire/encode.js';
 import type { Emit } from '../../src/wire/messages.js';
 
 /** Puts a message with this text behind those that wait, then reuses the bytes. */
 function push(backlog: Backlog, text: string, target: { name: string } | { id: number }): void {
   const name = 'name' in target ? target.name : undefined;
   const id = 'id' in target ? target.id : undefined;
-  const header: UnreliableHeader = { qos: 0, retain: false, seq: 0, name, id, gatewayId: false };
+  const header: EmitHeader = { qos: 0, retain: false, seq: 0, name, id, gatewayId: false };
   const payload = Buffer.from(text);
   backlog.push(header, payload, emitSize(0, name, id, payload.length));
   payload.fill(0xee);

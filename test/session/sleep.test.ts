@@ -165,6 +165,16 @@ describe('a peer that sleeps (PROTOCOL.md §4.7)', () => {
     expect(bench.events).toEqual([]);
   });
 
+  test('what is told of as about to be sent stays as it was told', () => {
+    const bench = asleep();
+    bench.emit('kept', 0);
+    bench.begin(TCP, { continues: true, nextIn: 101 });
+    const pending = bench.engine.lastPending();
+    bench.sent();
+    bench.emit('else', 0);
+    expect(Buffer.from(pending.get('c') ?? []).toString()).toBe('kept');
+  });
+
   test('a packet that waits for its buffer leaves before the ACK that it sleeps by', () => {
     const bench = new Bench('gateway').begin(SERIAL, { other: { buffer: 64 } });
     bench.emit('x'.repeat(50), 1);
