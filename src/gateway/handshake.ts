@@ -1,4 +1,4 @@
-import type { Epoch, SideLimits } from '../session/engine.js';
+import type { Epoch, SideLimits } from '../session/contract.js';
 import { identityProblem } from '../wire/channels.js';
 import { LONGEST_WELCOME_BYTES, PROTOCOL_VERSION, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Hello, Welcome } from '../wire/messages.js';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
-import type { QueueLimits } from '../session/engine.js';
+import type { QueueLimits } from '../session/contract.js';
 import type { Places } from './places.js';
 import type { QuietLogger } from './quiet-logger.js';
 import type { Session } from './session.js';

@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
-import type { SideLimits } from '../session/engine.js';
+import type { SideLimits } from '../session/contract.js';
 import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
 import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';

@@ -13,8 +13,8 @@ import {
 } from '../wire/limits.js';
 import type { Begin, Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { MessageSource } from './contract.js';
-import { type LinkTraits, type QueueLimits, SessionEngine, type SideLimits } from './engine.js';
+import type { LinkTraits, MessageSource, QueueLimits, SideLimits } from './contract.js';
+import { SessionEngine } from './engine.js';
 import { openPacket } from './open-packet.js';
 import type { Channel } from './outgoing.js';
 

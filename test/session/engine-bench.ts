@@ -1,5 +1,6 @@
 import { Counters } from '../../src/counters.js';
-import { type Epoch, type LinkTraits, SessionEngine } from '../../src/session/engine.js';
+import type { Epoch, LinkTraits } from '../../src/session/contract.js';
+import { SessionEngine } from '../../src/session/engine.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
 import { decodePacket, PacketReader } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';

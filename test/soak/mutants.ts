@@ -59,7 +59,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what comes out of order is delivered out of order',
-    file: 'src/session/engine.ts',
+    file: 'src/session/receiving-side.ts',
     find: "case 'held':\n        return;",
     replace: "case 'held':\n        return this.#takeInTurn(numbered, now);",
   },
@@ -78,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the ACK of a refused message is not withheld',
-    file: 'src/session/engine.ts',
-    find: 'this.#receiver.withhold(message.seq);',
+    file: 'src/session/receiving-side.ts',
+    find: 'this.receiver.withhold(message.seq);',
     replace: '',
   },
   {
@@ -181,15 +181,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what was kept for a sleeper is forgotten',
-    file: 'src/session/engine.ts',
-    find: 'for (const emit of this.#sleep ?? []) this.#pushKept(emit);',
+    file: 'src/session/sending-side.ts',
+    find: 'for (const emit of this.sleeping ?? []) this.pushKept(emit);',
     replace: '',
   },
   {
     name: 'a sleeper is sent what comes',
-    file: 'src/session/engine.ts',
-    find: 'return this.#sleep !== undefined && acknowledged === expected;',
-    replace: 'return this.#sleep !== undefined && acknowledged !== expected;',
+    file: 'src/session/sending-side.ts',
+    find: 'return this.sleeping !== undefined && acknowledged === expected;',
+    replace: 'return this.sleeping !== undefined && acknowledged !== expected;',
   },
   {
     name: 'a session outlives its expiry',
