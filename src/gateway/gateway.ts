@@ -20,6 +20,7 @@ import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { isHello } from './address-proof.js';
 import { Admission } from './admission.js';
+import { Commons } from './commons.js';
 import { Hub, type HubLimits } from './hub.js';
 import { lastValueKeeper, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
@@ -56,6 +57,7 @@ export class Gateway {
   readonly #counters = new Counters();
   readonly #store: Store | undefined;
   readonly #router: Router;
+  readonly #commons: Commons;
   readonly #hub: Hub;
   readonly #presence: Presence;
   readonly #statistics: Statistics;
@@ -116,7 +118,7 @@ export class Gateway {
       store && lastValueKeeper(store),
     );
     this.#presence = new Presence(this.#router, clock, logger);
-    this.#hub = new Hub({
+    const context = {
       router: this.#router,
       clock,
       counters: this.#counters,
@@ -132,6 +134,11 @@ export class Gateway {
         sessionsPerParty: limits.per_address.sessions,
         idsPerParty: limits.per_address.ids,
       },
+    };
+    this.#commons = new Commons(context);
+    this.#hub = new Hub({
+      ...context,
+      commons: this.#commons,
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         forgotten: (identity) => this.#presence.forget(identity),
@@ -194,6 +201,7 @@ export class Gateway {
     // What waits for the store leaves before the goodbye.
     this.#hub.flush();
     await Promise.race([this.#storeSettled(), grace]);
+    this.#commons.stop();
     this.#hub.stop();
     await Promise.race([this.#closeAll(grace), grace]);
     giveUp?.();
@@ -256,7 +264,7 @@ export class Gateway {
     const { packet, sessions, per_address } = config.limits;
     const oneShots = new OneShots(one_shot || undefined, per_address.one_shots, {
       router: this.#router,
-      turns: this.#hub.turns,
+      turns: this.#commons.turns,
       clock: this.#clock,
       counters: this.#counters,
     });

@@ -4,7 +4,7 @@ import type { Counters } from '../counters.js';
 import type { QueueLimits } from '../session/contract.js';
 import type { Places } from './places.js';
 import type { QuietLogger } from './quiet-logger.js';
-import type { Session } from './session.js';
+import type { Resident } from './resident.js';
 
 export interface HeldLimits {
   /** Of one session's queue, and of all together. */
@@ -22,10 +22,7 @@ export interface HeldMessagesContext {
   /** For what peers cause. */
   readonly peerLog: QuietLogger;
   readonly limits: HeldLimits;
-  readonly sessions: ReadonlyMap<string, Session>;
   readonly places: Places;
-  /** Ends a session for its full queue. */
-  end(session: Session): void;
 }
 
 /** How long a session that is there may have a full queue before it is ended, where that is configured. */
@@ -51,12 +48,12 @@ export class HeldMessages {
   }
 
   /** A message of so many bytes found no room; `first`, for the first time `sinceMs` ago. */
-  full(session: Session, bytes: number, sinceMs: number, first: boolean): void {
+  full(session: Resident, bytes: number, sinceMs: number, first: boolean): void {
     if (first) this.#say(session);
     if (this.#context.limits.endFull) this.#makeWay(session, bytes, sinceMs);
   }
 
-  #say({ identity, open }: Session): void {
+  #say({ identity, open }: Resident): void {
     this.#context.peerLog.warn(
       { identity, open },
       `the queue of ${identity}, which is ${open ? 'slow' : 'absent'}, is full: reliable emits to it are refused (limits.queue)`,
@@ -67,30 +64,31 @@ export class HeldMessages {
    * An emit was refused because a session had no room: ends that session, or the absent one that holds most if it is all
    * queues together that are full, so that the next emit finds room. One that is there has a while to catch up.
    */
-  #makeWay(session: Session, bytes: number, sinceMs: number): void {
-    const { clock, limits, counters, places, sessions } = this.#context;
+  #makeWay(session: Resident, bytes: number, sinceMs: number): void {
+    const { clock, limits, counters, places } = this.#context;
     const all = limits.queue.total?.hasRoom(bytes + MESSAGE_OVERHEAD_BYTES) === false;
     const victim = all ? places.fullestAbsent() : session;
-    if (!victim || (isThere(victim) && sinceMs < CATCH_UP_MS)) return;
+    if (!victim || (victim.attentive && sinceMs < CATCH_UP_MS)) return;
     // Not now: the router is in the middle of an emit.
     clock.defer(() => {
-      const { identity, engine } = victim;
-      if (sessions.get(identity) !== victim) return;
+      const { identity, pending } = victim;
+      if (!places.residents.has(victim)) return;
       counters.add('session.ended_full');
       this.#context.peerLog.warn(
-        { identity, lost: engine.pending },
-        `the session of ${identity} is ended, its queue is full: ${engine.pending} messages for it are lost (limits.queue.when_full)`,
+        { identity, lost: pending },
+        `the session of ${identity} is ended, its queue is full: ${pending} messages for it are lost (limits.queue.when_full)`,
       );
-      this.#context.end(victim);
+      victim.evict('queue_full');
     });
   }
 
   /** Drops what has waited too long; again every so often. */
   #dropOld(): void {
-    const { clock, counters, limits, logger, sessions } = this.#context;
+    const { clock, counters, limits, logger, places } = this.#context;
     const before = clock.now() - limits.queueAgeMs;
-    for (const { engine, identity } of sessions.values()) {
-      const dropped = engine.pending > 0 ? engine.dropWaitingSince(before) : 0;
+    for (const resident of places.residents) {
+      const { identity, pending } = resident;
+      const dropped = pending > 0 ? resident.dropWaitingSince(before) : 0;
       if (dropped === 0) continue;
       counters.add('session.drop.too_old', dropped);
       logger.warn(
@@ -100,9 +98,4 @@ export class HeldMessages {
     }
     this.#sweep = clock.schedule(SWEEP_MS, () => this.#dropOld());
   }
-}
-
-/** Whether the peer can be expected to take what waits for it. */
-function isThere({ open, engine }: Session): boolean {
-  return open && !engine.asleep;
 }

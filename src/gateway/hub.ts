@@ -1,32 +1,24 @@
 import type { Logger } from 'pino';
-import type { Cancel, Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
 import type { Router } from '../router/router.js';
-import { Alarms } from '../session/alarms.js';
 import type { Outgoing } from '../session/outgoing.js';
 import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
 import { headOf } from '../wire/head.js';
 import type { Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import type { CommonLimits, Commons } from './commons.js';
 import { Connection, type ConnectionKeeper } from './connection.js';
-import { FairTurns } from './fair-turns.js';
 import { numberingOf, type Offer } from './handshake.js';
-import { type HeldLimits, HeldMessages } from './held-messages.js';
 import { Introductions, type OfferedLimits } from './introductions.js';
 import { RememberedNumberings } from './numbering.js';
-import { type PlaceLimits, Places } from './places.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
-import { QuietLogger } from './quiet-logger.js';
 import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
-import { Wills } from './wills.js';
 
-export interface HubLimits extends SessionLimits, PlaceLimits, OfferedLimits, HeldLimits {
-  /** Bytes of all wills together. */
-  readonly willBytes: number;
-}
+export interface HubLimits extends SessionLimits, OfferedLimits, CommonLimits {}
 
 /** What the hub tells the rest of the gateway. */
 export interface HubEvents {
@@ -44,6 +36,7 @@ export interface HubContext {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly limits: HubLimits;
+  readonly commons: Commons;
   readonly events: HubEvents;
   /** 32 random bits. */
   readonly random32: () => number;
@@ -59,42 +52,32 @@ const STALLED = {
 
 /** The sessions and the links they stand on: who is who, who takes over from whom (PROTOCOL.md §4). */
 export class Hub {
-  /** Who works when. */
-  readonly turns: FairTurns;
   readonly #context: HubContext;
-  /** For what peers cause. */
-  readonly #peerLog: QuietLogger;
+  readonly #commons: Commons;
   readonly #sessions = new Map<string, Session>();
-  readonly #places: Places;
   readonly #connections = new Map<Link, Connection>();
   readonly #numberings: RememberedNumberings;
-  readonly #wills: Wills;
   readonly #introductions: Introductions;
-  readonly #held: HeldMessages;
-  /** Sessions without a link, longest first, each with what ends its waiting. */
-  readonly #absences = new Map<Session, Cancel>();
   readonly #keeper: ConnectionKeeper & SessionKeeper;
   readonly #sessionContext: SessionContext;
   #stopped = false;
 
   constructor(context: HubContext) {
     this.#context = context;
-    this.turns = new FairTurns(context.clock, () => context.router.delivered);
-    this.#places = new Places(context.limits, this.#sessions, this.#absences);
-    this.#peerLog = new QuietLogger(context.logger, context.clock);
+    const { commons } = context;
+    const { alarms, held, peerLog, places, turns, wills } = commons;
+    this.#commons = commons;
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
     });
-    this.#wills = new Wills({ ...context, maxBytes: context.limits.willBytes });
-    const shared = {
+    this.#introductions = new Introductions({
       ...context,
       store: context.store,
-      peerLog: this.#peerLog,
+      peerLog,
       sessions: this.#sessions,
-      places: this.#places,
-    };
-    this.#introductions = new Introductions({ ...shared, numberings: this.#numberings });
-    this.#held = new HeldMessages({ ...shared, end: (session) => this.#endFull(session) });
+      places,
+      numberings: this.#numberings,
+    });
     this.#keeper = {
       // A board answers the goodbye with a HELLO, perhaps while its port is being closed.
       hello: (connection, hello) => this.#stopped || this.#introductions.hello(connection, hello),
@@ -103,23 +86,24 @@ export class Hub {
       stalled: ({ session }, reason) => session && this.#letGo(session, STALLED[reason], reason),
       closed: (connection, reason) => this.#closed(connection, reason),
       clock: context.clock,
-      turns: this.turns,
+      turns,
       leaves: (session, reason) => this.#leaves(session, reason),
       fails: (session, reason) => this.#letGo(session, reason, reason),
       slept: (session, state) => context.events.presence(session, state),
       takesId: (session) => this.#takesId(session),
-      gaveId: ({ party }) => this.#places.gaveId(party),
-      will: (session, will) => this.#wills.set(session, will),
-      stateOfWill: (session) => this.#wills.stateOf(session),
+      gaveId: ({ party }) => places.gaveId(party),
+      will: (session, will) => wills.set(session, will),
+      stateOfWill: (session) => wills.stateOf(session),
       refused: (session, message) => this.#refused(session, message),
-      full: (session, bytes, sinceMs, first) => this.#held.full(session, bytes, sinceMs, first),
+      full: (session, bytes, sinceMs, first) => held.full(session, bytes, sinceMs, first),
+      evict: (session, reason) => this.#evict(session, reason),
     };
     this.#sessionContext = {
       store: undefined,
       ...context,
-      alarms: new Alarms(context.clock),
+      alarms,
       keeper: this.#keeper,
-      turns: this.turns,
+      turns,
     };
   }
 
@@ -146,6 +130,7 @@ export class Hub {
     const restored = sessions.map((stored) => {
       const session = Session.restore(stored, this.#sessionContext);
       this.#sessions.set(stored.identity, session);
+      this.#commons.places.enter(session, undefined);
       return { session, stored };
     });
     for (const [identity, numbering] of numberings) this.#numberings.restore(identity, numbering);
@@ -156,7 +141,7 @@ export class Hub {
         continue;
       }
       // It went down with the gateway, or could not come back meanwhile: it has a while for that, as in `Presence.correctLater`.
-      if (stored.state.willDue || session.expiresAt === null) this.#wills.lost(session, RETURN_MS);
+      if (stored.state.willDue || session.expiresAt === null) this.#commons.wills.lost(session, RETURN_MS);
       const left = (session.expiresAt ?? now + session.expiryMs) - now;
       if (left > 0) this.#expireIn(session, left);
       else this.#end(session, 'timeout');
@@ -181,12 +166,9 @@ export class Hub {
 
   /** Says goodbye to everyone. */
   stop(): void {
-    this.#wills.stop(this.#context.store !== undefined);
     for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
-    this.#held.stop();
     this.#introductions.stop();
-    for (const cancel of this.#absences.values()) cancel();
     this.#connections.clear();
   }
 
@@ -197,7 +179,7 @@ export class Hub {
     const standing = this.#sessions.get(identity);
     // What the offer was made of must still be so: else the peer has to introduce itself again.
     const stale = standing !== offer.standing || standing?.epochs !== offer.standingEpochs;
-    const full = !standing && !this.#places.hasRoom(connection.link.party);
+    const full = !standing && !this.#commons.places.hasRoom(connection.link.party);
     if (stale || full) {
       connection.refuse(full ? 'limit_reached' : 'no_session', headOf({ type: 'begin', token: 0 }));
       return this.#introductions.taken(connection, false);
@@ -206,23 +188,23 @@ export class Hub {
     if (connection.session && connection.session !== standing)
       this.#release(connection.session, `${identity} is on its link now`);
     const kept = offer.welcome.resumed ? standing : undefined;
-    if (kept) this.#wills.resumed(kept);
-    else if (standing?.open && !standing.engine.asleep) this.#wills.lost(standing);
+    if (kept) this.#commons.wills.resumed(kept);
+    else if (standing?.open && !standing.engine.asleep) this.#commons.wills.lost(standing);
     if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
-    if (!standing) this.#makeRoom(connection.link);
+    if (!standing) this.#commons.makeRoom(connection.link.party);
     const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
-    this.#endAbsence(session);
+    this.#commons.places.returned(session);
     this.#introductions.taken(connection, true);
-    this.#places.account(session, connection.link.party);
+    this.#commons.places.enter(session, connection.link.party);
     const { nonce, program, expiry } = offer.hello;
     connection.opened(session, nonce);
     const moved = movedFrom(session.port, connection.link);
     const expiryMs = Math.min(expiry * 1000, this.#context.limits.expiryMs);
     const who = { identity, nonce, token: offer.welcome.token, program };
     session.begin(connection.link, who, offer.epoch, expiryMs, offer.welcome.resumed);
-    this.#peerLog.info(
+    this.#commons.peerLog.info(
       { identity, link: connection.link.name, resumed: offer.welcome.resumed },
       `${identity} is online on ${connection.link.name}${offer.welcome.resumed ? ', resumed' : ''}${moved}`,
     );
@@ -230,21 +212,9 @@ export class Hub {
   }
 
   #takesId({ party }: Session): boolean {
-    const may = this.#places.takesId(party);
+    const may = this.#commons.places.takesId(party);
     if (!may) this.#context.counters.add('session.per_address.ids');
     return may;
-  }
-
-  #makeRoom({ party }: Link): void {
-    const inTheWay = this.#places.inTheWay(party);
-    if (!inTheWay) return;
-    const { session, limit } = inTheWay;
-    this.#context.counters.add('session.made_room');
-    this.#peerLog.info(
-      { identity: session.identity },
-      `the session of ${session.identity}, which is absent, makes room for another (${limit})`,
-    );
-    this.#end(session, 'limit_reached');
   }
 
   /** The session goes on elsewhere: its old link hears that, if it is another one. */
@@ -304,16 +274,16 @@ export class Hub {
       this.#offline(session, 'it did not wake', true);
     };
     const wait = Math.max(0, session.engine.awaitedUntil - clock.now());
-    this.#absences.set(session, clock.schedule(wait, overslept));
+    this.#commons.places.absent(session, clock.schedule(wait, overslept));
   }
 
   /** From now on the session has its expiry to come back. */
   #offline(session: Session, why: string, lost: boolean): void {
     const { events } = this.#context;
     const { identity } = session;
-    this.#peerLog.info({ identity }, `${identity} is offline: ${why}`);
+    this.#commons.peerLog.info({ identity }, `${identity} is offline: ${why}`);
     events.presence(session, 'offline');
-    if (lost) this.#wills.lost(session);
+    if (lost) this.#commons.wills.lost(session);
     if (session.expiryMs === 0) return this.#end(session, 'end_session');
     this.#expireIn(session, session.expiryMs);
   }
@@ -322,16 +292,11 @@ export class Hub {
     const { clock } = this.#context;
     const { identity } = session;
     const expire = () => {
-      this.#peerLog.info({ identity }, `the session of ${identity} has expired`);
+      this.#commons.peerLog.info({ identity }, `the session of ${identity} has expired`);
       this.#end(session, 'timeout');
     };
     session.offline(ms);
-    this.#absences.set(session, clock.schedule(ms, expire));
-  }
-
-  #endAbsence(session: Session): void {
-    this.#absences.get(session)?.();
-    this.#absences.delete(session);
+    this.#commons.places.absent(session, clock.schedule(ms, expire));
   }
 
   /** Closes what was there for one session only. */
@@ -339,16 +304,16 @@ export class Hub {
     if (link.kind !== 'serial') void link.close();
   }
 
-  #endFull(session: Session): void {
+  #evict(session: Session, reason: 'limit_reached' | 'queue_full'): void {
+    if (reason === 'limit_reached') return this.#end(session, reason);
     this.#letGo(session, 'its queue is full', 'too_slow');
     if (this.#sessions.get(session.identity) === session) this.#end(session, 'queue_full');
   }
 
   #end(session: Session, reason: Reason): void {
-    this.#endAbsence(session);
-    this.#wills.ended(session);
+    this.#commons.wills.ended(session);
     if (this.#sessions.get(session.identity) === session) this.#sessions.delete(session.identity);
-    this.#places.account(session, undefined);
+    this.#commons.places.leave(session);
     this.#numberings.remember(session.identity, numberingOf(session));
     const lost = emitsIn(session.engine.outgoing);
     // Who ends its own session wants no more of it.
@@ -362,7 +327,7 @@ export class Hub {
 
   #sayLost(identity: string, lost: number, reason: Reason): void {
     const what = lost === 1 ? '1 message for it is' : `${lost} messages for it are`;
-    this.#peerLog.warn(
+    this.#commons.peerLog.warn(
       { identity, lost, reason },
       `the session of ${identity} is over (${reason}): ${what} lost`,
     );

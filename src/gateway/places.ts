@@ -1,5 +1,6 @@
+import type { Cancel } from '../clock.js';
 import { Tally } from '../tally.js';
-import type { Session } from './session.js';
+import type { Resident } from './resident.js';
 
 export interface PlaceLimits {
   /** Sessions, connected or not. */
@@ -15,20 +16,19 @@ export type PlaceLimit = 'limits.sessions' | 'limits.per_address.sessions';
 /** How many sessions there may be, in all and of each network address, which one makes room for another, and how many ids they have. */
 export class Places {
   readonly #limits: PlaceLimits;
-  readonly #sessions: ReadonlyMap<string, Session>;
-  readonly #absent: ReadonlyMap<Session, unknown>;
+  readonly #residents = new Set<Resident>();
+  /** Those without a link, longest first, each with what ends its waiting. */
+  readonly #absences = new Map<Resident, Cancel>();
   readonly #sessionsOf = new Tally();
   readonly #idsOf = new Tally();
 
-  /** `sessions` are all there are; `absent` those without a link, longest first. */
-  constructor(
-    limits: PlaceLimits,
-    sessions: ReadonlyMap<string, Session>,
-    absent: ReadonlyMap<Session, unknown>,
-  ) {
+  constructor(limits: PlaceLimits) {
     this.#limits = limits;
-    this.#sessions = sessions;
-    this.#absent = absent;
+  }
+
+  /** All there are. */
+  get residents(): ReadonlySet<Resident> {
+    return this.#residents;
   }
 
   /** Whether a new session may come from there, perhaps in the place of another. */
@@ -37,28 +37,56 @@ export class Places {
   }
 
   /** The session that has to make room for a new one from there, if there is no room without. */
-  inTheWay(party: string | undefined): { session: Session; limit: PlaceLimit } | undefined {
+  inTheWay(party: string | undefined): { resident: Resident; limit: PlaceLimit } | undefined {
     const limit = this.#limitReached(party);
     if (limit === undefined) return undefined;
     // The one that has been absent longest, of those that count for the limit and for which nothing is held.
-    for (const session of this.#absent.keys()) {
-      const counts = limit === 'limits.sessions' || session.party === party;
-      if (counts && session.engine.pending === 0) return { session, limit };
+    for (const resident of this.#absences.keys()) {
+      const counts = limit === 'limits.sessions' || resident.party === party;
+      if (counts && resident.pending === 0) return { resident, limit };
     }
     return undefined;
   }
 
-  /** From now on the session counts for whom it came from last; `undefined` when it ended. */
-  account(session: Session, party: string | undefined): void {
-    const { size } = session.engine.ids;
-    if (session.party !== undefined) {
-      this.#sessionsOf.remove(session.party);
-      this.#idsOf.remove(session.party, size);
+  /** The session is there, and counts from now on for whom it came from last. */
+  enter(resident: Resident, party: string | undefined): void {
+    this.#residents.add(resident);
+    this.#account(resident, party);
+  }
+
+  /** The session is over. */
+  leave(resident: Resident): void {
+    this.returned(resident);
+    this.#residents.delete(resident);
+    this.#account(resident, undefined);
+  }
+
+  /** The session has no link; `cancel` ends its waiting. */
+  absent(resident: Resident, cancel: Cancel): void {
+    this.#absences.set(resident, cancel);
+  }
+
+  /** The session waits no more. */
+  returned(resident: Resident): void {
+    this.#absences.get(resident)?.();
+    this.#absences.delete(resident);
+  }
+
+  /** Nobody waits any more. */
+  stop(): void {
+    for (const cancel of this.#absences.values()) cancel();
+  }
+
+  #account(resident: Resident, party: string | undefined): void {
+    const { idCount } = resident;
+    if (resident.party !== undefined) {
+      this.#sessionsOf.remove(resident.party);
+      this.#idsOf.remove(resident.party, idCount);
     }
-    session.party = party;
+    resident.party = party;
     if (party === undefined) return;
     this.#sessionsOf.add(party);
-    this.#idsOf.add(party, size);
+    this.#idsOf.add(party, idCount);
   }
 
   /** A session of that party is about to have one channel id more. Returns whether it may. */
@@ -75,10 +103,10 @@ export class Places {
   }
 
   /** The absent session for which most is held. */
-  fullestAbsent(): Session | undefined {
-    let fullest: Session | undefined;
-    for (const session of this.#absent.keys())
-      if (session.engine.pending > (fullest?.engine.pending ?? 0)) fullest = session;
+  fullestAbsent(): Resident | undefined {
+    let fullest: Resident | undefined;
+    for (const resident of this.#absences.keys())
+      if (resident.pending > (fullest?.pending ?? 0)) fullest = resident;
     return fullest;
   }
 
@@ -86,6 +114,6 @@ export class Places {
     // First the narrower one: a party that has its share makes room among its own.
     if (party !== undefined && this.#sessionsOf.of(party) >= this.#limits.sessionsPerParty)
       return 'limits.per_address.sessions';
-    return this.#sessions.size >= this.#limits.sessions ? 'limits.sessions' : undefined;
+    return this.#residents.size >= this.#limits.sessions ? 'limits.sessions' : undefined;
   }
 }

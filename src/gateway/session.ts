@@ -18,6 +18,7 @@ import type { Reason } from '../wire/reasons.js';
 import type { FairTurns, Share } from './fair-turns.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
+import type { Resident } from './resident.js';
 import { lastRecordOf, restoreEngine, SessionRecord } from './session-record.js';
 
 /** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */
@@ -44,6 +45,8 @@ export interface SessionKeeper {
   fails(session: Session, reason: Reason): void;
   /** There is no room in its queue for so many bytes, nor was there since `sinceMs` ago. `first` of this link, or absence. */
   full(session: Session, bytes: number, sinceMs: number, first: boolean): void;
+  /** It has to end for want of room: for another session, or in its own queue. */
+  evict(session: Session, reason: 'limit_reached' | 'queue_full'): void;
   /** The peer sleeps, or is awake again. */
   slept(session: Session, state: 'asleep' | 'online'): void;
   /** It is about to have one id more. Returns whether it may. */
@@ -77,7 +80,7 @@ const MISSED = '';
 const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
 
 /** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
-export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
+export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Resident {
   readonly engine: SessionEngine<Channel>;
   readonly identity: string;
   program = false;
@@ -90,7 +93,6 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
   /** When it expires, ms on the store's clock; null unless it is offline: what goes down with the gateway is not. */
   expiresAt: number | null = null;
   link: Link | undefined;
-  /** Whom it counts for: the network address that it came from last, if any. */
   party: string | undefined;
   /** The serial link that it stood on last. */
   port: string | undefined;
@@ -192,6 +194,26 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver {
 
   get open(): boolean {
     return this.link !== undefined;
+  }
+
+  get attentive(): boolean {
+    return this.open && !this.engine.asleep;
+  }
+
+  get pending(): number {
+    return this.engine.pending;
+  }
+
+  get idCount(): number {
+    return this.engine.ids.size;
+  }
+
+  dropWaitingSince(before: number): number {
+    return this.engine.dropWaitingSince(before);
+  }
+
+  evict(reason: 'limit_reached' | 'queue_full'): void {
+    this.#context.keeper.evict(this, reason);
   }
 
   /** Begins an epoch over a link (§4.3). `resumed` says whether the session stood before. */

@@ -3,9 +3,17 @@ import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
 import { WILL_DELAY_MS } from '../wire/limits.js';
-import type { Will } from '../wire/messages.js';
+import type { Emit, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { Session } from './session.js';
+
+/** A session that may leave a will. */
+export interface WillOwner {
+  readonly identity: string;
+  /** Emits on its behalf. Returns why not, if it was refused (PROTOCOL.md §7). */
+  emit(name: string, message: Pick<Emit, 'payload' | 'qos' | 'retain'>): Reason | undefined;
+  /** What is kept of its will has changed. */
+  touch(): void;
+}
 
 export interface WillsContext {
   readonly clock: Clock;
@@ -32,8 +40,8 @@ interface Due {
  */
 export class Wills {
   readonly #context: WillsContext;
-  readonly #standing = new Map<Session, Will>();
-  readonly #due = new Map<Session, Due>();
+  readonly #standing = new Map<WillOwner, Will>();
+  readonly #due = new Map<WillOwner, Due>();
   #bytes = 0;
 
   constructor(context: WillsContext) {
@@ -46,17 +54,17 @@ export class Wills {
   }
 
   /** Whether the session left a will, and whether one is on its way. */
-  stateOf(session: Session): { readonly stands: boolean; readonly due: boolean } {
+  stateOf(session: WillOwner): { readonly stands: boolean; readonly due: boolean } {
     return { stands: this.#standing.has(session), due: this.#due.has(session) };
   }
 
   /** The will of that session, if it left one. */
-  of(session: Session): Will | undefined {
+  of(session: WillOwner): Will | undefined {
     return this.#standing.get(session);
   }
 
   /** Replaces the session's will; one without a name takes it back. Returns why not, if it was refused (§7). */
-  set(session: Session, will: Will): Reason | undefined {
+  set(session: WillOwner, will: Will): Reason | undefined {
     const problem = problemOf(will);
     if (problem) return problem;
     const growth = sizeOf(will) - sizeOf(this.#standing.get(session));
@@ -69,7 +77,7 @@ export class Wills {
   }
 
   /** The gateway has let go of the session's link: the will is due unless the session resumes within `delayMs`. */
-  lost(session: Session, delayMs = WILL_DELAY_MS): void {
+  lost(session: WillOwner, delayMs = WILL_DELAY_MS): void {
     const will = this.#standing.get(session);
     if (!will) return;
     this.#bytes += sizeOf(will);
@@ -80,7 +88,7 @@ export class Wills {
   }
 
   /** The session goes on: what was not emitted yet is not emitted any more. */
-  resumed(session: Session): void {
+  resumed(session: WillOwner): void {
     const due = this.#due.get(session);
     if (!due) return;
     this.#done(session, due);
@@ -88,7 +96,7 @@ export class Wills {
   }
 
   /** The session is over: a will that waits for its return is emitted now. */
-  ended(session: Session): void {
+  ended(session: WillOwner): void {
     const due = this.#due.get(session);
     if (due?.tries === 0) {
       due.cancel();
@@ -111,7 +119,7 @@ export class Wills {
     }
   }
 
-  #try(session: Session, due: Due): void {
+  #try(session: WillOwner, due: Due): void {
     const { clock, counters, logger } = this.#context;
     const { name, payload, qos, retain } = due.will;
     const pause = RETRY_MS[due.tries];
@@ -130,7 +138,7 @@ export class Wills {
     due.cancel = clock.schedule(pause, () => this.#try(session, due));
   }
 
-  #giveUp(session: Session, { will }: Due, why: string): void {
+  #giveUp(session: WillOwner, { will }: Due, why: string): void {
     this.#context.counters.add('session.drop.will');
     this.#context.logger.warn(
       { identity: session.identity, channel: will.name },
@@ -138,7 +146,7 @@ export class Wills {
     );
   }
 
-  #done(session: Session, due: Due): void {
+  #done(session: WillOwner, due: Due): void {
     due.cancel();
     this.#due.delete(session);
     session.touch();

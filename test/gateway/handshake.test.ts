@@ -283,7 +283,7 @@ describe('links and sessions (§4.2)', () => {
   test('a hub that has stopped leaves nothing to wait for, whoever says HELLO', () => {
     const line = new Line(simulation, 'serial');
     line.begin(hello());
-    simulation.hub.stop();
+    simulation.stop();
     expect(line.received.at(-1)).toEqual({ type: 'bye', reason: 'shutdown' });
     expect(line.say(hello({ nonce: 2 }))).toEqual([]);
   });

@@ -38,7 +38,7 @@ class System {
 
   /** Without warning, or after it has said goodbye. */
   restart(stopped = false): void {
-    if (stopped) this.simulation.hub.stop();
+    if (stopped) this.simulation.stop();
     this.clock.advance(stopped ? 100 : 0);
     for (const link of this.links.values()) link.cut();
     this.links.clear();

@@ -100,11 +100,11 @@ describe('a will (PROTOCOL.md §4.7)', () => {
 
   test('is not emitted when the gateway stops, but then at once for those who are lost already', () => {
     const { simulation, watcher } = start();
-    simulation.hub.stop();
+    simulation.stop();
     expect(watcher.seen).toEqual([]);
     const lost = start();
     lost.link.cut();
-    lost.simulation.hub.stop();
+    lost.simulation.stop();
     expect(lost.watcher.seen).toEqual(['gone=uno@0']);
   });
 
@@ -114,7 +114,7 @@ describe('a will (PROTOCOL.md §4.7)', () => {
     link.cut();
     simulation.clock.advance(2000);
     expect([simulation.hub.sessions.size, watcher.seen]).toEqual([0, []]);
-    simulation.hub.stop();
+    simulation.stop();
     expect(watcher.seen).toEqual(['gone=uno@0']);
   });
 

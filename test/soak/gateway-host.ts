@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
+import { Commons } from '../../src/gateway/commons.js';
 import { Hub } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { OneShots } from '../../src/gateway/one-shots.js';
@@ -42,6 +43,7 @@ export interface GatewayHostEvents extends RouterEvents {
 export class GatewayHost {
   readonly counters = new Counters();
   machine!: Machine;
+  commons!: Commons;
   hub!: Hub;
   router!: WatchedRouter;
   /** How far its wall clock is off, ms. */
@@ -96,7 +98,7 @@ export class GatewayHost {
     );
     this.router.watch = this.#events;
     const presence = new Presence(this.router, machine.clock, LOGGER);
-    this.hub = new Hub({
+    const context = {
       router: this.router,
       clock: machine.clock,
       counters,
@@ -115,6 +117,12 @@ export class GatewayHost {
         window: { serial: 32, udp: 128, tcp: 2048 },
         ids: 100,
       },
+      ...(store && { store }),
+    };
+    this.commons = new Commons(context);
+    this.hub = new Hub({
+      ...context,
+      commons: this.commons,
       random32: () => this.#random.u32(),
       events: {
         // Gateway, too, tells the world by its router.
@@ -125,7 +133,6 @@ export class GatewayHost {
         forgotten: (identity) => presence.forget(identity),
         text: () => undefined,
       },
-      ...(store && { store }),
     });
     if (store) {
       const kept = this.#disk.read();
@@ -136,7 +143,7 @@ export class GatewayHost {
     this.#addresses = new AddressProof(counters);
     this.#oneShots = new OneShots(undefined, 100, {
       router: this.router,
-      turns: this.hub.turns,
+      turns: this.commons.turns,
       clock: machine.clock,
       counters,
     });
@@ -218,6 +225,7 @@ export class GatewayHost {
     machine.run(() => {
       this.hub.flush();
       settled(() => {
+        this.commons.stop();
         this.hub.stop();
         settled(() => machine.clock.defer(() => machine.die()));
       });

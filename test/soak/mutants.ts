@@ -170,8 +170,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the will of one that is lost is forgotten',
     file: 'src/gateway/hub.ts',
-    find: 'if (lost) this.#wills.lost(session);',
-    replace: 'if (lost && session.expiryMs === 0) this.#wills.lost(session);',
+    find: 'if (lost) this.#commons.wills.lost(session);',
+    replace: 'if (lost && session.expiryMs === 0) this.#commons.wills.lost(session);',
   },
   {
     name: 'of QoS 0 a sleeper gets all, not the last of each channel',
@@ -194,8 +194,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a session outlives its expiry',
     file: 'src/gateway/hub.ts',
-    find: 'this.#absences.set(session, clock.schedule(ms, expire));',
-    replace: 'this.#absences.set(session, clock.schedule(ms + 1000, expire));',
+    find: 'this.#commons.places.absent(session, clock.schedule(ms, expire));',
+    replace: 'this.#commons.places.absent(session, clock.schedule(ms + 1000, expire));',
   },
   {
     name: 'who has no room is left out, and nobody told',
@@ -206,7 +206,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a session with a full queue is not ended',
     file: 'src/gateway/held-messages.ts',
-    find: 'if (!victim || (isThere(victim) && sinceMs < CATCH_UP_MS)) return;',
+    find: 'if (!victim || (victim.attentive && sinceMs < CATCH_UP_MS)) return;',
     replace: 'if (!victim || sinceMs < CATCH_UP_MS) return;',
   },
   {

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
+import { Commons } from '../../src/gateway/commons.js';
 import { Hub, type HubLimits } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import type { Session } from '../../src/gateway/session.js';
@@ -60,6 +61,7 @@ export class Simulation {
   readonly random: Random;
   readonly logger = SILENT;
   router!: Router;
+  commons!: Commons;
   hub!: Hub;
   readonly presence: string[] = [];
   packets = 0;
@@ -116,23 +118,34 @@ export class Simulation {
       this.counters,
       store && lastValueKeeper(store),
     );
-    this.hub = new Hub({
+    const context = {
       router: this.router,
       clock: this.clock,
       counters: this.counters,
       logger: this.logger,
       limits,
+      ...(store && { store }),
+    };
+    this.commons = new Commons(context);
+    this.hub = new Hub({
+      ...context,
+      commons: this.commons,
       random32: () => this.random.u32(),
       events: {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
         forgotten: () => undefined,
         text: () => undefined,
       },
-      ...(store && { store }),
     });
     if (!store || !kept) return;
     restoreLastValues(store, this.router, kept.lastValues);
     this.hub.restore(kept);
+  }
+
+  /** Stops the gateway as `Gateway.stop` does. */
+  stop(): void {
+    this.commons.stop();
+    this.hub.stop();
   }
 
   connect(kind: 'serial' | 'udp', device: Device, faults: Faults): SimulatedLink {
