@@ -8,7 +8,7 @@ import {
   AVRWatchdog,
   adcConfig,
   avrInstruction,
-  CPU,
+  type CPU,
   type EEPROMBackend,
   portBConfig,
   portCConfig,
@@ -18,6 +18,7 @@ import {
   timer2Config,
   watchdogConfig,
 } from 'avr8js';
+import { Core } from './core.js';
 import { FLASH_BYTES } from './intel-hex.js';
 import { Usart, type UsartWires } from './usart.js';
 
@@ -47,16 +48,6 @@ export interface Board extends UsartWires {
 export interface Remains {
   readonly cycles: number;
   readonly data: Uint8Array;
-}
-
-/** The watchdog asks for a reset in the middle of an instruction; it happens when that is done. */
-class Core extends CPU {
-  resetWanted = false;
-
-  override reset(): void {
-    super.reset();
-    this.resetWanted = true;
-  }
 }
 
 /** One run of an ATmega328P, from a reset to the next. Time is the count of its clock cycles, which resets do not turn back. */

@@ -1,4 +1,5 @@
-import { AVRTimer, avrInstruction, CPU, timer0Config } from 'avr8js';
+import { AVRTimer, avrInstruction, timer0Config } from 'avr8js';
+import { Core } from '../../src/simulator/core.js';
 import { Usart } from '../../src/simulator/usart.js';
 import type { Program } from './program.js';
 
@@ -27,7 +28,7 @@ export interface Call {
 
 /** An ATmega328P that runs the probe, and counts what each call of the library costs. */
 export class CountingChip {
-  readonly #core: CPU;
+  readonly #core: Core;
   readonly #usart: Usart;
   readonly #program: Program;
   readonly #driver: ReadonlySet<number>;
@@ -52,7 +53,7 @@ export class CountingChip {
     this.#program = program;
     const flash = new Uint8Array(32 * 1024).fill(0xff);
     flash.set(program.flash);
-    const core = new CPU(new Uint16Array(flash.buffer), SRAM_BYTES);
+    const core = new Core(new Uint16Array(flash.buffer), SRAM_BYTES);
     this.#core = core;
     // A reset leaves it at the top of the stack; avr8js at zero, until the start-up code sets it.
     core.SP = TOP_OF_STACK;

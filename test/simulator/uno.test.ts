@@ -122,6 +122,33 @@ describeWithTools(AVR_TOOLS, 'the UART of a VirtualUno', () => {
     expect(counters.snapshot()).toEqual({});
   });
 
+  // Between the two halves of the stack pointer compilers rely on it.
+  test('serves no interrupt before the instruction that follows the one which allows them', async () => {
+    const { uno, text } = await bench(`
+      ISR(TIMER0_COMPA_vect) { put('0' + GPIOR0); }
+      int main(void) {
+        uart();
+        TIMSK0 = 1 << OCIE0A; TCCR0B = 1 << CS00;
+        _delay_us(100);
+        asm volatile("sei\\n out %0, %1\\n cli" :: "I"(_SFR_IO_ADDR(GPIOR0)), "r"((uint8_t)1));
+        _delay_us(100);
+        asm volatile("out __SREG__, %2\\n out %0, %1\\n cli" :: "I"(_SFR_IO_ADDR(GPIOR0)), "r"((uint8_t)2), "r"((uint8_t)0x80));
+        for (;;) {}
+      }`);
+    uno.runFor(2);
+    expect(text()).toBe('12');
+  });
+
+  test('goes on with the program, an instruction at a time, under an interrupt that always waits', async () => {
+    const { uno } = await bench(`
+      ISR(USART_UDRE_vect, ISR_NAKED) { asm("reti"); }
+      int main(void) { uart(); DDRB = 1 << PB5; UCSR0B |= 1 << UDRIE0; sei(); PORTB = 1 << PB5; for (;;) {} }`);
+    const led: boolean[] = [];
+    uno.onPin(13, (high) => led.push(high));
+    uno.runFor(2);
+    expect(led).toEqual([true]);
+  });
+
   test('raises TXC when the last byte has left, not before', async () => {
     const { uno, received } = await bench(`
       int main(void) {
