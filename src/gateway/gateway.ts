@@ -9,7 +9,8 @@ import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
 import type { PortSupervisor } from '../links/serial/port-supervisor.js';
 import type { SerialLink } from '../links/serial/serial-link.js';
-import { listenTcp, type TcpListener } from '../links/tcp/tcp-listener.js';
+import type { StreamListener } from '../links/tcp/stream-listener.js';
+import { listenTcp } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
@@ -62,7 +63,7 @@ export class Gateway {
   readonly #presence: Presence;
   readonly #statistics: Statistics;
   readonly #linkReports: LinkReports;
-  readonly #tcp: TcpListener[] = [];
+  readonly #tcp: StreamListener[] = [];
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
   readonly #admission: Admission;

@@ -5,14 +5,17 @@ export function plainHost(host: string): string {
   return host.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
+/** What listens on the network: each a key of `listen` in the config. */
+export type EndpointKind = 'tcp' | 'udp' | 'mqtt' | 'ws';
+
 /** A network address as it stands in logs: `tcp:127.0.0.1:7770`, `udp:[::1]:7770`. */
-export function endpointName(kind: 'tcp' | 'udp', host: string, port: number): string {
+export function endpointName(kind: EndpointKind, host: string, port: number): string {
   const plain = plainHost(host);
   return `${kind}:${plain.includes(':') ? `[${plain}]` : plain}:${port}`;
 }
 
 /** Why a socket cannot listen, with the mend. Its code is `listen_failed`. */
-export function listenError(kind: 'tcp' | 'udp', host: string, port: number, error: unknown): SlipwayError {
+export function listenError(kind: EndpointKind, host: string, port: number, error: unknown): SlipwayError {
   return new SlipwayError(
     'listen_failed',
     `cannot listen on ${endpointName(kind, host, port)}: ${problem(error)}`,

@@ -15,6 +15,12 @@ export interface LinkEvents {
   drained?(): void;
 }
 
+/** What the encryption of a link says of its peer. */
+export interface PeerSecurity {
+  /** The common name in the peer's certificate, where one was asked for and verified: the user that it is. */
+  readonly user: string | undefined;
+}
+
 /** A pipe that carries packets to one peer and back (PROTOCOL.md §2). It knows nothing of messages. */
 export interface Link {
   readonly kind: 'serial' | 'udp' | 'tcp';
@@ -22,6 +28,8 @@ export interface Link {
   readonly name: string;
   /** Whom limits count it for, where it comes over a network (`partyOf` its address). */
   readonly party?: string;
+  /** Undefined where the link is not encrypted. */
+  readonly secure?: PeerSecurity | undefined;
   /** Nothing is lost, repeated or reordered while the link stands (TCP). */
   readonly reliable: boolean;
   /** Packets keep their order, though some may be lost (serial, TCP). */

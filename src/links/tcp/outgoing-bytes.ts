@@ -3,13 +3,13 @@ import { Queue } from '../../session/queue.js';
 import { giveBuffer, SPARE_BYTES, takeBuffer } from '../../spare-buffers.js';
 import { recordSize, writeRecord, writeRecordLength } from './tcp-framing.js';
 
-/** Records are gathered in pieces of these sizes: a small one first, for most turns bring little. */
+/** Bytes are gathered in pieces of these sizes: a small one first, for most turns bring little. */
 const SMALL_PIECES = [1024, 8192] as const;
-/** A packet of so many bytes is not copied to others: it is a piece by itself. */
-const LARGE_PACKET_BYTES = 16_384;
+/** So many bytes are not copied to others: they are a piece by themselves. */
+const LARGE_BYTES = 16_384;
 
 /**
- * What a connection has to send (PROTOCOL.md §2.3): what comes in one turn of the event loop is written at once. While the system has
+ * What a connection has to send: what comes in one turn of the event loop is written at once. While the system has
  * not taken what it was given, the rest is gathered here: so it is seen whether anything moves, and many small
  * packets to a slow reader take the room of their bytes.
  */
@@ -35,18 +35,29 @@ export class OutgoingBytes {
     return this.#bytes;
   }
 
-  /** Puts a record behind all others. The packet must not change until it is written, and is given back then (`giveBuffer`). */
-  append(packet: Uint8Array): void {
+  /** Puts bytes behind all others. They must not change until they are written, and are given back then (`giveBuffer`). */
+  append(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    if (bytes.length < LARGE_BYTES) {
+      const piece = this.#roomFor(bytes.length);
+      piece.set(bytes, this.#filled);
+      this.#filled += bytes.length;
+    } else {
+      this.#appendPiece(bytes);
+    }
+  }
+
+  /** As `append`, with the length of the packet before it (PROTOCOL.md §2.3). */
+  appendRecord(packet: Uint8Array): void {
     const size = recordSize(packet);
     this.#bytes += size;
-    if (packet.length < LARGE_PACKET_BYTES) {
+    if (packet.length < LARGE_BYTES) {
       const piece = this.#roomFor(size);
       this.#filled = writeRecord(piece, this.#filled, packet);
     } else {
       const piece = this.#roomFor(size - packet.length);
       this.#filled = writeRecordLength(piece, this.#filled, packet);
-      this.#endPiece();
-      this.#full.push(packet as Buffer);
+      this.#appendPiece(packet);
     }
   }
 
@@ -98,6 +109,11 @@ export class OutgoingBytes {
     }
     this.#piece = larger;
     return larger;
+  }
+
+  #appendPiece(bytes: Uint8Array): void {
+    this.#endPiece();
+    this.#full.push(bytes as Buffer);
   }
 
   #endPiece(): void {

@@ -3,6 +3,7 @@ import { Counters } from '../../counters.js';
 import { codeOf, reasonOf, SlipwayError } from '../../errors.js';
 import { endpointName } from '../endpoint.js';
 import type { LinkEvents } from '../link.js';
+import { TcpConnection } from './tcp-connection.js';
 import { TcpLink } from './tcp-link.js';
 
 export interface TcpConnectOptions {
@@ -40,7 +41,7 @@ export function connectTcp(
     socket.once('error', refused);
     socket.once('connect', () => {
       settled();
-      const link = new TcpLink(socket, { maxPacket, counters });
+      const link = new TcpLink(new TcpConnection(socket, { kind: 'tcp', counters }), { maxPacket, counters });
       link.start(onLink(link));
       resolve(link);
     });

@@ -31,7 +31,7 @@ function record(packet: Uint8Array): Buffer {
 }
 
 describe('OutgoingBytes', () => {
-  it('sends every record whole and in order, whatever their sizes, while the other side reads now and then', async () => {
+  it('sends everything whole and in order, records and other bytes, whatever their sizes, while the other side reads now and then', async () => {
     const random = new Random(7);
     const [near, far] = await pair();
     const [other, otherFar] = await pair();
@@ -49,8 +49,13 @@ describe('OutgoingBytes', () => {
     for (let n = 0; n < 3000; n++) {
       const largest = random.chance(0.01) ? 200_000 : random.chance(0.1) ? 20_000 : 100;
       const packet = Buffer.alloc(1 + random.below(largest), n);
-      sent.push(record(packet));
-      outgoing.append(packet);
+      if (random.chance(0.5)) {
+        sent.push(record(packet));
+        outgoing.appendRecord(packet);
+      } else {
+        sent.push(packet);
+        outgoing.append(packet);
+      }
       second.append(Buffer.alloc(5000, 0xee));
       if (random.chance(0.1)) {
         outgoing.write();
@@ -73,11 +78,11 @@ describe('OutgoingBytes', () => {
     const [near, far] = await pair();
     far.pause();
     const outgoing = new OutgoingBytes(near, () => {});
-    outgoing.append(Buffer.alloc(100));
+    outgoing.appendRecord(Buffer.alloc(100));
     expect(outgoing.bytes).toBe(101);
     outgoing.write();
-    outgoing.append(Buffer.alloc(100));
-    outgoing.append(Buffer.alloc(30_000));
+    outgoing.appendRecord(Buffer.alloc(100));
+    outgoing.appendRecord(Buffer.alloc(30_000));
     expect(outgoing.bytes).toBe(101 + 101 + 30_003);
     expect(outgoing.discard()).toBe(101 + 30_003);
     await until(() => expect(outgoing.bytes).toBe(0));
