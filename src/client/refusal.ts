@@ -14,6 +14,8 @@ const EXPLANATIONS: Partial<Record<Reason, string>> = {
   limit_reached: 'the gateway has reached a limit of its configuration',
   queue_full: 'the queue of a subscriber, or of this client, is full: try again later',
   unsupported: 'the gateway does not support it',
+  bad_credentials: 'the user name, password, token or key is not right, or one is needed',
+  too_many_attempts: 'there were too many attempts with wrong credentials: try again later',
   not_stored: 'the gateway cannot write its store (is its disk full?): try again later',
 };
 

@@ -8,6 +8,15 @@ export const COOKIE_BYTES = 4;
 /** §4.3: the option of a WELCOME that tells what was taken behind a refused message, and the most that one can hold. */
 export const TAKEN_OPTION = 2;
 export const MAX_OPTION_BYTES = 255;
+/** §4.8: the option of a HELLO that holds the peer's proof of its key, or of a WELCOME that holds the gateway's. */
+export const PROOF_OPTION = 3;
+export const KEY_BYTES = 32;
+export const CHALLENGE_BYTES = 8;
+export const PEER_PROOF_BYTES = 16;
+export const GATEWAY_PROOF_BYTES = 8;
+/** §4.8: the options of a HELLO that hold the name of a user, and a password or token. */
+export const USER_OPTION = 4;
+export const SECRET_OPTION = 5;
 /** §4.6: the lowest and the highest version spoken, as a REFUSE says it. */
 export const SPOKEN_VERSIONS: Uint8Array = Uint8Array.of(PROTOCOL_VERSION, PROTOCOL_VERSION);
 

@@ -38,6 +38,12 @@ export interface Hello {
   readonly identity: string;
   /** What the gateway gave to prove the address with (§4.2), 32 bits. */
   readonly cookie?: number;
+  /** The peer's proof that it has its key; empty while it knows no challenge of the gateway (§4.8). */
+  readonly proof?: Uint8Array;
+  /** The user that the peer acts for, 1 to 255 bytes (§4.8). */
+  readonly user?: string;
+  /** The user's password, or a token: 0 to 255 bytes (§4.8). Never to be logged. */
+  readonly secret?: Uint8Array;
 }
 
 /** §3.2, §4.3. `time` is milliseconds since 1970-01-01 UTC. */
@@ -59,6 +65,8 @@ export interface Welcome {
   readonly time: number;
   /** A bitmap as an ACK's: of the numbers from `received` + 1 on, which were taken too (§4.3). */
   readonly taken?: Uint8Array;
+  /** The gateway's proof that it has the peer's key (§4.8). */
+  readonly proof?: Uint8Array;
 }
 
 export interface Begin {

@@ -2,16 +2,25 @@ import { hasWildcard } from './channels.js';
 import {
   COOKIE_BYTES,
   COOKIE_OPTION,
+  GATEWAY_PROOF_BYTES,
   MAX_BITMAP_BYTES,
   MAX_CHANNEL_BYTES,
+  MAX_OPTION_BYTES,
   MAX_WINDOW,
   MIN_MAX_PACKET_BYTES,
+  PEER_PROOF_BYTES,
+  PROOF_OPTION,
   PROTOCOL_VERSION,
+  SECRET_OPTION,
   TAKEN_OPTION,
+  USER_OPTION,
 } from './limits.js';
 import type { Emit, Hello, Message, Qos, Subscribe, Time, Welcome, Will } from './messages.js';
 import type { Reader } from './reader.js';
 import { reasonOfCode } from './reasons.js';
+
+type HelloOptions = { -readonly [key in 'cookie' | 'proof' | 'user' | 'secret']?: NonNullable<Hello[key]> };
+type WelcomeOptions = { -readonly [key in 'taken' | 'proof']?: NonNullable<Welcome[key]> };
 
 /** A message with a type number (PROTOCOL.md §3.2). */
 export type Control = Exclude<Message, Emit>;
@@ -93,9 +102,24 @@ function readHello(reader: Reader): Hello {
     ids: reader.varint('ids'),
     identity: reader.shortText(0, 255, 'the identity'),
   };
-  const { cookie } = readOptions(reader);
   // A field that came after the spread would give each object a hidden class of its own: V8 makes a new one every time.
-  return cookie === undefined ? hello : { cookie, ...hello };
+  return reader.at < reader.end ? { ...readHelloOptions(reader), ...hello } : hello;
+}
+
+/** §3.2: `type u8, length u8, value`; unknown types are skipped, and so is what cannot be a cookie or a proof. */
+function readHelloOptions(reader: Reader): HelloOptions {
+  const options: HelloOptions = {};
+  while (reader.at < reader.end) {
+    const type = reader.u8('an option');
+    const length = reader.u8('an option');
+    if (type === COOKIE_OPTION && length === COOKIE_BYTES) options.cookie = reader.u32('the cookie');
+    else if (type === PROOF_OPTION && (length === 0 || length === PEER_PROOF_BYTES))
+      options.proof = reader.part(length, 'the proof');
+    else if (type === USER_OPTION) options.user = reader.utf8(length, 1, MAX_OPTION_BYTES, 'the user');
+    else if (type === SECRET_OPTION) options.secret = reader.part(length, 'the secret');
+    else reader.skip(length, 'an option');
+  }
+  return options;
 }
 
 function readWelcome(reader: Reader): Welcome {
@@ -119,8 +143,21 @@ function readWelcome(reader: Reader): Welcome {
     ids: reader.varint('ids'),
     time: reader.u48('time'),
   };
-  const { taken } = readOptions(reader);
-  return taken === undefined ? welcome : { taken, ...welcome };
+  return reader.at < reader.end ? { ...readWelcomeOptions(reader), ...welcome } : welcome;
+}
+
+function readWelcomeOptions(reader: Reader): WelcomeOptions {
+  const options: WelcomeOptions = {};
+  while (reader.at < reader.end) {
+    const type = reader.u8('an option');
+    const length = reader.u8('an option');
+    if (type === TAKEN_OPTION && length > 0)
+      options.taken = Uint8Array.of(...(options.taken ?? []), ...reader.part(length, 'an option'));
+    else if (type === PROOF_OPTION && length === GATEWAY_PROOF_BYTES)
+      options.proof = reader.part(length, 'the proof');
+    else reader.skip(length, 'an option');
+  }
+  return options;
 }
 
 /** §4.2: a token that names an epoch is never 0. */
@@ -165,18 +202,4 @@ function readQos(reader: Reader, options: number): Qos {
 
 function checkReserved(reader: Reader, bits: number, known: number, field: string): void {
   if ((bits & ~known) !== 0) throw reader.malformed(`${field} has reserved bits set`, reader.at - 1);
-}
-
-/** §3.2: `type u8, length u8, value`; unknown options are skipped. */
-function readOptions(reader: Reader): { cookie?: number; taken?: Uint8Array } {
-  const options: { cookie?: number; taken?: Uint8Array } = {};
-  while (reader.at < reader.end) {
-    const type = reader.u8('an option');
-    const length = reader.u8('an option');
-    if (type === COOKIE_OPTION && length === COOKIE_BYTES) options.cookie = reader.u32('the cookie');
-    else if (type === TAKEN_OPTION && length > 0)
-      options.taken = Uint8Array.of(...(options.taken ?? []), ...reader.part(length, 'an option'));
-    else reader.skip(length, 'an option');
-  }
-  return options;
 }

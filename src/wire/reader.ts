@@ -78,12 +78,23 @@ export class Reader {
 
   /** UTF-8 that reaches to the message's end. */
   text(minBytes: number, maxBytes: number, field: string): string {
-    return this.#utf8(this.end - this.at, minBytes, maxBytes, field);
+    return this.utf8(this.end - this.at, minBytes, maxBytes, field);
   }
 
   /** UTF-8 behind its length in one byte. */
   shortText(minBytes: number, maxBytes: number, field: string): string {
-    return this.#utf8(this.u8(field), minBytes, maxBytes, field);
+    return this.utf8(this.u8(field), minBytes, maxBytes, field);
+  }
+
+  /** UTF-8 of so many bytes. */
+  utf8(length: number, minBytes: number, maxBytes: number, field: string): string {
+    this.#checkLength(length, minBytes, maxBytes, field);
+    const at = this.#take(length, field);
+    try {
+      return UTF8.decode(this.bytes.subarray(at, at + length));
+    } catch {
+      throw this.malformed(`${field} is not UTF-8`, at);
+    }
   }
 
   /** So many bytes: a view of the packet, not a copy. */
@@ -106,16 +117,6 @@ export class Reader {
 
   malformed(problem: string, at = this.at): MalformedPacket {
     return new MalformedPacket(this.reason, this.head, at, problem);
-  }
-
-  #utf8(length: number, minBytes: number, maxBytes: number, field: string): string {
-    this.#checkLength(length, minBytes, maxBytes, field);
-    const at = this.#take(length, field);
-    try {
-      return UTF8.decode(this.bytes.subarray(at, at + length));
-    } catch {
-      throw this.malformed(`${field} is not UTF-8`, at);
-    }
   }
 
   #checkLength(length: number, min: number, max: number, field: string): void {

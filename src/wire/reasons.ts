@@ -21,6 +21,9 @@ export const REASONS = [
   'too_slow',
   'prove_address',
   'not_stored',
+  'bad_credentials',
+  'prove_identity',
+  'too_many_attempts',
 ] as const;
 
 export type ReasonName = (typeof REASONS)[number];

@@ -1,5 +1,5 @@
 import { COOKIE_BYTES, MAX_OPTION_BYTES } from './limits.js';
-import type { Message, Qos } from './messages.js';
+import type { Hello, Message, Qos } from './messages.js';
 import { varintSize } from './varint.js';
 
 /** Bytes of a message without L (PROTOCOL.md §3): its head and its body. */
@@ -17,7 +17,7 @@ export function messageSize(message: Message): number {
         varintSize(message.buffer) +
         varintSize(message.ids) +
         Buffer.byteLength(message.identity) +
-        (message.cookie === undefined ? 0 : 2 + COOKIE_BYTES)
+        helloOptionsSize(message)
       );
     case 'welcome':
       return (
@@ -25,7 +25,8 @@ export function messageSize(message: Message): number {
         varintSize(message.maxPacket) +
         varintSize(message.window) +
         varintSize(message.ids) +
-        takenSize(message.taken?.length ?? 0)
+        takenSize(message.taken?.length ?? 0) +
+        optionSize(message.proof)
       );
     case 'begin':
       return 5;
@@ -65,6 +66,15 @@ export function emitSize(
 ): number {
   const target = name === undefined ? varintSize(id ?? 0) : 1 + Buffer.byteLength(name);
   return 1 + (qos > 0 ? 2 : 0) + target + payloadBytes;
+}
+
+function helloOptionsSize({ cookie, proof, user, secret }: Hello): number {
+  const userSize = user === undefined ? 0 : 2 + Buffer.byteLength(user);
+  return (cookie === undefined ? 0 : 2 + COOKIE_BYTES) + optionSize(proof) + userSize + optionSize(secret);
+}
+
+function optionSize(value: Uint8Array | undefined): number {
+  return value === undefined ? 0 : 2 + value.length;
 }
 
 /** Bytes of the options that hold so many bytes of a WELCOME's `taken`. */

@@ -8,7 +8,10 @@ import {
   MAX_OPTION_BYTES,
   MAX_WINDOW,
   MIN_MAX_PACKET_BYTES,
+  PROOF_OPTION,
+  SECRET_OPTION,
   TAKEN_OPTION,
+  USER_OPTION,
 } from './limits.js';
 import type { Emit, Hello, Message, Qos, Welcome } from './messages.js';
 import { codeOfReason } from './reasons.js';
@@ -170,10 +173,24 @@ function writeHello(out: Writer, message: Hello): void {
   out.varint(message.buffer, 'buffer');
   out.varint(message.ids, 'ids');
   out.shortText(message.identity, 0, MAX_SHORT_TEXT, 'an identity');
-  if (message.cookie === undefined) return;
-  out.u8(COOKIE_OPTION, 'option');
-  out.u8(COOKIE_BYTES, 'length');
-  out.u32(message.cookie, 'cookie');
+  const { cookie, proof, user, secret } = message;
+  if (cookie !== undefined) {
+    out.u8(COOKIE_OPTION, 'option');
+    out.u8(COOKIE_BYTES, 'length');
+    out.u32(cookie, 'cookie');
+  }
+  if (proof) writeOption(out, PROOF_OPTION, proof);
+  if (user !== undefined) {
+    out.u8(USER_OPTION, 'option');
+    out.shortText(user, 1, MAX_OPTION_BYTES, 'a user');
+  }
+  if (secret) writeOption(out, SECRET_OPTION, secret);
+}
+
+function writeOption(out: Writer, type: number, value: Uint8Array): void {
+  out.u8(type, 'option');
+  out.u8(value.length, 'length');
+  out.raw(value);
 }
 
 function writeWelcome(out: Writer, message: Welcome): void {
@@ -192,9 +209,7 @@ function writeWelcome(out: Writer, message: Welcome): void {
   out.u48(message.time, 'time');
   const { taken = new Uint8Array() } = message;
   for (let at = 0; at < taken.length; at += MAX_OPTION_BYTES) {
-    const part = taken.subarray(at, at + MAX_OPTION_BYTES);
-    out.u8(TAKEN_OPTION, 'option');
-    out.u8(part.length, 'length');
-    out.raw(part);
+    writeOption(out, TAKEN_OPTION, taken.subarray(at, at + MAX_OPTION_BYTES));
   }
+  if (message.proof) writeOption(out, PROOF_OPTION, message.proof);
 }

@@ -53,9 +53,17 @@ const plainHello = of('hello', {
   ids: varint,
   identity: text(0, 255),
 });
+const proof = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const secret = fc.uint8Array({ maxLength: 255 });
+const helloOptions = fc.record(
+  { cookie: u32, proof: fc.oneof(proof(0), proof(16)), user: text(1, 255), secret },
+  { requiredKeys: [] },
+);
 const hello = fc.oneof(
   plainHello,
-  fc.record({ message: plainHello, cookie: u32 }).map(({ message, cookie }) => ({ ...message, cookie })),
+  fc
+    .record({ message: plainHello, options: helloOptions })
+    .map(({ message, options }) => ({ ...message, ...options })),
 );
 const plainWelcome = of('welcome', {
   version: u8,
@@ -74,9 +82,12 @@ const plainWelcome = of('welcome', {
   time: u48,
 });
 const taken = fc.uint8Array({ minLength: 1, maxLength: 2048 });
+const welcomeOptions = fc.record({ taken, proof: proof(8) }, { requiredKeys: [] });
 const welcome = fc.oneof(
   plainWelcome,
-  fc.record({ message: plainWelcome, taken }).map(({ message, taken }) => ({ ...message, taken })),
+  fc
+    .record({ message: plainWelcome, options: welcomeOptions })
+    .map(({ message, options }) => ({ ...message, ...options })),
 );
 const subscribe = of('subscribe', {
   seq: u16,

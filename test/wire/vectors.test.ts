@@ -3,6 +3,7 @@ import { Splitter } from '../../src/links/serial/splitter.js';
 import { decodePacket, MalformedPacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Message } from '../../src/wire/messages.js';
+import { gatewayProof, peerProof } from '../../src/wire/proof.js';
 import { vectors, withHexBytes, withRealBytes } from './vectors.js';
 
 const packets = vectors('packets');
@@ -82,8 +83,24 @@ describe('serial-frames.json', () => {
   });
 });
 
+describe('proofs.json', () => {
+  it.each(vectors('proofs'))(
+    '$name',
+    ({ key, challenge, nonce, token, identity, welcomeToken, ...wanted }) => {
+      const bytes = (hex: string) => Buffer.from(hex, 'hex');
+      const proof = peerProof(bytes(key), bytes(challenge), { nonce, token, identity });
+      const answer = gatewayProof(bytes(key), proof, welcomeToken);
+      const made = {
+        proof: Buffer.from(proof).toString('hex'),
+        gatewayProof: Buffer.from(answer).toString('hex'),
+      };
+      expect(made).toEqual({ proof: wanted.proof, gatewayProof: wanted.gatewayProof });
+    },
+  );
+});
+
 describe('all vectors', () => {
-  it.each(['packets', 'serial-frames', 'tcp-frames', 'datagrams'] as const)(
+  it.each(['packets', 'proofs', 'serial-frames', 'tcp-frames', 'datagrams'] as const)(
     '%s have names of their own',
     (file) => {
       const names = vectors(file).map(({ name }) => name);

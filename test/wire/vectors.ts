@@ -37,11 +37,24 @@ export interface DatagramVector {
   readonly oneShot: boolean;
 }
 
+export interface ProofVector {
+  readonly name: string;
+  readonly key: string;
+  readonly challenge: string;
+  readonly nonce: number;
+  readonly token: number;
+  readonly identity: string;
+  readonly proof: string;
+  readonly welcomeToken: number;
+  readonly gatewayProof: string;
+}
+
 interface Files {
   packets: PacketVector;
   'serial-frames': SerialVector;
   'tcp-frames': TcpVector;
   datagrams: DatagramVector;
+  proofs: ProofVector;
 }
 
 export function vectors<F extends keyof Files>(file: F): readonly Files[F][] {
@@ -60,7 +73,7 @@ export function withHexBytes(messages: readonly object[]): unknown[] {
   );
 }
 
-const BYTES = new Set(['payload', 'bitmap', 'detail', 'body', 'taken']);
+const BYTES = new Set(['payload', 'bitmap', 'detail', 'body', 'taken', 'proof', 'secret']);
 
 export function withRealBytes<T>(messages: readonly Record<string, unknown>[]): T[] {
   return messages.map(

@@ -82,6 +82,8 @@ static const char *reason_in_words(slipway_reason_t reason) {
       [SLIPWAY_REASON_TOO_SLOW] = "this program did not read what it was sent",
       [SLIPWAY_REASON_PROVE_ADDRESS] = "the gateway wants this address proved",
       [SLIPWAY_REASON_NOT_STORED] = "the gateway cannot write its store: is its disk full?",
+      [SLIPWAY_REASON_BAD_CREDENTIALS] = "this name has a key that only one of the two has, or not the same",
+      [SLIPWAY_REASON_TOO_MANY_ATTEMPTS] = "too many attempts with wrong credentials: it is to wait",
   };
   return reason < sizeof words / sizeof *words ? words[reason] : NULL;
 }
