@@ -16,7 +16,8 @@ import { numberingOf, type Offer } from './handshake.js';
 import { Introductions, type OfferedLimits } from './introductions.js';
 import { RememberedNumberings } from './numbering.js';
 import { type PresenceState, RETURN_MS } from './presence.js';
-import { Session, type SessionContext, type SessionKeeper, type SessionLimits } from './session.js';
+import { Session } from './session.js';
+import type { SessionContext, SessionKeeper, SessionLimits } from './session-context.js';
 
 export interface HubLimits extends SessionLimits, OfferedLimits, CommonLimits {}
 

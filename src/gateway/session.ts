@@ -1,83 +1,26 @@
-import type { Clock } from '../clock.js';
-import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
-import type { Replay, Router } from '../router/router.js';
+import type { Replay } from '../router/router.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
-import type { Alarms } from '../session/alarms.js';
-import type { Epoch, MessageSource, QueueLimits, SessionOwner } from '../session/contract.js';
+import type { Epoch, MessageSource, SessionOwner } from '../session/contract.js';
 import { Driver, type WayOut } from '../session/driver.js';
 import { SessionEngine } from '../session/engine.js';
 import type { StoredSession } from '../store/contents.js';
 import type { SessionState } from '../store/records.js';
-import type { Store } from '../store/store.js';
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
 import { encodePacket } from '../wire/encode.js';
 import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns, Share } from './fair-turns.js';
+import type { Share } from './fair-turns.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
 import type { Resident } from './resident.js';
+import type { Identity, SessionContext } from './session-context.js';
 import { lastRecordOf, restoreEngine, SessionRecord } from './session-record.js';
-
-/** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */
-export interface Identity {
-  readonly identity: string;
-  readonly nonce: number;
-  readonly token: number;
-  readonly program: boolean;
-}
-
-export interface SessionLimits {
-  readonly queue: QueueLimits;
-  /** Unsent bytes a link, beyond which QoS 0 is dropped. */
-  readonly backlog: number;
-  /** The longest that a session outlives its link, and that its peer may sleep (PROTOCOL.md §4.7), ms. */
-  readonly expiryMs: number;
-}
-
-/** What a session tells whoever keeps it. */
-export interface SessionKeeper {
-  /** The peer said BYE. */
-  leaves(session: Session, reason: Reason): void;
-  /** The peer was silent for too long, or disagrees about the numbering. */
-  fails(session: Session, reason: Reason): void;
-  /** There is no room in its queue for so many bytes, nor was there since `sinceMs` ago. `first` of this link, or absence. */
-  full(session: Session, bytes: number, sinceMs: number, first: boolean): void;
-  /** It has to end for want of room: for another session, or in its own queue. */
-  evict(session: Session, reason: 'limit_reached' | 'queue_full'): void;
-  /** The peer sleeps, or is awake again. */
-  slept(session: Session, state: 'asleep' | 'online'): void;
-  /** It is about to have one id more. Returns whether it may. */
-  takesId(session: Session): boolean;
-  /** It has one id less. */
-  gaveId(session: Session): void;
-  /** The peer leaves a will, or takes it back. Returns why not, if that is refused. */
-  will(session: Session, will: Will): Reason | undefined;
-  /** Whether it left a will, and whether one is on its way. */
-  stateOfWill(session: Session): { readonly stands: boolean; readonly due: boolean };
-  /** The peer refused something that it was sent. */
-  refused(session: Session, message: Refuse): void;
-}
-
-export interface SessionContext {
-  readonly router: Router;
-  readonly clock: Clock;
-  readonly alarms: Alarms;
-  readonly counters: Counters;
-  readonly limits: SessionLimits;
-  readonly keeper: SessionKeeper;
-  readonly turns: FairTurns;
-  /** Where sessions are kept, if they are to outlive the process. */
-  readonly store: Store | undefined;
-}
+import { Wishes } from './wishes.js';
 
 /** The key of a replay that no pattern has: of what was missed while the peer was away. */
 const MISSED = '';
-
-/** What takes a will back. */
-const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
 
 /** What the gateway remembers of one peer: the protocol engine on one side, the router's subscriber on the other. */
 export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Resident {
@@ -103,9 +46,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   #saidFull = false;
   /** Since when it has refused everything reliable, on the clock in ms. */
   #fullSince: number | undefined;
-  /** What was subscribed to before the peer's last boot, and not again since; undefined where there is nothing of the kind. */
-  #older: Set<string> | undefined;
-  #willSinceBoot = false;
+  readonly #wishes: Wishes;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
   /** Last values that are still to be sent. */
@@ -118,6 +59,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.#context = context;
     const { store } = context;
     this.#record = store && new SessionRecord(store, identity, () => this.#state(), lastRecord);
+    this.#wishes = new Wishes(this, context, this.#record);
     this.engine = new SessionEngine<Channel>(
       'gateway',
       this,
@@ -144,20 +86,9 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     const lostIds = restoreEngine(session.engine, stored, context);
     if (lostIds.length > 0) session.giveUpNumbering();
     session.#record?.idsCleared(lostIds);
-    for (const { nonce, message } of stored.subscriptions) {
-      const refusal = router.restoreSubscription(session, message.pattern, message);
-      if (refusal) session.#record?.unsubscribed(message.pattern);
-      else if (nonce !== state.nonce) session.#older = (session.#older ?? new Set()).add(message.pattern);
-    }
-    session.#restoreWill(stored);
+    session.#wishes.restore(stored);
     session.#restoreSleep(stored);
     return session;
-  }
-
-  #restoreWill({ will, state }: StoredSession): void {
-    if (!will) return;
-    if (this.#context.keeper.will(this, will.message) !== undefined) this.#record?.will(NO_WILL, this.nonce);
-    else this.#willSinceBoot = will.nonce === state.nonce;
   }
 
   #restoreSleep({ state }: StoredSession): void {
@@ -220,10 +151,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   begin(link: Link, who: Identity, epoch: Epoch, expiryMs: number, resumed: boolean): void {
     const { clock, alarms, router } = this.#context;
     const rebooted = who.nonce !== this.nonce;
-    if (rebooted) {
-      this.#older = resumed ? new Set(router.subscriptionsOf(this).keys()) : undefined;
-      this.#willSinceBoot = false;
-    }
+    if (rebooted) this.#wishes.outdate();
     this.nonce = who.nonce;
     this.token = who.token;
     this.epochs++;
@@ -249,19 +177,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     const record = this.#record;
     const { store } = this.#context;
     if (!store || !record) return link;
-    const gate = new OutputGate(
-      store,
-      (packet) => link.send(packet),
-      () => this.#driver?.wake(),
-    );
-    this.#gate = gate;
-    return {
-      // However long the disk takes, what waits for it is no more than what was made at once.
-      get blocked() {
-        return gate.blocked;
-      },
-      send: (packet) => gate.pass(packet, record.mark),
-    };
+    this.#gate = new OutputGate(store, record, link, () => this.#driver?.wake());
+    return this.#gate;
   }
 
   /** Sends the last values that the peer may have missed, but those that it is about to get as live messages (§4.3). */
@@ -272,16 +189,21 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
       return held === undefined || Buffer.compare(held, payload) !== 0;
     };
     this.#context.router.replayLastValues(this, this.#lastValueMark, wants, (values) =>
-      this.#startReplay(MISSED, values),
+      this.startReplay(MISSED, values),
     );
   }
 
-  /** Most replays end at once: only those that do not need to be remembered. */
-  #startReplay(key: string, replay: Replay): void {
+  /** Sends last values, in place of what is left under the same key. Most are through at once: only the others are remembered. */
+  startReplay(key: string, replay: Replay): void {
     const { turns, clock } = this.#context;
     this.#replays ??= new Replays(this, turns, clock);
     this.#replays.start(key, replay);
     if (this.#replays.done) this.#replays = undefined;
+  }
+
+  /** What is left under that key is not sent. */
+  stopReplay(key: string): void {
+    this.#replays?.stop(key);
   }
 
   /** Half of each bound is kept for live messages: who asks for many last values must not stop emits for it. */
@@ -445,29 +367,13 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   }
 
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {
-    const { router } = this.#context;
     switch (message.type) {
-      case 'subscribe': {
-        const refusal = router.subscribe(this, message.pattern, message, (values) =>
-          this.#startReplay(message.pattern, values),
-        );
-        if (refusal !== undefined) return refusal;
-        // Only what stands: a peer may ask for any number of subscriptions that it does not get.
-        this.#older?.delete(message.pattern);
-        this.#record?.subscribed(message, this.nonce);
-        return undefined;
-      }
+      case 'subscribe':
+        return this.#wishes.subscribe(message);
       case 'unsubscribe':
-        if (message.pattern === '') this.#dropOlderThanBoot();
-        else this.#unsubscribe(message.pattern);
-        return undefined;
-      case 'will': {
-        const refusal = this.#context.keeper.will(this, message);
-        if (refusal !== undefined) return refusal;
-        this.#willSinceBoot = true;
-        this.#record?.will(message, this.nonce);
-        return undefined;
-      }
+        return this.#wishes.unsubscribe(message.pattern);
+      case 'will':
+        return this.#wishes.leaveWill(message);
       case 'sleep':
         this.#sleep(message.seconds * 1000);
         return undefined;
@@ -482,21 +388,6 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     if (shortened === 0) this.engine.rouse();
     else this.engine.sleep(shortened, clock.now());
     if (!asleep && shortened > 0) keeper.slept(this, 'asleep');
-  }
-
-  #dropOlderThanBoot(): void {
-    const { keeper } = this.#context;
-    for (const pattern of this.#older ?? []) this.#unsubscribe(pattern);
-    this.#older = undefined;
-    if (this.#willSinceBoot) return;
-    keeper.will(this, NO_WILL);
-    this.#record?.will(NO_WILL, this.nonce);
-  }
-
-  #unsubscribe(pattern: string): void {
-    this.#older?.delete(pattern);
-    this.#replays?.stop(pattern);
-    if (this.#context.router.unsubscribe(this, pattern)) this.#record?.unsubscribed(pattern);
   }
 
   #state(): SessionState {
