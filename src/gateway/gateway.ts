@@ -116,6 +116,7 @@ export class Gateway {
         maxLastValueBytesPerParty: limits.per_address.last_value_bytes,
       },
       this.#counters,
+      clock,
       store && lastValueKeeper(store),
     );
     this.#presence = new Presence(this.#router, clock, logger);

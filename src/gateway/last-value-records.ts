@@ -1,5 +1,6 @@
 import type { LastValueKeeper } from '../router/last-values.js';
 import type { Router } from '../router/router.js';
+import { withTime } from '../store/extras.js';
 import { keys, type StoredLastValue, writeLastValue } from '../store/records.js';
 import type { Store } from '../store/store.js';
 
@@ -11,8 +12,9 @@ export function lastValueKeeper(store: Store): LastValueKeeper {
   return {
     changed(name, value) {
       if (name.startsWith('$') && !name.startsWith(DEVICES)) return;
-      if (value) store.put(keys.lastValue(name), writeLastValue(value));
-      else store.delete(keys.lastValue(name));
+      if (!value) return store.delete(keys.lastValue(name));
+      const extras = withTime(value.extras, (time) => store.time(time));
+      store.put(keys.lastValue(name), writeLastValue({ ...value, extras }));
     },
     get full() {
       return store.full;
@@ -23,9 +25,12 @@ export function lastValueKeeper(store: Store): LastValueKeeper {
 /** Gives the router back what the store kept. What today's limits have no room for is gone; returns how many values. */
 export function restoreLastValues(store: Store, router: Router, values: readonly StoredLastValue[]): number {
   let gone = 0;
-  for (const { name, payload, qos, mark } of values) {
-    if (router.restoreLastValue(name, payload, qos, mark) === undefined) continue;
-    store.delete(keys.lastValue(name));
+  // What the store's time is when the process's clock shows 0.
+  const offset = store.time(0);
+  for (const value of values) {
+    const extras = withTime(value.extras, (time) => time - offset);
+    if (router.restoreLastValue({ ...value, extras }) === undefined) continue;
+    store.delete(keys.lastValue(value.name));
     gone++;
   }
   return gone;

@@ -1,4 +1,5 @@
 import type { Qos } from '../wire/messages.js';
+import type { MessageExtras } from './message.js';
 import type { Subscriber } from './subscriber.js';
 
 /** One subscriber of a channel, all its matching subscriptions taken together (PROTOCOL.md §6.2). */
@@ -6,11 +7,17 @@ export interface Recipient {
   readonly subscriber: Subscriber;
   /** The highest QoS of its matching subscriptions. */
   readonly qos: Qos;
-  /** Every one of them says *no local*. */
+  /** One of them at least says *no local*. */
   readonly noLocal: boolean;
+  /** What it gets of its own emits in that case: as the others of them ask for; undefined if all say *no local*. */
+  readonly own: Recipient | undefined;
+  /** One of them at least wants R passed on as it was emitted. */
+  readonly retainAsPublished: boolean;
+  /** The ids of those that have one, all of them [MQTT-3.3.4-4]; undefined if none has. */
+  readonly subscriptionIds: readonly number[] | undefined;
 }
 
-/** Never changed once built, so that an emit may walk it while its deliveries change subscriptions. */
+/** Never changes once built, so that an emit may walk it while its deliveries change subscriptions. */
 export type Route = readonly Recipient[];
 
 /** What is kept of a channel for those who subscribe later (§6.5). */
@@ -23,6 +30,8 @@ export interface LastValue {
   readonly mark: number;
   /** Whom it counts for. */
   readonly party: string | undefined;
+  /** What was emitted with it besides. */
+  readonly extras: MessageExtras | undefined;
 }
 
 /**

@@ -1,12 +1,15 @@
+import type { Clock } from '../clock.js';
+import type { Count } from '../counters.js';
 import { Tally } from '../tally.js';
-import type { Qos } from '../wire/messages.js';
+import { MAX_CHANNEL_BYTES } from '../wire/limits.js';
 import type { LastValue } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
+import { extrasBytes, hasExpired } from './message.js';
 
 export interface LastValueLimits {
   /** How many channels may have a last value. Names that have more than 8 levels on average reach it sooner. */
   readonly maxLastValues: number;
-  /** What all last values together may take, in bytes of payload. */
+  /** What all last values together may take, in bytes: of payload, of extras, of names beyond 255. */
   readonly maxLastValueBytes: number;
   /** What of both one party may have set; any number if left out. */
   readonly maxLastValuesPerParty?: number;
@@ -21,19 +24,36 @@ export interface LastValueKeeper {
   readonly full: boolean;
 }
 
-/** Sets and clears the last values of channels within limits (PROTOCOL.md §6.5). */
+/** A last value that is to be set. */
+export type NewLastValue = Omit<LastValue, 'mark'>;
+
+/** How often last values that have expired are looked for to make room for others, at most, ms. */
+const SWEEP_MS = 1000;
+
+/**
+ * Sets and clears the last values of channels within limits (PROTOCOL.md §6.5). One that has expired is as if cleared. That costs no timer: it is
+ * found out when somebody asks for it, or when its room is needed.
+ */
 export class LastValues {
   readonly #limits: LastValueLimits;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #expired: Count;
   readonly #values = new LevelTree<LastValue>(({ name }) => name);
   readonly #keeper: LastValueKeeper | undefined;
   readonly #countOf = new Tally();
   readonly #bytesOf = new Tally();
+  /** Those that will expire, or have. */
+  readonly #expiring = new Set<LastValue>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
   #count = 0;
   #bytes = 0;
   #mark = 0;
 
-  constructor(limits: LastValueLimits, keeper?: LastValueKeeper) {
+  /** `expired` counts those that did. */
+  constructor(limits: LastValueLimits, clock: Pick<Clock, 'now'>, expired: Count, keeper?: LastValueKeeper) {
     this.#limits = limits;
+    this.#clock = clock;
+    this.#expired = expired;
     this.#keeper = keeper;
   }
 
@@ -41,7 +61,7 @@ export class LastValues {
     return this.#count;
   }
 
-  /** Bytes of payload that all last values take. */
+  /** What all last values take, in bytes as limited. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -56,81 +76,119 @@ export class LastValues {
     this.#mark = Math.max(this.#mark, mark);
   }
 
-  /**
-   * Why the value of the channel of that name cannot be set, or cleared with 0 bytes, if so. `party`: who sets it, if that is
-   * to count for anyone.
-   */
-  refusal(
-    name: string,
-    payloadLength: number,
-    party: string | undefined,
-  ): 'limit_reached' | 'share_used_up' | 'not_stored' | undefined {
+  /** Why the value cannot be set, or cleared with 0 bytes of payload, if so. */
+  refusal(value: NewLastValue): 'limit_reached' | 'share_used_up' | 'not_stored' | undefined {
     if (this.#keeper?.full === true) return 'not_stored';
-    if (payloadLength === 0) return undefined;
-    if (!this.#hasRoom(name, payloadLength)) return 'limit_reached';
-    if (party === undefined || this.#hasShare(name, payloadLength, party)) return undefined;
+    if (value.payload.length === 0) return undefined;
+    const refusal = this.#overLimit(value);
+    return refusal && this.#sweep() ? this.#overLimit(value) : refusal;
+  }
+
+  #overLimit(value: NewLastValue): 'limit_reached' | 'share_used_up' | undefined {
+    if (!this.#hasRoom(value)) return 'limit_reached';
+    if (value.party === undefined || this.#hasShare(value, value.party)) return undefined;
     return 'share_used_up';
   }
 
-  #hasShare(name: string, payloadLength: number, party: string): boolean {
+  #hasShare(value: NewLastValue, party: string): boolean {
     const { maxLastValuesPerParty, maxLastValueBytesPerParty } = this.#limits;
-    const old = this.#values.get(name);
+    const old = this.#values.get(value.name);
     const own = old?.party === party ? old : undefined;
     const count = this.#countOf.of(party) + (own ? 0 : 1);
-    const bytes = this.#bytesOf.of(party) + payloadLength - (own?.payload.length ?? 0);
+    const bytes = this.#bytesOf.of(party) + bytesOf(value) - bytesOf(own);
     return !(count > (maxLastValuesPerParty ?? count) || bytes > (maxLastValueBytesPerParty ?? bytes));
   }
 
-  #hasRoom(name: string, payloadLength: number): boolean {
+  #hasRoom(value: NewLastValue): boolean {
     const { maxLastValues, maxLastValueBytes } = this.#limits;
-    const old = this.#values.get(name);
-    if (this.#bytes + payloadLength - (old?.payload.length ?? 0) > maxLastValueBytes) return false;
+    const old = this.#values.get(value.name);
+    if (this.#bytes + bytesOf(value) - bytesOf(old) > maxLastValueBytes) return false;
     if (old !== undefined) return true;
-    return this.#count < maxLastValues && this.#values.nodes + levelsOf(name) <= levelsAllowed(maxLastValues);
+    return (
+      this.#count < maxLastValues && this.#values.nodes + levelsOf(value.name) <= levelsAllowed(maxLastValues)
+    );
+  }
+
+  /** Drops all that have expired. Returns whether there were any. Not more often than every now and then: it looks at very many. */
+  #sweep(): boolean {
+    const now = this.#clock.now();
+    if (now - this.#sweptAt < SWEEP_MS) return false;
+    this.#sweptAt = now;
+    const before = this.#count;
+    for (const value of this.#expiring) this.#dropExpired(value);
+    return this.#count < before;
+  }
+
+  /** Returns whether it has expired: then it is gone. */
+  #dropExpired(value: LastValue): boolean {
+    if (!hasExpired(value.extras, this.#clock.now())) return false;
+    this.#remove(value);
+    this.#expired.add();
+    this.#keeper?.changed(value.name, undefined);
+    return true;
   }
 
   /** The last value of the channel of that name. */
   get(name: string): LastValue | undefined {
-    return this.#values.get(name);
+    const value = this.#values.get(name);
+    return value && this.#dropExpired(value) ? undefined : value;
   }
 
-  /** The values of the channels that the pattern matches, found as they are asked for. */
+  /** The values of the channels that the pattern matches, found as they are asked for; perhaps also what has expired. */
   matching(pattern: string): Generator<LastValue, void> {
     return this.#values.matchingNames(pattern);
   }
 
   /** Keeps the payload, which must not change afterwards; an empty one clears the value. */
-  update(name: string, payload: Uint8Array, qos: Qos, party?: string): void {
+  update(value: NewLastValue): void {
+    const { name } = value;
     // What is cleared twice is no change: names that nobody knows must cost nothing.
-    if (payload.length === 0 && this.#values.get(name) === undefined) return;
-    this.restore(name, payload, qos, this.#mark + 1, party);
+    if (value.payload.length === 0 && this.#values.get(name) === undefined) return;
+    this.restore({ ...value, mark: this.#mark + 1 });
     this.#keeper?.changed(name, this.#values.get(name));
   }
 
   /** Takes up a value that was kept, with its mark. */
-  restore(name: string, payload: Uint8Array, qos: Qos, mark: number, party?: string): void {
+  restore({ name, payload, qos, mark, party, extras }: LastValue): void {
     const old = this.#values.get(name);
-    if (old !== undefined) {
-      this.#count -= 1;
-      this.#bytes -= old.payload.length;
-      if (old.party !== undefined) {
-        this.#countOf.remove(old.party);
-        this.#bytesOf.remove(old.party, old.payload.length);
-      }
-    }
+    if (old !== undefined) this.#discount(old);
     if (payload.length === 0) {
       if (old !== undefined) this.#values.delete(name);
       return;
     }
+    this.#mark = Math.max(this.#mark, mark);
+    const value: LastValue = { name, payload: whole(payload), qos, mark, party, extras };
     this.#count += 1;
-    this.#bytes += payload.length;
+    this.#bytes += bytesOf(value);
     if (party !== undefined) {
       this.#countOf.add(party);
-      this.#bytesOf.add(party, payload.length);
+      this.#bytesOf.add(party, bytesOf(value));
     }
-    this.#mark = Math.max(this.#mark, mark);
-    this.#values.put({ name, payload: whole(payload), qos, mark, party });
+    if (extras?.expiresAt !== undefined) this.#expiring.add(value);
+    this.#values.put(value);
   }
+
+  #remove(value: LastValue): void {
+    this.#discount(value);
+    this.#values.delete(value.name);
+  }
+
+  #discount(value: LastValue): void {
+    this.#count -= 1;
+    this.#bytes -= bytesOf(value);
+    this.#expiring.delete(value);
+    if (value.party === undefined) return;
+    this.#countOf.remove(value.party);
+    this.#bytesOf.remove(value.party, bytesOf(value));
+  }
+}
+
+/** What of a value counts as its bytes: names of up to 255 bytes are bounded by the number of values. */
+function bytesOf(value: NewLastValue | undefined): number {
+  if (value === undefined) return 0;
+  const { name, payload, extras } = value;
+  const beyond = name.length * 3 <= MAX_CHANNEL_BYTES ? 0 : Buffer.byteLength(name) - MAX_CHANNEL_BYTES;
+  return payload.length + extrasBytes(extras) + Math.max(0, beyond);
 }
 
 /** Bytes that keep nothing but themselves in memory: a part of something larger would keep all of it. */

@@ -1,10 +1,13 @@
+import type { Clock } from '../clock.js';
 import type { Count, Counters } from '../counters.js';
 import { BROADCAST_CHANNEL, channelProblem, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
-import { Channel, type LastValue, type Route } from './channel.js';
+import { Channel, type LastValue, type Recipient, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
-import { type LastValueKeeper, type LastValueLimits, LastValues } from './last-values.js';
+import { type LastValueKeeper, type LastValueLimits, LastValues, type NewLastValue } from './last-values.js';
+import type { MessageExtras } from './message.js';
+import { recipientOf } from './recipients.js';
 import { lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
@@ -20,6 +23,8 @@ export interface EmitOptions {
   readonly qos: Qos;
   /** Keep the payload as the channel's last value; an empty one clears it (PROTOCOL.md §6.5). */
   readonly retain: boolean;
+  /** What goes with it besides, to every receiver and into the last value. */
+  readonly extras?: MessageExtras | undefined;
 }
 
 /**
@@ -28,12 +33,15 @@ export interface EmitOptions {
  */
 export type Replay = Generator<'more' | 'queue_full', void, boolean | undefined>;
 
+/** What being connected asks for: every broadcast but its own. */
+const BROADCAST_OPTIONS: SubscribeOptions = { qos: 2, noLocal: true, noLastValue: true };
+
 function finish(replay: Replay): void {
   while (!replay.next().done);
 }
 
 /**
- * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O and knows no time.
+ * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O, and has no timers.
  *
  * What refuses returns the reason (§7), which is also counted as `router.refused.<reason>`, and returns undefined when
  * all is well. Deliveries that are left out are counted as `router.drop.<reason>`; accepted emits as `router.emit`, their
@@ -51,13 +59,14 @@ export class Router {
   readonly #delivered: Count;
 
   /** `keeper`: if last values are to outlive the process. */
-  constructor(limits: RouterLimits, counters: Counters, keeper?: LastValueKeeper) {
+  constructor(limits: RouterLimits, counters: Counters, clock: Pick<Clock, 'now'>, keeper?: LastValueKeeper) {
     this.#counters = counters;
     this.#emitted = counters.count('router.emit');
     this.#delivered = counters.count('router.delivered');
     this.#channels = new ChannelTable(limits.maxChannels + 1);
     this.#subscriptions = new Subscriptions(limits);
-    this.#lastValues = new LastValues(limits, keeper);
+    const expired = counters.count('router.last_values_expired');
+    this.#lastValues = new LastValues(limits, clock, expired, keeper);
     const broadcast = this.hold(BROADCAST_CHANNEL);
     if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
     this.broadcastChannel = broadcast;
@@ -135,6 +144,14 @@ export class Router {
     return undefined;
   }
 
+  /**
+   * Whether it has a subscription to exactly that pattern: the next one would only replace it. What MQTT's retain handling of 1 asks
+   * [MQTT-3.3.1-10].
+   */
+  isSubscribed(subscriber: Subscriber, pattern: string): boolean {
+    return this.#subscriptions.optionsOf(subscriber, pattern) !== undefined;
+  }
+
   /** Returns whether there was such a subscription. */
   unsubscribe(subscriber: Subscriber, pattern: string): boolean {
     const had = this.#subscriptions.delete(subscriber, pattern);
@@ -203,14 +220,12 @@ export class Router {
     return this.#subscriptions.routeOf(name).length > 0;
   }
 
-  /**
-   * Takes up a last value that was kept. Refused: `bad_channel`, `limit_reached`, as the limits may be lower now.
-   * @param mark As in `LastValue`.
-   */
-  restoreLastValue(name: string, payload: Uint8Array, qos: Qos, mark: number): ReasonName | undefined {
-    if (channelProblem(name) !== undefined) return this.#refuse('bad_channel');
-    if (this.#lastValues.refusal(name, payload.length, undefined)) return this.#refuse('limit_reached');
-    this.#lastValues.restore(name, payload, qos, mark);
+  /** Takes up a last value that was kept. Refused: `bad_channel`, `limit_reached`, as the limits may be lower now. */
+  restoreLastValue(kept: Omit<LastValue, 'party'>): ReasonName | undefined {
+    if (channelProblem(kept.name) !== undefined) return this.#refuse('bad_channel');
+    const value: LastValue = { ...kept, party: undefined };
+    if (this.#lastValues.refusal(value)) return this.#refuse('limit_reached');
+    this.#lastValues.restore(value);
     return undefined;
   }
 
@@ -257,11 +272,13 @@ export class Router {
   #send(
     channel: Channel,
     payload: Uint8Array,
-    { qos, retain }: EmitOptions,
+    { qos, retain, extras }: EmitOptions,
     from: Subscriber | undefined,
   ): ReasonName | undefined {
     if (retain && channel === this.broadcastChannel) return this.#refuse('not_allowed');
-    const unkept = retain ? this.#refusalToKeep(channel, payload, from) : undefined;
+    const party = from?.party;
+    const { name } = channel;
+    const unkept = retain ? this.#refusalToKeep({ name, payload, qos, party, extras }, from) : undefined;
     if (unkept) return this.#refuse(unkept);
 
     const route = channel.route ?? this.#findRoute(channel);
@@ -269,12 +286,15 @@ export class Router {
     if (qos > 0 && !this.#haveRoom(route, channel, payload.length, from)) return this.#refuse('queue_full');
 
     const kept = from && (qos > 0 || retain) ? new Uint8Array(payload) : payload;
-    if (retain) this.#lastValues.update(channel.name, kept, qos, from?.party);
+    if (retain) this.#lastValues.update({ name, payload: kept, qos, party, extras });
     let delivered = 0;
     let refused: ReasonName | undefined;
-    for (const recipient of route) {
-      if (recipient.noLocal && recipient.subscriber === from) continue;
-      const refusal = recipient.subscriber.deliver(channel, kept, lowerQos(qos, recipient.qos), false);
+    for (const anyone of route) {
+      const recipient = anyone.noLocal && anyone.subscriber === from ? anyone.own : anyone;
+      if (recipient === undefined) continue;
+      const granted = lowerQos(qos, recipient.qos);
+      const retained = retain && recipient.retainAsPublished;
+      const refusal = recipient.subscriber.deliver(channel, kept, granted, retained, extras, recipient);
       if (refusal === undefined) {
         delivered += 1;
         continue;
@@ -288,12 +308,8 @@ export class Router {
     return refused;
   }
 
-  #refusalToKeep(
-    { name }: Channel,
-    payload: Uint8Array,
-    from: Subscriber | undefined,
-  ): ReasonName | undefined {
-    const refusal = this.#lastValues.refusal(name, payload.length, from?.party);
+  #refusalToKeep(value: NewLastValue, from: Subscriber | undefined): ReasonName | undefined {
+    const refusal = this.#lastValues.refusal(value);
     // What the gateway itself keeps is bounded by what it knows of.
     if (refusal === 'not_stored' && from === undefined) return undefined;
     if (refusal !== 'share_used_up') return refusal;
@@ -302,9 +318,10 @@ export class Router {
   }
 
   #haveRoom(route: Route, channel: Channel, bytes: number, from: Subscriber | undefined): boolean {
-    for (const { subscriber, qos, noLocal } of route) {
-      if (qos === 0 || (noLocal && subscriber === from)) continue;
-      if (!subscriber.hasRoom(channel, bytes)) return false;
+    for (const anyone of route) {
+      const recipient = anyone.noLocal && anyone.subscriber === from ? anyone.own : anyone;
+      if (recipient === undefined || recipient.qos === 0) continue;
+      if (!recipient.subscriber.hasRoom(channel, bytes)) return false;
     }
     return true;
   }
@@ -312,7 +329,7 @@ export class Router {
   #findRoute(channel: Channel): Route {
     const route =
       channel === this.broadcastChannel
-        ? Array.from(this.#connected, (subscriber) => ({ subscriber, qos: 2 as const, noLocal: true }))
+        ? Array.from(this.#connected, (subscriber) => recipientOf(subscriber, BROADCAST_OPTIONS))
         : this.#subscriptions.routeOf(channel.name);
     this.#channels.setRoute(channel, route);
     return route;
@@ -339,30 +356,33 @@ export class Router {
     patterns: readonly string[],
     isDue: (value: LastValue) => boolean,
   ): Replay {
-    const qosFor = this.#subscriptions.qosFor(subscriber);
+    const recipientFor = this.#subscriptions.recipientFor(subscriber, patterns);
     for (const name of this.#channelsWithLastValues(patterns)) {
       yield 'more';
-      if (name !== undefined) yield* this.#deliverLastValue(name, subscriber, qosFor, isDue);
+      if (name !== undefined) yield* this.#deliverLastValue(name, recipientFor, isDue);
     }
   }
 
   *#deliverLastValue(
     name: string,
-    subscriber: Subscriber,
-    qosFor: (channelName: string) => Qos | undefined,
+    recipientFor: (channelName: string) => Recipient | undefined,
     isDue: (value: LastValue) => boolean,
   ): Replay {
     for (;;) {
       // Any time may have passed: it may have been replaced or cleared, and the subscriptions ended.
       const value = this.#lastValues.get(name);
-      const highest = value && isDue(value) ? qosFor(name) : undefined;
-      if (value === undefined || highest === undefined) return;
+      const recipient = value && isDue(value) ? recipientFor(name) : undefined;
+      if (value === undefined || recipient === undefined) return;
+      const { payload, extras } = value;
+      const { subscriber } = recipient;
       const channel = this.find(name);
       // As a live message would come: at another QoS it might be overtaken by that.
-      const qos = lowerQos(value.qos, highest);
-      const full = qos > 0 && !subscriber.hasRoom(channel, value.payload.length);
+      const qos = lowerQos(value.qos, recipient.qos);
+      const full = qos > 0 && !subscriber.hasRoom(channel, payload.length);
       if (full && (yield 'queue_full')) continue;
-      const refusal = full ? 'queue_full' : subscriber.deliver(channel, value.payload, qos, true);
+      const refusal = full
+        ? 'queue_full'
+        : subscriber.deliver(channel, payload, qos, true, extras, recipient);
       if (refusal === undefined) this.#delivered.add();
       else this.#counters.add(`router.drop.${refusal}`);
       return;

@@ -1,7 +1,7 @@
-import type { Qos } from '../wire/messages.js';
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
-import { higherQos, type SubscribeOptions, type Subscriber, sharedOptions } from './subscriber.js';
+import { recipientOf, together } from './recipients.js';
+import { type SubscribeOptions, type Subscriber, sameOptions, sharedOptions } from './subscriber.js';
 
 export interface SubscriptionLimits {
   /** Subscriptions of all subscribers together. */
@@ -97,7 +97,7 @@ export class Subscriptions {
     const there = this.#byPattern.get(pattern);
     const old = there && find(portfolio, pattern);
     if (there && old) {
-      if (old.options === wanted) return 'unchanged';
+      if (sameOptions(old.options, wanted)) return 'unchanged';
       this.#changes += 1;
       old.options = wanted;
       there.route = undefined;
@@ -147,11 +147,20 @@ export class Subscriptions {
     return first.route;
   }
 
+  /** What that subscriber asks for with its subscription to exactly that pattern; undefined if it has none. */
+  optionsOf(subscriber: Subscriber, pattern: string): SubscribeOptions | undefined {
+    return find(this.#bySubscriber.get(subscriber), pattern)?.options;
+  }
+
   /**
-   * Tells at which QoS a subscriber gets the last value of a channel, as things stand when that is asked: the highest of all its
-   * subscriptions that match (§6.2), or undefined if none of them wants last values.
+   * Tells how a subscriber gets the last value of a channel because of its subscriptions to `patterns`, as things stand when that is
+   * asked: with the ids of these, but at the highest QoS of all that match (§6.2); undefined if none of all wants last values.
    */
-  qosFor(subscriber: Subscriber): (channelName: string) => Qos | undefined {
+  recipientFor(
+    subscriber: Subscriber,
+    patterns: readonly string[],
+  ): (channelName: string) => Recipient | undefined {
+    const asked = new Set(patterns);
     let tree = treeOf(new Map());
     let asOf: number | undefined;
     return (name) => {
@@ -159,7 +168,11 @@ export class Subscriptions {
       asOf = this.#changes;
       const matching = tree.matchingPatterns(name);
       if (matching.every(({ noLastValue }) => noLastValue)) return undefined;
-      return matching.reduce<Qos>((highest, { qos }) => higherQos(highest, qos), 0);
+      return matching
+        .map(({ pattern, subscriptionId, ...options }) =>
+          recipientOf(subscriber, asked.has(pattern) ? { ...options, subscriptionId } : options),
+        )
+        .reduce(together);
     };
   }
 
@@ -232,13 +245,9 @@ function merge(matching: readonly (Subscription | Audience)[]): Route {
   const recipients = new Map<Subscriber, Recipient>();
   for (const there of matching) {
     for (const { subscriber, options } of membersOf(there)) {
-      const { qos, noLocal } = options;
-      const before = recipients.get(subscriber) ?? { subscriber, qos, noLocal };
-      recipients.set(subscriber, {
-        subscriber,
-        qos: higherQos(qos, before.qos),
-        noLocal: noLocal && before.noLocal,
-      });
+      const recipient = recipientOf(subscriber, options);
+      const before = recipients.get(subscriber);
+      recipients.set(subscriber, before ? together(before, recipient) : recipient);
     }
   }
   return [...recipients.values()];

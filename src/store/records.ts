@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { MessageExtras } from '../router/message.js';
 import { decodePacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { isNumbered, type Message, type Qos, type Subscribe, type Will } from '../wire/messages.js';
+import { readExtras, writeExtras } from './extras.js';
 
 /**
  * How the store writes things down: one record a thing, its kind and owner in the key. What came over the wire is kept as
@@ -80,6 +82,8 @@ export interface StoredLastValue {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly mark: number;
+  /** With its time on the store's clock. */
+  readonly extras: MessageExtras | undefined;
 }
 
 /** Digits of a record's number in its key, in base 36: the order of keys is that of the numbers. */
@@ -180,18 +184,26 @@ export function readId(own: boolean, id: number, value: Uint8Array): StoredId {
   return { own, id, name: Buffer.from(value.subarray(1)).toString(), usable: value[0] === 1 };
 }
 
-export function writeLastValue({ payload, qos, mark }: StoredLastValue): Uint8Array {
-  const header = Buffer.alloc(9);
-  header.writeUInt8(qos, 0);
+/** In the first byte of a last value, beside its QoS: extras stand before the payload. */
+const HAS_EXTRAS = 0x80;
+const VALUE_HEADER_BYTES = 9;
+
+export function writeLastValue({ payload, qos, mark, extras }: Omit<StoredLastValue, 'name'>): Uint8Array {
+  const header = Buffer.alloc(VALUE_HEADER_BYTES);
+  header.writeUInt8(qos | (extras ? HAS_EXTRAS : 0), 0);
   header.writeDoubleBE(mark, 1);
-  return Buffer.concat([header, payload]);
+  return Buffer.concat(extras ? [header, writeExtras(extras), payload] : [header, payload]);
 }
 
 export function readLastValue(name: string, value: Uint8Array): StoredLastValue {
   const bytes = Buffer.from(value);
-  const qos = bytes.readUInt8(0);
+  const first = bytes.readUInt8(0);
+  const qos = first & ~HAS_EXTRAS;
   if (qos > 2) throw new DamagedRecord(`it has QoS ${qos}`);
-  return { name, qos: qos as Qos, mark: bytes.readDoubleBE(1), payload: bytes.subarray(9) };
+  const mark = bytes.readDoubleBE(1);
+  const body = bytes.subarray(VALUE_HEADER_BYTES);
+  const { extras, rest } = first & HAS_EXTRAS ? readExtras(body) : { extras: undefined, rest: body };
+  return { name, qos: qos as Qos, mark, payload: rest, extras };
 }
 
 function onlyMessage(packet: Uint8Array, from: 'peer' | 'gateway' = 'gateway'): Message {

@@ -29,7 +29,7 @@ function start() {
     maxLastValueBytes: 10_000,
   };
   const clock = new VirtualClock();
-  const router = new Router(limits, new Counters());
+  const router = new Router(limits, new Counters(), clock);
   const presence = new Presence(router, clock, pino({ level: 'silent' }));
   const watch = (): Watcher => {
     const watcher = new Watcher();

@@ -1,10 +1,14 @@
-import type { Channel } from '../../src/router/channel.js';
+import type { Channel, Recipient } from '../../src/router/channel.js';
+import type { MessageExtras } from '../../src/router/message.js';
 import type { DeliveryRefusal, SubscribeOptions, Subscriber } from '../../src/router/subscriber.js';
 import type { Qos } from '../../src/wire/messages.js';
 
 /** A subscriber that keeps what it takes, as `channel=payload@qos`, with `!` behind a last value. */
 export class Inbox implements Subscriber {
   readonly taken: string[] = [];
+  /** What came last besides. */
+  extras: MessageExtras | undefined;
+  recipient: Recipient | undefined;
   /** Reliable messages that still fit. */
   room = Number.POSITIVE_INFINITY;
   /** In bytes. */
@@ -15,7 +19,16 @@ export class Inbox implements Subscriber {
     return payloadLength > this.maxPayload || this.room > 0;
   }
 
-  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): DeliveryRefusal | undefined {
+  deliver(
+    channel: Channel,
+    payload: Uint8Array,
+    qos: Qos,
+    retained: boolean,
+    extras: MessageExtras | undefined,
+    recipient: Recipient,
+  ): DeliveryRefusal | undefined {
+    this.extras = extras;
+    this.recipient = recipient;
     if (payload.length > this.maxPayload) return 'too_large_for_receiver';
     if (qos > 0) this.room -= 1;
     this.taken.push(`${channel.name}=${Buffer.from(payload).toString()}@${qos}${retained ? '!' : ''}`);

@@ -5,6 +5,7 @@ import { type EmitOptions, Router } from '../../src/router/router.js';
 import type { SubscribeOptions } from '../../src/router/subscriber.js';
 import type { Qos } from '../../src/wire/messages.js';
 import type { ReasonName } from '../../src/wire/reasons.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { bytes, Inbox, plainlyMatches } from './inbox.js';
 
 const LIMITS = {
@@ -63,9 +64,9 @@ class Model {
       if (others.length >= this.#maxLastValues || size > LIMITS.maxLastValueBytes) return 'limit_reached';
     }
     const recipients = this.#inboxes.flatMap((_, who) => {
-      const matching = this.#matching(who, name);
+      const own = who === from;
+      const matching = this.#matching(who, name).filter(({ options }) => !(own && options.noLocal));
       if (matching.length === 0) return [];
-      if (who === from && matching.every((s) => s.options.noLocal)) return [];
       return [{ who, qos: Math.min(qos, Math.max(...matching.map((s) => s.options.qos))) as Qos }];
     });
     const outcome = this.#deliver(name, text, recipients);
@@ -189,7 +190,7 @@ it('does what the plain model does, whatever the order of subscriptions, emits a
       const expected = [new Inbox(), new Inbox(), new Inbox()] as const;
       for (const inboxes of [real, expected]) inboxes[2].maxPayload = 3;
       const counters = new Counters();
-      const router = new Router({ ...LIMITS, maxLastValues }, counters);
+      const router = new Router({ ...LIMITS, maxLastValues }, counters, new VirtualClock());
       const model = new Model(expected, maxLastValues);
       const sender = (index: number | undefined) =>
         index === undefined ? undefined : real[index as 0 | 1 | 2];

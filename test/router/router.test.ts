@@ -3,6 +3,7 @@ import { Counters } from '../../src/counters.js';
 import type { Channel } from '../../src/router/channel.js';
 import { type Replay, Router, type RouterLimits } from '../../src/router/router.js';
 import type { Qos } from '../../src/wire/messages.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { asking, bytes, Inbox } from './inbox.js';
 
 const LIMITS: RouterLimits = {
@@ -14,13 +15,15 @@ const LIMITS: RouterLimits = {
 };
 
 let counters: Counters;
+let clock: VirtualClock;
 let router: Router;
 let a: Inbox;
 let b: Inbox;
 
 function start(limits: Partial<RouterLimits> = {}): void {
   counters = new Counters();
-  router = new Router({ ...LIMITS, ...limits }, counters);
+  clock = new VirtualClock();
+  router = new Router({ ...LIMITS, ...limits }, counters, clock);
   a = new Inbox();
   b = new Inbox();
 }
@@ -113,12 +116,18 @@ describe('no local', () => {
     expect(a.read()).toEqual(['x=yours@0', 'x=the gateway’s@0']);
   });
 
-  it('counts only when every matching subscription says so', () => {
-    router.subscribe(a, 'x', asking(0, { noLocal: true }));
-    router.subscribe(a, '+', asking(1));
+  it('of one subscription leaves the others as they are', () => {
+    router.subscribe(a, 'x', asking(2, { noLocal: true, subscriptionId: 1 }));
+    router.subscribe(a, '+', asking(1, { subscriptionId: 2 }));
+    router.subscribe(a, '#', asking(0, { subscriptionId: 3 }));
     router.subscribe(a, 'y', asking(0, { noLocal: true }));
     emit('x', 'mine', 2, a);
     expect(a.read()).toEqual(['x=mine@1']);
+    expect(a.recipient?.subscriptionIds?.toSorted()).toEqual([2, 3]);
+    emit('x', 'yours', 2, b);
+    expect(a.read()).toEqual(['x=yours@2']);
+    expect(a.recipient?.subscriptionIds?.toSorted()).toEqual([1, 2, 3]);
+    router.unsubscribe(a, '#');
     router.unsubscribe(a, '+');
     emit('x', 'mine', 2, a);
     expect(a.read()).toEqual([]);

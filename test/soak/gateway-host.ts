@@ -94,6 +94,7 @@ export class GatewayHost {
         maxLastValueBytes: 100_000,
       },
       counters,
+      machine.clock,
       store && lastValueKeeper(store),
     );
     this.router.watch = this.#events;

@@ -343,9 +343,7 @@ export class Ledger {
     const wishes = this.#matching(identity, sent.channel).filter(
       ({ confirmedAt, until }) => confirmedAt < at && until > at,
     );
-    return (
-      wishes.some(({ qos }) => qos > 0) && (sent.from !== identity || wishes.some(({ noLocal }) => !noLocal))
-    );
+    return wishes.some(({ qos, noLocal }) => qos > 0 && !(noLocal && sent.from === identity));
   }
 
   /** Whether the identity was ever given the message, at whatever quality. */

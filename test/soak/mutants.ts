@@ -133,8 +133,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a broadcast comes back to its sender',
     file: 'src/router/router.ts',
-    find: '({ subscriber, qos: 2 as const, noLocal: true })',
-    replace: '({ subscriber, qos: 2 as const, noLocal: false })',
+    find: '{ qos: 2, noLocal: true, noLastValue: true }',
+    replace: '{ qos: 2, noLocal: false, noLastValue: true }',
   },
   {
     name: 'what is subscribed is not stored',

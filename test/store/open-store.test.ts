@@ -34,7 +34,7 @@ async function filled(path: string, names: readonly string[]): Promise<void> {
   for (const [i, name] of names.entries()) {
     store.put(
       keys.lastValue(name),
-      writeLastValue({ name, payload: Buffer.alloc(2000, i), qos: 1, mark: i }),
+      writeLastValue({ payload: Buffer.alloc(2000, i), qos: 1, mark: i, extras: undefined }),
     );
     await new Promise<void>((resolve) => store.settled(resolve));
   }

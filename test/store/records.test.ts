@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { MessageExtras } from '../../src/router/message.js';
 import { ContentsReader } from '../../src/store/contents.js';
 import {
   FORMAT,
@@ -36,6 +37,21 @@ const STATE: SessionState = {
 
 const emit = (seq: number, text: string) =>
   ({ type: 'emit', qos: 1, retain: false, name: 'a/b', seq, payload: Buffer.from(text) }) as const;
+
+/** All that can come with a message. */
+const EXTRAS: MessageExtras = {
+  expiresAt: 1_700_000_000_500.25,
+  properties: {
+    payloadFormat: 1,
+    contentType: 'text/plain',
+    responseTopic: 'answers/ü',
+    correlationData: Uint8Array.of(0, 255, 10),
+    userProperties: [
+      ['a', '1'],
+      ['a', ''],
+    ],
+  },
+};
 
 type Records = [key: string, value: Uint8Array][];
 
@@ -75,8 +91,8 @@ function records(): Records {
     [keys.id('dev', false, 40), writeId({ own: false, id: 40, name: 'ü/z', usable: true })],
     [keys.numbering('old'), writeNumbering(OLD)],
     [keys.numbering('refused'), writeNumbering({ ...OLD, taken: Uint8Array.of(6, 1) })],
-    [keys.lastValue('v/1'), writeLastValue({ name: 'v/1', payload: Buffer.from('21'), qos: 0, mark: 2 })],
-    [keys.lastValue('a'), writeLastValue({ name: 'a', payload: Buffer.of(0), qos: 2, mark: 1 })],
+    [keys.lastValue('v/1'), writeLastValue({ payload: Buffer.from('21'), qos: 0, mark: 2, extras: EXTRAS })],
+    [keys.lastValue('a'), writeLastValue({ payload: Buffer.of(0), qos: 2, mark: 1, extras: undefined })],
   ];
 }
 
@@ -123,13 +139,21 @@ describe('what a store holds', () => {
             ['refused', { ...OLD, taken: Uint8Array.of(6, 1) }],
           ]),
         );
-        expect(lastValues.map(({ name, qos, mark }) => [name, qos, mark])).toEqual([
-          ['a', 2, 1],
-          ['v/1', 0, 2],
+        expect(lastValues.map((value) => ({ ...value, payload: [...value.payload] }))).toEqual([
+          { name: 'a', qos: 2, mark: 1, payload: [0], extras: undefined },
+          { name: 'v/1', qos: 0, mark: 2, payload: [50, 49], extras: EXTRAS },
         ]);
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('a last value as it was written before there were extras', () => {
+    const { lastValues } = read([
+      [FORMAT.key, FORMAT.value],
+      [keys.lastValue('a'), Buffer.from('01 3ff0000000000000 2135'.replaceAll(' ', ''), 'hex')],
+    ]);
+    expect(lastValues).toMatchObject([{ name: 'a', qos: 1, mark: 1, payload: Buffer.from('!5') }]);
   });
 
   test('messages keep their order, however many came before', () => {

@@ -116,6 +116,7 @@ export class Simulation {
         ...this.#limits.router,
       },
       this.counters,
+      this.clock,
       store && lastValueKeeper(store),
     );
     const context = {

@@ -1,17 +1,11 @@
+import type { MessageExtras } from '../../router/message.js';
 import type { QueueLimits } from '../../session/contract.js';
 import type { Channel } from '../../session/outgoing.js';
 import type { Qos } from '../../wire/messages.js';
 import type { ReasonName } from '../../wire/reasons.js';
-import type { ClientPacket, MessageProperties, ProtocolLevel, SubscriptionRequest } from '../wire/packets.js';
+import type { ClientPacket, ProtocolLevel, SubscriptionRequest } from '../wire/packets.js';
 import type { ReasonCode } from '../wire/reason-codes.js';
 import type { OutgoingPublish } from './outgoing-publish.js';
-
-/** What travels with a message and is none of the router's business. */
-export interface MessageExtras {
-  readonly properties?: MessageProperties;
-  /** When it is to be forgotten, ms on the clock of `MqttOwner.now`. */
-  readonly expiresAt?: number;
-}
 
 /** What goes with an emit of the client. */
 export interface PublishOptions {

@@ -1,5 +1,5 @@
+import type { MessageExtras } from '../../router/message.js';
 import type { Qos } from '../../wire/messages.js';
-import type { MessageExtras } from './contract.js';
 
 /**
  * Where a message of QoS 1 or 2 stands on its way to the client: it waits; PUBLISH is sent, and PUBACK or PUBREC awaited; or

@@ -1,17 +1,8 @@
+import type { MessageProperties } from '../../router/message.js';
 import type { Qos } from '../../wire/messages.js';
 
 /** As CONNECT says it: 3 is MQTT 3.1 ("MQIsdp"), 4 is 3.1.1, 5 is 5.0. */
 export type ProtocolLevel = 3 | 4 | 5;
-
-/** What travels with a message besides its payload, and is passed on unaltered (MQTT 5, [MQTT-3.3.2-4], -15, -16, -17, -20). */
-export interface MessageProperties {
-  readonly payloadFormat?: 0 | 1;
-  readonly contentType?: string;
-  readonly responseTopic?: string;
-  readonly correlationData?: Uint8Array;
-  /** In order; a name may come more than once. */
-  readonly userProperties?: readonly (readonly [name: string, value: string])[];
-}
 
 /** Properties of PUBLISH (MQTT 5, 3.3.2.3). */
 export interface PublishProperties extends MessageProperties {

@@ -1,0 +1,39 @@
+/**
+ * What travels with a message besides its payload, and is passed on unaltered (MQTT 5: [MQTT-3.3.2-4], -15, -16, -17, -20). Never changes
+ * once emitted.
+ */
+export interface MessageProperties {
+  readonly payloadFormat?: 0 | 1;
+  readonly contentType?: string;
+  readonly responseTopic?: string;
+  readonly correlationData?: Uint8Array;
+  /** In order; a name may come more than once. */
+  readonly userProperties?: readonly (readonly [name: string, value: string])[];
+}
+
+/** What few messages have: an emit without it pays nothing for it. Never changes once emitted. */
+export interface MessageExtras {
+  readonly properties?: MessageProperties | undefined;
+  /** From when on the message must not be sent to anybody any more, on the clock (`Clock.now`) in ms. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** Whether the message must not be sent any more at `now`, on the clock in ms. */
+export function hasExpired(extras: MessageExtras | undefined, now: number): boolean {
+  return extras?.expiresAt !== undefined && now >= extras.expiresAt;
+}
+
+/** What a user property takes besides its text, bytes. */
+const PROPERTY_BYTES = 32;
+
+/** What the extras take where they are kept, bytes: whoever bounds memory adds it to the payload's. */
+export function extrasBytes(extras: MessageExtras | undefined): number {
+  const properties = extras?.properties;
+  if (properties === undefined) return 0;
+  const { contentType = '', responseTopic = '', correlationData, userProperties = [] } = properties;
+  let bytes = Buffer.byteLength(contentType) + Buffer.byteLength(responseTopic);
+  bytes += correlationData?.length ?? 0;
+  for (const [name, value] of userProperties)
+    bytes += PROPERTY_BYTES + Buffer.byteLength(name) + Buffer.byteLength(value);
+  return bytes;
+}
