@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { connect as rawConnect, type Socket } from 'node:net';
 import { pino } from 'pino';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Counters } from '../../../src/counters.js';
 import type { ByteLink, ByteLinkEvents } from '../../../src/links/byte-link.js';
 import { type ByteListenOptions, listenMqtt } from '../../../src/links/tcp/tcp-listener.js';
 import { until } from '../recorder.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** Notes what a byte link tells; takes all unless told otherwise. */
 class ByteRecorder implements ByteLinkEvents {
@@ -146,18 +150,23 @@ describe('TcpConnection', () => {
   it('counts the time for a packet from its own beginning', async () => {
     const events = new ByteRecorder();
     const { link, socket } = await connection({ stallMs: 300 }, events);
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     events.unfinished = true;
-    // Each read ends one packet and begins another, so none is ever unfinished for long.
-    events.take = (chunk) => {
-      link.packetEnded();
-      return chunk.length;
-    };
-    for (let n = 0; n < 30; n++) {
+    for (let n = 0; n < 20; n++) {
+      // Each read ends one packet and begins another, so none is ever unfinished for long.
+      const read = new Promise<void>((resolve) => {
+        events.take = (chunk) => {
+          link.packetEnded();
+          resolve();
+          return chunk.length;
+        };
+      });
       socket.write('x');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await read;
+      vi.advanceTimersByTime(200);
     }
-    expect(events.reasons).toEqual([]);
-    events.take = (chunk) => chunk.length;
-    await until(() => expect(events.stalls).toEqual(['timeout']));
+    expect(events.stalls).toEqual([]);
+    vi.advanceTimersByTime(300);
+    expect(events.stalls).toEqual(['timeout']);
   });
 });
