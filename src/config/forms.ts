@@ -47,10 +47,14 @@ export function oneOrMany<Value extends z.ZodType>(description: string, value: V
     .register(forms, { form: 'one_or_many' });
 }
 
-/** One entry or a list of them, always a list once read; null or false are the empty one. Absent, it is one entry of defaults. */
+/**
+ * One entry or a list of them, always a list once read; null or false are the empty one. Absent, it is one entry of defaults, or
+ * off, as `absent` says.
+ */
 export function oneManyOrOff<Entry extends z.ZodType>(
   description: string,
   entry: Entry,
+  absent: 'defaults' | 'off',
   ...checks: z.core.$ZodCheck<z.output<Entry>[]>[]
 ) {
   return z
@@ -61,7 +65,7 @@ export function oneManyOrOff<Entry extends z.ZodType>(
       },
       z.array(entry).check(...checks),
     )
-    .prefault({})
+    .prefault(absent === 'off' ? false : {})
     .describe(description)
     .register(forms, { form: 'one_many_or_off' });
 }

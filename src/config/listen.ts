@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { patternProblem } from '../wire/channels.js';
-import { oneManyOrOff, oneOrOff, section } from './forms.js';
+import { list, oneManyOrOff, oneOrOff, section } from './forms.js';
 import { count } from './quantities.js';
 import { noRepeats, notTheGateways, textOf } from './rules.js';
 
@@ -21,7 +21,32 @@ const host = z
     'Address to listen on. 0.0.0.0 or "::" for every address of the machine: then anyone who can reach it can connect.',
   );
 
-const port = count(0, 65_535).prefault(7770).describe('Port to listen on; 0 lets the system pick one.');
+const anyPort = count(0, 65_535);
+const port = anyPort.prefault(7770).describe('Port to listen on; 0 lets the system pick one.');
+
+const maxConnections = count(1, 1_000_000)
+  .prefault(1000)
+  .describe('Connections open at once; more are closed at once and counted.');
+
+const pemFile = (what: string) =>
+  z
+    .string({
+      error: ({ input }) => (input === undefined ? `is missing: name the PEM file of ${what}` : undefined),
+    })
+    .min(1, { error: `cannot be empty: name the PEM file of ${what}` });
+
+const tls = oneOrOff(
+  'Encryption with TLS 1.2 or newer: off, or the files of it (PEM; a relative path starts at the folder of this file). They are read again on SIGHUP.',
+  z.strictObject({
+    cert: pemFile('the certificate').describe('The certificate, and what its chain needs behind it.'),
+    key: pemFile('the private key').describe('Its private key, without a passphrase.'),
+    client_ca: pemFile('the authority')
+      .exactOptional()
+      .describe(
+        'Who signs the certificates of clients: then each must show one, whose common name is the user that it is.',
+      ),
+  }),
+);
 
 const oneShot = z.strictObject({
   channels: z
@@ -35,12 +60,33 @@ const oneShot = z.strictObject({
     .describe('Addresses, or ranges like 192.168.4.0/24, that they are taken from.'),
 });
 
-const tcp = z.strictObject({
+const tcp = z.strictObject({ host, port, max_connections: maxConnections, tls });
+
+/** The port that IANA has for the protocol, unless another is given. */
+const usualPort =
+  <Entry extends { port?: number | undefined; tls: unknown }>(plain: number, encrypted: number) =>
+  (entry: Entry) => ({ ...entry, port: entry.port ?? (entry.tls ? encrypted : plain) });
+
+const mqtt = z
+  .strictObject({
+    host,
+    port: anyPort
+      .optional()
+      .describe('Port to listen on: 1883, or 8883 with tls, unless given; 0 lets the system pick one.'),
+    max_connections: maxConnections,
+    tls,
+  })
+  .transform(usualPort(1883, 8883));
+
+const ws = z.strictObject({
   host,
-  port,
-  max_connections: count(1, 1_000_000)
-    .prefault(1000)
-    .describe('Connections open at once; more are closed at once and counted.'),
+  port: anyPort.prefault(9001).describe('Port to listen on; 0 lets the system pick one.'),
+  max_connections: maxConnections,
+  origins: list(
+    'Web sites whose pages may connect, as https://dash.example; "*" for all. A browser says which site a page is from; programs say none, and may connect.',
+    z.string().superRefine(origin),
+  ),
+  tls,
 });
 
 const udp = z.strictObject({
@@ -60,8 +106,15 @@ function socketOf({ host, port: number }: { host: string; port: number }): strin
 const ALONE = noRepeats(socketOf, 'listens on the same address and port as');
 
 export const listen = section('Where peers can reach the gateway over the network.', {
-  tcp: oneManyOrOff('TCP: one entry, a list of them, or false for off.', tcp, ALONE),
-  udp: oneManyOrOff('UDP: one entry, a list of them, or false for off.', udp, ALONE),
+  tcp: oneManyOrOff('TCP: one entry, a list of them, or false for off.', tcp, 'defaults', ALONE),
+  udp: oneManyOrOff('UDP: one entry, a list of them, or false for off.', udp, 'defaults', ALONE),
+  mqtt: oneManyOrOff('MQTT 3.1.1 and 5.0: one entry, a list of them, or false for off.', mqtt, 'off', ALONE),
+  ws: oneManyOrOff(
+    'WebSocket, for MQTT (subprotocol "mqtt") and Slipway (subprotocol "slipway"): one entry, a list of them, or false for off.',
+    ws,
+    'off',
+    ALONE,
+  ),
 });
 
 function addressOrRange(text: string, context: z.core.$RefinementCtx<string>): void {
@@ -71,5 +124,11 @@ function addressOrRange(text: string, context: z.core.$RefinementCtx<string>): v
   const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest);
   if (family !== 0 && fits && rest.length === 0) return;
   const message = `"${text}" is neither an address (192.168.4.7) nor a range (192.168.4.0/24)`;
+  context.addIssue({ code: 'custom', message });
+}
+
+function origin(text: string, context: z.core.$RefinementCtx<string>): void {
+  if (text === '*' || text === 'null' || (URL.canParse(text) && new URL(text).origin === text)) return;
+  const message = `"${text}" is not how a browser names a web site: https://dash.example or http://192.168.4.7:8080, without a path`;
   context.addIssue({ code: 'custom', message });
 }

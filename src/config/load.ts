@@ -6,7 +6,7 @@ import { isMergeKey, keyName, SourceDocument, shown, walk } from './document.js'
 import { type Environment, substitute } from './env.js';
 import { messageOf, problemsOf } from './explain.js';
 import { ConfigError, type Problem } from './problems.js';
-import { type Config, configSchema } from './schema.js';
+import { type Config, configSchema, type TlsConfig } from './schema.js';
 
 const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -28,9 +28,33 @@ export async function loadConfig(file: string, env: Environment): Promise<Config
     const message = READ_PROBLEMS[code] ?? `cannot be read: ${reasonOf(cause)}`;
     throw new ConfigError(file, [{ key: '', message }], { cause });
   }
-  const config = parseConfig(decode(file, bytes), file, env);
-  if (!config.store) return config;
-  return { ...config, store: { ...config.store, path: resolve(dirname(file), config.store.path) } };
+  return withFullPaths(parseConfig(decode(file, bytes), file, env), dirname(file));
+}
+
+function withFullPaths(config: Config, folder: string): Config {
+  const { store, listen } = config;
+  const full = (path: string) => resolve(folder, path);
+  const secured = <Entry extends { tls: TlsConfig | false }>(entry: Entry): Entry => ({
+    ...entry,
+    tls: entry.tls && mapValues(entry.tls, full),
+  });
+  return {
+    ...config,
+    listen: {
+      ...listen,
+      tcp: listen.tcp.map(secured),
+      mqtt: listen.mqtt.map(secured),
+      ws: listen.ws.map(secured),
+    },
+    store: store && { ...store, path: full(store.path) },
+  };
+}
+
+function mapValues<Values extends Record<string, string>>(
+  values: Values,
+  change: (value: string) => string,
+): Values {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)])) as Values;
 }
 
 /**

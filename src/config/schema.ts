@@ -68,11 +68,11 @@ const perAddress = section(
   {
     links: count(1, MANY)
       .prefault(500)
-      .describe('TCP connections, and peers on UDP, of each listener; more are turned away.'),
+      .describe('Connections, and peers on UDP, of each listener; more are turned away.'),
     connections: count(1, MANY)
       .prefault(100)
       .describe(
-        'New TCP connections a second, of each listener, after bursts of ten times as many; more are closed at once and counted.',
+        'New connections a second, of each listener but UDP, after bursts of ten times as many; more are closed at once and counted.',
       ),
     sessions: count(1, MANY)
       .prefault(1000)
@@ -190,5 +190,8 @@ export const configSchema = z
 /** A config with every default filled in. Durations are in ms, sizes in bytes. */
 export type Config = z.output<typeof configSchema>;
 export type TcpConfig = Config['listen']['tcp'][number];
+export type MqttConfig = Config['listen']['mqtt'][number];
+export type WsConfig = Config['listen']['ws'][number];
+export type TlsConfig = Exclude<TcpConfig['tls'], false>;
 export type UdpConfig = Config['listen']['udp'][number];
 export type SerialConfig = Config['serial'][number];

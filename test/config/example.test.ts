@@ -13,7 +13,7 @@ let everything: string;
 beforeAll(async () => {
   example = await readFile(file('slipway.example.yaml'), 'utf8');
   everything = example
-    .replaceAll(/^ *(?:one_shot: false|serial: \[\]|store: false)$/gm, '')
+    .replaceAll(/^ *(?:one_shot: false|tls: false|mqtt: false|ws: false|serial: \[\]|store: false)$/gm, '')
     .replaceAll(/^( *)# {3}/gm, '$1');
 });
 

@@ -11,7 +11,8 @@ import { problemsIn } from './problems-in.js';
 describe('defaults', () => {
   it('listens on this machine only, for TCP and UDP', () => {
     const { listen, serial } = defaultConfig();
-    expect(listen.tcp).toEqual([{ host: '127.0.0.1', port: 7770, max_connections: 1000 }]);
+    expect([listen.mqtt, listen.ws]).toEqual([[], []]);
+    expect(listen.tcp).toEqual([{ host: '127.0.0.1', port: 7770, max_connections: 1000, tls: false }]);
     expect(listen.udp).toEqual([{ host: '127.0.0.1', port: 7770, one_shot: false }]);
     expect(serial).toEqual([]);
   });
@@ -32,7 +33,7 @@ describe('defaults', () => {
 
   it('are not shared between configs', () => {
     const first = defaultConfig();
-    first.listen.tcp.push({ host: '::1', port: 1, max_connections: 1 });
+    first.listen.tcp.push({ host: '::1', port: 1, max_connections: 1, tls: false });
     expect(defaultConfig().listen.tcp).toHaveLength(1);
   });
 });
@@ -41,7 +42,7 @@ describe('listeners', () => {
   const listen = (yaml: string) => parseConfig(`version: 1\nlisten: ${yaml}`, 'FILE', {}).listen;
 
   it.each(['false', 'null', '', '[]'])('are off when written as "%s"', (off) => {
-    expect(listen(`\n  tcp: ${off}\n`)).toEqual({ tcp: [], udp: defaultConfig().listen.udp });
+    expect(listen(`\n  tcp: ${off}\n`)).toEqual({ ...defaultConfig().listen, tcp: [] });
   });
 
   it('are one entry or a list of them', () => {
@@ -61,6 +62,35 @@ describe('listeners', () => {
       '7:7: listen.udp.one_shot.channels: needs at least one pattern',
       '8:26: listen.udp.one_shot.from[1]: "10.0.0.0/33" is neither an address (192.168.4.7) nor a range (192.168.4.0/24)',
       '8:50: listen.udp.one_shot.from[3]: "nowhere" is neither an address (192.168.4.7) nor a range (192.168.4.0/24)',
+    ]);
+  });
+
+  it('have the ports that are usual for MQTT, with TLS and without', () => {
+    const { mqtt, ws } = listen('{ mqtt: [{}, { tls: { cert: a, key: b } }, { port: 1 }], ws: {} }');
+    expect(mqtt.map(({ port }) => port)).toEqual([1883, 8883, 1]);
+    expect(ws).toEqual([{ host: '127.0.0.1', port: 9001, max_connections: 1000, origins: [], tls: false }]);
+    expect(listen('{ mqtt: [{ port: 1883, tls: false }, { host: "::1" }] }').mqtt).toHaveLength(2);
+  });
+
+  it('say what is wrong with the files of TLS and the origins of pages', () => {
+    const text =
+      'version: 1\nlisten:\n  tcp: { tls: { cert: "" } }\n  mqtt: { tls: { certs: a, key: 5, cert: c } }\n';
+    expect(
+      problemsIn(
+        `${text}  ws:\n    origins: [https://a.example/, a.example, "*", "null", http://b:80]\n  http: {}`,
+      ),
+    ).toEqual([
+      '3:10: listen.tcp.tls.key: is missing: name the PEM file of the private key',
+      '3:23: listen.tcp.tls.cert: cannot be empty: name the PEM file of the certificate',
+      '4:18: listen.mqtt.tls.certs: unknown key (did you mean "cert"?)',
+      '4:33: listen.mqtt.tls.key: must be text, and YAML reads this as a number: put it in quotes, "5"',
+      '6:15: listen.ws.origins[0]: "https://a.example/" is not how a browser names a web site: https://dash.example or http://192.168.4.7:8080, without a path',
+      '6:35: listen.ws.origins[1]: "a.example" is not how a browser names a web site: https://dash.example or http://192.168.4.7:8080, without a path',
+      '6:59: listen.ws.origins[4]: "http://b:80" is not how a browser names a web site: https://dash.example or http://192.168.4.7:8080, without a path',
+      '7:3: listen.http: unknown key (known here: tcp, udp, mqtt, ws)',
+    ]);
+    expect(problemsIn('version: 1\nlisten:\n  mqtt:\n    - {}\n    - { port: 1883 }')).toEqual([
+      '5:7: listen.mqtt[1]: listens on the same address and port as listen.mqtt[0] (line 4)',
     ]);
   });
 
@@ -115,7 +145,7 @@ lissen: 3
 
   it('list the keys that are known where no near one is', () => {
     expect(problemsIn('version: 1\nlisten:\n  websocket: {}')).toEqual([
-      '3:3: listen.websocket: unknown key (known here: tcp, udp)',
+      '3:3: listen.websocket: unknown key (known here: tcp, udp, mqtt, ws)',
     ]);
   });
 
@@ -156,6 +186,19 @@ describe('files', () => {
     const file = join(dir, 'bom.yaml');
     await writeFile(file, '\uFEFFversion: 1\nlog: { level: "${LEVEL}" }\n');
     expect((await loadConfig(file, { LEVEL: 'warn' })).log.level).toBe('warn');
+  });
+
+  it('start relative paths at their folder', async () => {
+    const file = join(dir, 'paths.yaml');
+    const tls = 'tls: { cert: a.pem, key: ../b.key, client_ca: /c.pem }';
+    await writeFile(
+      file,
+      `version: 1\nstore: { path: store }\nlisten: { tcp: { ${tls} }, mqtt: { ${tls} }, ws: [{ ${tls} }] }`,
+    );
+    const { store, listen } = await loadConfig(file, {});
+    const full = { cert: join(dir, 'a.pem'), key: join(dir, '../b.key'), client_ca: '/c.pem' };
+    expect(store).toEqual({ path: join(dir, 'store') });
+    expect([listen.tcp, listen.mqtt, listen.ws].map(([entry]) => entry?.tls)).toEqual([full, full, full]);
   });
 
   it('that are missing are one line', async () => {
