@@ -61,8 +61,9 @@ export interface Connect {
 
 export interface Connack {
   readonly type: 'connack';
+  /** Never with a code other than 0 [MQTT-3.2.2-6]. */
   readonly sessionPresent: boolean;
-  /** A return code of 3.1.1 (0 to 5), or a reason code of 5. */
+  /** A return code of 3.1.1 (0 to 5, see `returnCodeOf`), or a reason code of 5. */
   readonly code: number;
   readonly properties: AnswerProperties & {
     readonly sessionExpiry?: number;
@@ -155,16 +156,7 @@ export interface Disconnect {
   };
 }
 
-export interface Auth {
-  readonly type: 'auth';
-  readonly code: number;
-  readonly properties: AnswerProperties & {
-    readonly authenticationMethod?: string;
-    readonly authenticationData?: Uint8Array;
-  };
-}
-
-/** What a client may send. */
+/** What a client may send; an AUTH may only follow a CONNECT that asks for enhanced authentication, which is refused. */
 export type ClientPacket =
   | Connect
   | Publish
@@ -172,15 +164,13 @@ export type ClientPacket =
   | Subscribe
   | Unsubscribe
   | (Ping & { readonly type: 'pingreq' })
-  | Disconnect
-  | Auth;
+  | Disconnect;
 
-/** What a server may send. */
+/** What a server may send, but for AUTH. */
 export type ServerPacket =
   | Connack
   | Publish
   | Acknowledgement
   | SubscribeAnswer
   | (Ping & { readonly type: 'pingresp' })
-  | Disconnect
-  | Auth;
+  | Disconnect;
