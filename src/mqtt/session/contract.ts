@@ -1,9 +1,14 @@
 import type { MessageExtras } from '../../router/message.js';
 import type { QueueLimits } from '../../session/contract.js';
-import type { Channel } from '../../session/outgoing.js';
 import type { Qos } from '../../wire/messages.js';
 import type { ReasonName } from '../../wire/reasons.js';
-import type { ClientPacket, ProtocolLevel, SubscriptionRequest } from '../wire/packets.js';
+import type {
+  ClientPacket,
+  Connect,
+  Disconnect,
+  ProtocolLevel,
+  SubscriptionRequest,
+} from '../wire/packets.js';
 import type { ReasonCode } from '../wire/reason-codes.js';
 import type { OutgoingPublish } from './outgoing-publish.js';
 
@@ -11,7 +16,7 @@ import type { OutgoingPublish } from './outgoing-publish.js';
 export interface PublishOptions {
   readonly qos: Qos;
   readonly retain: boolean;
-  readonly extras?: MessageExtras;
+  readonly extras?: MessageExtras | undefined;
 }
 
 /** The bounds of one session. */
@@ -46,6 +51,9 @@ export interface MqttConnection {
   backlog(): number;
 }
 
+/** What the session acts on; the rest is its owner's. */
+export type SessionPacket = Exclude<ClientPacket, Connect | Disconnect>;
+
 /** Who acts on what a client sends. It may detach or end the session from within any of these. */
 export interface MqttOwner {
   /**
@@ -53,7 +61,7 @@ export interface MqttOwner {
    * refused; `too_large_for_receiver` is none: all others got it.
    *
    * What a client of MQTT 5 is told, and one of 3.1.1 cannot be: after `queue_full`, `limit_reached` or `not_stored` at QoS 1
-   * and 2 `MqttSession.receive` returns false; after any other reason the message counts as published.
+   * and 2 `MqttEngine.receive` returns false; after any other reason the message counts as published.
    */
   emit(topic: string, payload: Uint8Array, options: PublishOptions): ReasonName | undefined;
   /**
@@ -97,71 +105,4 @@ export interface MqttSessionState {
   readonly outgoing: readonly OutgoingPublish[];
   /** Packet identifiers `taken` and not `released`. */
   readonly taken: readonly number[];
-}
-
-/**
- * The protocol of one MQTT session (MQTT 5, 4.1 to 4.9), without I/O, clock or timer; it outlives its connections. `new
- * MqttEngine(owner, limits, counters, recorder?)` of engine.ts is one. Counts what it drops as `mqtt.drop.<reason>`: `backlog_full` and
- * `offline` (QoS 0), `expired`, `too_large_for_receiver`, `refused_by_receiver`; and as `mqtt.refused.<reason>` emits whose
- * client could not be told so.
- */
-export interface MqttSession {
-  /** Takes up what a recorder kept of a session, which has no connection yet. */
-  restore(state: MqttSessionState): void;
-
-  /**
-   * Goes on over a connection, once CONNACK is sent: what is unacknowledged is sent again, in order ([MQTT-4.4.0-1],
-   * [MQTT-4.6.0-1]), then what waits. A session that stood on another connection leaves that.
-   */
-  begin(connection: MqttConnection): void;
-
-  /** The connection is gone: nothing more is sent to it. What is of QoS 1 and 2 stays. */
-  detach(): void;
-
-  /** The session is over. What was recorded is the owner's to remove. */
-  end(): void;
-
-  /**
-   * Acts on a packet that came after CONNECT, all but DISCONNECT and AUTH, in the order in which they came. Its bytes may be
-   * reused afterwards.
-   *
-   * Returns false if it could not be taken now, and nothing has changed: there is no room for what a client of MQTT 3.1.1
-   * publishes, and no way to tell it. The owner then reads no more from the connection, and gives the same packet again a
-   * little later; after some time it closes the connection, so that the client publishes it again when it is back.
-   */
-  receive(packet: ClientPacket): boolean;
-
-  /** Whether a message of QoS 1 or 2 with `payloadLength` bytes can be queued. */
-  hasRoom(channel: Channel, payloadLength: number): boolean;
-
-  /**
-   * Takes a message: at QoS 1 and 2 it answers for it from here on, whether or not there is room; at QoS 0 it is sent now, or
-   * dropped and counted.
-   *
-   * @param payload As for `Subscriber.deliver`: with QoS 0 only there during the call.
-   * @param retain The flag that the client sees: it is a last value that answers a subscription ([MQTT-3.3.1-8], -9), or came with the
-   * flag for a subscription with *retain as published* ([MQTT-3.3.1-13]).
-   * @param identifiers Of the subscriptions that match ([MQTT-3.3.4-3]); undefined if they have none.
-   */
-  deliver(
-    channel: Channel,
-    payload: Uint8Array,
-    qos: Qos,
-    retain: boolean,
-    extras?: MessageExtras,
-    identifiers?: readonly number[],
-  ): void;
-
-  /** Drops messages that have waited, and were never sent, since before `time`, ms of the owner's clock. Returns how many. */
-  dropWaitingSince(time: number): number;
-
-  /** How many messages of QoS 1 and 2 wait or are not acknowledged, and their bytes as limits count them. */
-  readonly pending: number;
-  readonly pendingBytes: number;
-
-  /** Messages of QoS 1 and 2 that are not known to have been delivered: those that were sent first, then those that wait. */
-  readonly outgoing: Iterable<OutgoingPublish>;
-
-  /** Packet identifiers of messages of QoS 2 that the client has not released. */
-  readonly taken: Iterable<number>;
 }

@@ -1,4 +1,4 @@
-import type { MessageExtras } from '../../router/message.js';
+import { extrasBytes, type MessageExtras } from '../../router/message.js';
 import type { Qos } from '../../wire/messages.js';
 
 /**
@@ -7,60 +7,52 @@ import type { Qos } from '../../wire/messages.js';
  */
 export type OutgoingStage = 'waiting' | 'published' | 'released';
 
-/** What a message is made of. */
+/** What a PUBLISH is made of. */
 export interface PublishContent {
   readonly topic: string;
-  /** Never changes. */
+  /** Never changes, at QoS 1 and 2. */
   readonly payload: Uint8Array;
-  readonly qos: Exclude<Qos, 0>;
+  readonly qos: Qos;
   readonly retain: boolean;
   readonly extras: MessageExtras | undefined;
   /** Subscription identifiers ([MQTT-3.3.4-3]). */
   readonly identifiers: readonly number[] | undefined;
-  /** When it came, ms on its owner's clock. */
-  readonly at: number;
+}
+
+/** What a message is taken to cost besides its payload, topic and properties, bytes. */
+const OVERHEAD_BYTES = 16;
+
+/** What a message counts as in the bytes of a queue. */
+export function queuedBytes(topic: string, payloadLength: number, extras: MessageExtras | undefined): number {
+  return OVERHEAD_BYTES + topic.length + payloadLength + extrasBytes(extras);
 }
 
 /** One message of QoS 1 or 2 on its way to the client. */
 export class OutgoingPublish implements PublishContent {
   readonly topic: string;
   readonly payload: Uint8Array;
-  readonly qos: Exclude<Qos, 0>;
+  readonly qos: Qos;
   readonly retain: boolean;
   readonly extras: MessageExtras | undefined;
   readonly identifiers: readonly number[] | undefined;
+  /** When it came, ms on its owner's clock. */
   readonly at: number;
+  /** What it counts as in the queue's bytes. */
+  readonly size: number;
   stage: OutgoingStage = 'waiting';
   /** Its packet identifier; 0 while it waits. */
   id = 0;
   /** Its recorder's own number for it, in the order in which messages came; 0 until it has one. */
   record = 0;
 
-  constructor(content: PublishContent) {
-    this.topic = content.topic;
-    this.payload = content.payload;
-    this.qos = content.qos;
-    this.retain = content.retain;
-    this.extras = content.extras;
-    this.identifiers = content.identifiers;
-    this.at = content.at;
+  constructor({ topic, payload, qos, retain, extras, identifiers }: PublishContent, at: number) {
+    this.topic = topic;
+    this.payload = payload;
+    this.qos = qos;
+    this.retain = retain;
+    this.extras = extras;
+    this.identifiers = identifiers;
+    this.at = at;
+    this.size = queuedBytes(topic, payload.length, extras);
   }
-
-  /** What it counts as in the queue's bytes. */
-  get size(): number {
-    return queuedBytes(this.topic, this.payload.length, this.extras);
-  }
-}
-
-/** What a message is taken to cost besides its text and payload, bytes. */
-const OVERHEAD_BYTES = 16;
-
-/** What a message counts as in the bytes of a queue. */
-export function queuedBytes(topic: string, payloadLength: number, extras: MessageExtras | undefined): number {
-  const { properties } = extras ?? {};
-  const bytes = OVERHEAD_BYTES + topic.length + payloadLength;
-  if (properties === undefined) return bytes;
-  const { contentType = '', responseTopic = '', correlationData, userProperties = [] } = properties;
-  const texts = userProperties.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  return bytes + contentType.length + responseTopic.length + (correlationData?.length ?? 0) + texts;
 }
