@@ -30,6 +30,8 @@ export interface ConnectionKeeper {
 export class Connection extends Inbox implements LinkEvents {
   offer: Offer | undefined;
   session: Session | undefined;
+  /** What a peer that has a key is to answer here (PROTOCOL.md §4.8). */
+  challenge: Uint8Array | undefined;
   /** How often a session began, or went on, over this link. */
   begins = 0;
   /** How often it was another boot of the same peer that did. */
@@ -118,6 +120,7 @@ export class Connection extends Inbox implements LinkEvents {
     const { offer } = this;
     if (offer?.welcome.token === begin.token) {
       this.offer = undefined;
+      this.challenge = undefined;
       this.#keeper.begin(this, offer);
     } else if (!this.session) this.refuse('no_session', headOf(begin));
     else if (this.session.token !== begin.token) this.counters.add('session.drop.stale_begin');

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, pino } from 'pino';
+import { Access } from '../access/access.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   readonly openPort?: OpenPort;
   readonly listPorts?: ListPorts;
+  /** Who may connect, and do what. */
+  readonly access?: Access;
 }
 
 type CompleteOptions = GatewayOptions & { readonly logger: Logger; readonly clock: Clock };
@@ -141,6 +144,7 @@ export class Gateway {
     this.#hub = new Hub({
       ...context,
       commons: this.#commons,
+      access: options.access ?? new Access(),
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         forgotten: (identity) => this.#presence.forget(identity),

@@ -1,15 +1,23 @@
 import type { Epoch, SideLimits } from '../session/contract.js';
 import { identityProblem } from '../wire/channels.js';
-import { LONGEST_WELCOME_BYTES, PROTOCOL_VERSION, SPOKEN_VERSIONS } from '../wire/limits.js';
+import {
+  GATEWAY_PROOF_BYTES,
+  LONGEST_WELCOME_BYTES,
+  PROTOCOL_VERSION,
+  SPOKEN_VERSIONS,
+} from '../wire/limits.js';
 import type { Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import { takenSize } from '../wire/size.js';
+import type { Entry } from './doorkeeper.js';
 import { farFrom, type Numbering } from './numbering.js';
 import type { Session } from './session.js';
 
 /** An epoch that was offered to a peer and begins when the peer says so (PROTOCOL.md §4.2). */
 export interface Offer {
-  readonly hello: Hello;
+  /** Not all of it: what its sender showed of itself must not lie about. */
+  readonly hello: Pick<Hello, 'identity' | 'nonce' | 'token' | 'program' | 'expiry'>;
+  readonly entry: Entry;
   /** All but the time, which is that of sending it. */
   readonly welcome: Omit<Welcome, 'time'>;
   readonly epoch: Epoch;
@@ -33,8 +41,8 @@ export function numberingOf({ nonce, token, engine }: Session): Numbering {
 }
 
 /** What the WELCOME tells of messages behind a refused one: as much as its peer's packet has room for (§4.3). */
-function takenFor({ maxPacket }: Hello, { taken }: Numbering): Pick<Welcome, 'taken'> {
-  const room = maxPacket - LONGEST_WELCOME_BYTES;
+function takenFor({ maxPacket }: Hello, { taken }: Numbering, { prove }: Entry): Pick<Welcome, 'taken'> {
+  const room = maxPacket - LONGEST_WELCOME_BYTES - (prove ? 2 + GATEWAY_PROOF_BYTES : 0);
   let bytes = Math.min(taken.length, room);
   while (takenSize(bytes) > room) bytes--;
   return bytes > 0 ? { taken: taken.subarray(0, bytes) } : {};
@@ -65,6 +73,7 @@ function newToken(held: number, random32: () => number): number {
 /** What goes on and what begins anew: the table of §4.3. */
 export function makeOffer(
   hello: Hello,
+  entry: Entry,
   session: Session | undefined,
   remembered: Numbering | undefined,
   own: SideLimits,
@@ -78,6 +87,8 @@ export function makeOffer(
   const continues = sameNumbering && kept?.numberingStands === true;
   const nextIn = continues ? (old as Numbering).nextIn : farFrom(old?.nextIn, random32);
   const nextOut = continues ? (old as Numbering).nextOut : farFrom(old?.nextOut, random32);
+  // An epoch that goes on keeps its token: whether or not the BEGIN arrives, both sides name the same numbering.
+  const token = continues ? hello.token : newToken(hello.token, random32);
   const welcome: Offer['welcome'] = {
     type: 'welcome',
     version: PROTOCOL_VERSION,
@@ -85,8 +96,7 @@ export function makeOffer(
     continues,
     known: sameNumbering,
     nonce: hello.nonce,
-    // An epoch that goes on keeps its token: whether or not the BEGIN arrives, both sides name the same numbering.
-    token: continues ? hello.token : newToken(hello.token, random32),
+    token,
     nextIn,
     nextOut,
     received: sameNumbering ? (old as Numbering).nextIn : 0,
@@ -94,11 +104,13 @@ export function makeOffer(
     maxPacket: own.maxPacket,
     window: own.window,
     ids: own.ids,
-    ...(sameNumbering && !continues && takenFor(hello, old as Numbering)),
+    ...(sameNumbering && !continues && takenFor(hello, old as Numbering, entry)),
+    ...(entry.prove && { proof: entry.prove(token) }),
   };
-  const { maxPacket, window, inFlight, buffer, ids } = hello;
+  const { identity, nonce, program, expiry, maxPacket, window, inFlight, buffer, ids } = hello;
   return {
-    hello,
+    hello: { identity, nonce, token: hello.token, program, expiry },
+    entry,
     welcome,
     standing: session,
     standingEpochs: session?.epochs,

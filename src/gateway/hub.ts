@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Access } from '../access/access.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
@@ -39,6 +40,7 @@ export interface HubContext {
   readonly limits: HubLimits;
   readonly commons: Commons;
   readonly events: HubEvents;
+  readonly access: Access;
   /** 32 random bits. */
   readonly random32: () => number;
   /** Where sessions are kept, if they are to outlive the process. */
@@ -61,6 +63,7 @@ export class Hub {
   readonly #introductions: Introductions;
   readonly #keeper: ConnectionKeeper & SessionKeeper;
   readonly #sessionContext: SessionContext;
+  readonly #stopReviewing: () => void;
   #stopped = false;
 
   constructor(context: HubContext) {
@@ -68,6 +71,7 @@ export class Hub {
     const { commons } = context;
     const { alarms, held, peerLog, places, turns, wills } = commons;
     this.#commons = commons;
+    this.#stopReviewing = context.access.watch(() => this.#review());
     this.#numberings = new RememberedNumberings(context.limits.sessions, context.store, (identity) => {
       if (!this.#sessions.has(identity)) context.events.forgotten(identity);
     });
@@ -165,8 +169,20 @@ export class Hub {
     for (const session of this.#sessions.values()) session.flush();
   }
 
+  /** Rules, users or keys have changed: what each may do is asked anew, and who is not let in any more loses its link (§4.8). */
+  #review(): void {
+    const { access } = this.#context;
+    this.#introductions.rightsChanged();
+    for (const session of this.#sessions.values()) {
+      const { rights, admitted } = access.review(session.principal);
+      session.rights = rights;
+      if (!admitted && session.open) this.#letGo(session, 'it is not allowed any more', 'not_allowed');
+    }
+  }
+
   /** Says goodbye to everyone. */
   stop(): void {
+    this.#stopReviewing();
     for (const session of this.#sessions.values()) session.detach('shutdown');
     this.#stopped = true;
     this.#introductions.stop();
@@ -203,7 +219,8 @@ export class Hub {
     connection.opened(session, nonce);
     const moved = movedFrom(session.port, connection.link);
     const expiryMs = Math.min(expiry * 1000, this.#context.limits.expiryMs);
-    const who = { identity, nonce, token: offer.welcome.token, program };
+    const { principal, rights } = offer.entry;
+    const who = { identity, nonce, token: offer.welcome.token, program, principal, rights };
     session.begin(connection.link, who, offer.epoch, expiryMs, offer.welcome.resumed);
     this.#commons.peerLog.info(
       { identity, link: connection.link.name, resumed: offer.welcome.resumed },

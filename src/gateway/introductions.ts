@@ -1,3 +1,5 @@
+import type { Access } from '../access/access.js';
+import { sameOwner } from '../access/principal.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
@@ -9,6 +11,7 @@ import type { Hello } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
+import { Doorkeeper, type Entry, type Verdict } from './doorkeeper.js';
 import { helloProblem, isLate, makeOffer } from './handshake.js';
 import type { RememberedNumberings } from './numbering.js';
 import type { Places } from './places.js';
@@ -37,6 +40,7 @@ export interface IntroductionsContext {
   readonly sessions: ReadonlyMap<string, Session>;
   readonly places: Places;
   readonly numberings: RememberedNumberings;
+  readonly access: Access;
 }
 
 /** Links on which no session stands yet: who introduces itself is offered an epoch, or refused (PROTOCOL.md §4.2, §4.4). */
@@ -45,6 +49,9 @@ export class Introductions {
   /** Connections whose peer was offered an epoch. */
   readonly #offers: Deadlines<Connection>;
   readonly #welcomes: Welcomes | undefined;
+  readonly #doorkeeper: Doorkeeper;
+  /** Connections whose peer's password is being looked at. */
+  readonly #judging = new Set<Connection>();
   readonly #probes = new Map<Connection, Cancel>();
   /** Connections on which no session stands, longest first. */
   readonly #unused: Deadlines<Connection>;
@@ -56,6 +63,7 @@ export class Introductions {
     const { clock, store } = context;
     this.#offers = new Deadlines(clock, OFFER_MS, (connection) => this.#forgetOffer(connection));
     this.#unused = new Deadlines(clock, OFFER_MS, (connection) => closeIfUnused(connection));
+    this.#doorkeeper = new Doorkeeper(context.access);
     this.#welcomes = store && new Welcomes(store, (connection) => this.#sendWelcome(connection));
   }
 
@@ -84,6 +92,7 @@ export class Introductions {
   /** The connection is closed. */
   closed(connection: Connection): void {
     this.#offers.stop(connection);
+    this.#judging.delete(connection);
     this.#welcomes?.forget(connection);
     this.#probes.get(connection)?.();
     this.#probes.delete(connection);
@@ -91,7 +100,19 @@ export class Introductions {
     connection.offer = undefined;
   }
 
+  /** Who may do what has changed: whoever was let in and has not begun has to ask again. */
+  rightsChanged(): void {
+    for (const connection of this.#offers) {
+      this.#offers.stop(connection);
+      this.#forgetOffer(connection);
+    }
+    for (const cancel of this.#probes.values()) cancel();
+    this.#probes.clear();
+    this.#judging.clear();
+  }
+
   stop(): void {
+    this.#judging.clear();
     this.#offers.stopAll();
     this.#unused.stopAll();
     for (const cancel of this.#probes.values()) cancel();
@@ -121,29 +142,57 @@ export class Introductions {
       return this.#context.counters.add('session.drop.stale_hello');
     if (!session && !this.#context.places.hasRoom(connection.link.party))
       return this.#refuseHello(connection, hello, 'limit_reached');
+    // One at a time: a peer that repeats itself must not keep the gateway at its hashing.
+    if (this.#judging.has(connection)) return this.#context.counters.add('session.drop.hello_in_judgement');
+    const verdict = this.#doorkeeper.judge(connection, hello);
+    if (!(verdict instanceof Promise)) return this.#judged(connection, hello, verdict);
+    this.#judging.add(connection);
+    void verdict.then((settled) => {
+      // The peer may be gone, and what was known of it out of date.
+      if (this.#judging.delete(connection)) this.#judged(connection, hello, settled);
+    });
+  }
+
+  #judged(connection: Connection, hello: Hello, verdict: Verdict): void {
+    if (verdict.turnedAway !== undefined) {
+      const { turnedAway, detail, why } = verdict;
+      if (why !== undefined) return this.#refuseHello(connection, hello, turnedAway, detail, why);
+      connection.refuse(turnedAway, headOf(hello), detail);
+      return;
+    }
+    const session = this.#context.sessions.get(hello.identity);
+    if (session?.principal.user !== undefined && !sameOwner(session.principal, verdict.principal))
+      return this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another user's");
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
     const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;
-    if (doubtful) this.#probe(connection, hello, session);
-    else this.#offer(connection, hello, session);
+    if (doubtful) this.#probe(connection, hello, verdict, session);
+    else this.#offer(connection, hello, verdict, session);
   }
 
-  #refuseHello(connection: Connection, hello: Hello, reason: Reason, detail?: Uint8Array): void {
+  #refuseHello(
+    connection: Connection,
+    hello: Hello,
+    reason: Reason,
+    detail?: Uint8Array,
+    why: string = reason,
+  ): void {
     // What is not said is not logged either: a peer that goes on and on must not fill the log.
     if (!connection.refuse(reason, headOf(hello), detail)) return;
     // An identity that breaks the rules may hold anything, also what a terminal would obey.
     const peer = hello.identity === '' ? 'a peer without identity' : `"${harmless(hello.identity)}"`;
     this.#context.peerLog.warn(
       { link: connection.link.name, identity: hello.identity, version: hello.version, reason },
-      `refused ${peer} on ${connection.link.name}: ${reason}`,
+      `refused ${peer} on ${connection.link.name}: ${why}`,
     );
   }
 
-  #offer(connection: Connection, hello: Hello, session: Session | undefined): void {
+  #offer(connection: Connection, hello: Hello, entry: Entry, session: Session | undefined): void {
     const { random32 } = this.#context;
     const numbering = this.#context.numberings.of(hello.identity);
     const offer = makeOffer(
       hello,
+      entry,
       session,
       numbering,
       this.#ownLimits(connection.link),
@@ -157,6 +206,7 @@ export class Introductions {
 
   #forgetOffer(connection: Connection): void {
     connection.offer = undefined;
+    connection.challenge = undefined;
     this.expect(connection);
   }
 
@@ -184,7 +234,7 @@ export class Introductions {
   }
 
   /** Two links, one identity, two boots: asks the old one whether it is still there (§4.4). */
-  #probe(connection: Connection, hello: Hello, session: Session): void {
+  #probe(connection: Connection, hello: Hello, entry: Entry, session: Session): void {
     if (this.#probes.has(connection)) return;
     const { clock, counters } = this.#context;
     const askedAt = clock.now();
@@ -193,7 +243,7 @@ export class Introductions {
     const judge = clock.schedule(PROBE_MS, () => {
       this.#probes.delete(connection);
       const answered = session.open && session.link !== connection.link && session.engine.heardAt > askedAt;
-      if (!answered) return this.#offer(connection, hello, this.#context.sessions.get(hello.identity));
+      if (!answered) return this.#offer(connection, hello, entry, this.#context.sessions.get(hello.identity));
       counters.add('session.identity_collisions');
       this.#context.peerLog.warn(
         { identity: hello.identity, link: connection.link.name, other: session.link?.name },

@@ -1,3 +1,6 @@
+import type { Access } from '../access/access.js';
+import type { Principal } from '../access/principal.js';
+import type { Rights } from '../access/rights.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Router } from '../router/router.js';
@@ -15,6 +18,9 @@ export interface Identity {
   readonly nonce: number;
   readonly token: number;
   readonly program: boolean;
+  /** As who it was let in, and what that may do: undefined for everything (§4.8). */
+  readonly principal: Principal;
+  readonly rights: Rights | undefined;
 }
 
 export interface SessionLimits {
@@ -59,4 +65,5 @@ export interface SessionContext {
   readonly turns: FairTurns;
   /** Where sessions are kept, if they are to outlive the process. */
   readonly store: Store | undefined;
+  readonly access: Access;
 }

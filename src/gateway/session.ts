@@ -1,3 +1,5 @@
+import { type Principal, UNKNOWN } from '../access/principal.js';
+import type { Rights } from '../access/rights.js';
 import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
 import type { Replay } from '../router/router.js';
@@ -26,6 +28,9 @@ const MISSED = '';
 export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Resident {
   readonly engine: SessionEngine<Channel>;
   readonly identity: string;
+  /** Who it belongs to, and what that may do (§4.8). */
+  principal: Principal = UNKNOWN;
+  rights: Rights | undefined;
   program = false;
   nonce = 0;
   token = 0;
@@ -76,6 +81,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     session.nonce = state.nonce;
     session.token = state.token;
     session.program = state.program;
+    session.principal = state.principal ?? UNKNOWN;
+    session.rights = context.access.review(session.principal).rights;
     session.expiryMs = state.expiryMs;
     session.expiresAt = state.expiresAt;
     session.#lastValueMark = state.mark;
@@ -156,6 +163,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.token = who.token;
     this.epochs++;
     this.program = who.program;
+    this.principal = who.principal;
+    this.rights = who.rights;
     this.expiryMs = expiryMs;
     this.expiresAt = null;
     this.#numberingStands = true;
@@ -391,7 +400,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   }
 
   #state(): SessionState {
-    const { nonce, token, program, expiryMs, expiresAt, engine } = this;
+    const { nonce, token, program, principal, rights, expiryMs, expiresAt, engine } = this;
     const { sleepsUntil } = engine;
     const { maxPacket, window } = engine.otherLimits;
     const { router, keeper, store } = this.#context;
@@ -414,6 +423,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
       // Until all are sent that were asked for, whoever takes this up has to look at all of them.
       mark: this.#replays?.done === false ? 0 : this.#lastValueMark,
       records: parts.reduce((sum, part) => sum + part, 0),
+      ...(rights && { principal }),
     };
   }
 }

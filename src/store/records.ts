@@ -41,6 +41,16 @@ const sessionState = z.strictObject({
   mark: z.int(),
   /** How many messages, subscriptions, ids and wills it has: if fewer are found, the disk has lost some. */
   records: z.int(),
+  /** As who its peer was let in, where there are rules about that (§4.8). */
+  principal: z
+    .strictObject({
+      device: z.string().exactOptional(),
+      key: z.string().exactOptional(),
+      user: z.string().exactOptional(),
+      credential: z.string().exactOptional(),
+      from: z.enum(['serial', 'loopback', 'network']),
+    })
+    .exactOptional(),
 });
 export type SessionState = z.infer<typeof sessionState>;
 

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { Access } from '../../src/access/access.js';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Commons } from '../../src/gateway/commons.js';
@@ -124,6 +125,7 @@ export class GatewayHost {
     this.hub = new Hub({
       ...context,
       commons: this.commons,
+      access: new Access(),
       random32: () => this.#random.u32(),
       events: {
         // Gateway, too, tells the world by its router.

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { Access } from '../../src/access/access.js';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
 import { Commons } from '../../src/gateway/commons.js';
@@ -44,6 +45,8 @@ export interface SimulationLimits {
   router?: Partial<RouterLimits>;
   /** Bytes; endless if left out. */
   storeBacklog?: number;
+  /** Who may connect; everybody if left out. */
+  access?: Access;
 }
 
 export interface SimulatedLink {
@@ -131,6 +134,7 @@ export class Simulation {
     this.hub = new Hub({
       ...context,
       commons: this.commons,
+      access: this.#limits.access ?? new Access(),
       random32: () => this.random.u32(),
       events: {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),

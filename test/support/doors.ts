@@ -1,0 +1,67 @@
+import { Access, type Review } from '../../src/access/access.js';
+import type { Admission, Claim, Principal } from '../../src/access/principal.js';
+import type { Rights } from '../../src/access/rights.js';
+
+const EVERYTHING: Rights = {
+  mayEmit: () => true,
+  maySubscribe: () => true,
+  mayReceive: () => true,
+  mayBroadcast: true,
+};
+
+/** Who may connect, as a test says; a password is looked at for as long as the test wants. */
+export class Doors extends Access {
+  readonly keys = new Map<string, Uint8Array>();
+  readonly passwords = new Map<string, string>();
+  /** What was asked so far. */
+  readonly claims: Claim[] = [];
+  /** Those whose password is being looked at. */
+  readonly #waiting: (() => void)[] = [];
+  #changed: () => void = () => undefined;
+
+  override get enforced(): boolean {
+    return true;
+  }
+
+  override deviceKey(identity: string): Uint8Array | undefined {
+    return this.keys.get(identity);
+  }
+
+  override admit(claim: Claim): Admission | Promise<Admission> {
+    this.claims.push(claim);
+    const { device, proved, user, secret } = claim;
+    if (device !== undefined && this.keys.has(device) && !proved) return { refused: 'bad_credentials' };
+    if (user === undefined || !secret) return this.#admitted({ ...(device && { device }), from: 'loopback' });
+    return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() =>
+      this.passwords.get(user) === Buffer.from(secret).toString()
+        ? this.#admitted({ ...(device && { device }), user, from: 'loopback' })
+        : { refused: 'bad_credentials' },
+    );
+  }
+
+  override review({ device, user }: Principal): Review {
+    const gone = user !== undefined && !this.passwords.has(user);
+    const unproved = device !== undefined && this.keys.has(device);
+    return { rights: EVERYTHING, admitted: !gone && !unproved };
+  }
+
+  override watch(listener: () => void): () => void {
+    this.#changed = listener;
+    return () => undefined;
+  }
+
+  /** The passwords that wait have been looked at, and the answers were heard. */
+  async look(): Promise<void> {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Says that users or keys have changed. */
+  change(): void {
+    this.#changed();
+  }
+
+  #admitted(principal: Principal): Admission {
+    return { principal, rights: EVERYTHING };
+  }
+}
