@@ -7,6 +7,7 @@ import { DEFAULT_MAX_PACKET_BYTES, MAX_VARINT } from '../wire/limits.js';
 import type { Qos, Refuse } from '../wire/messages.js';
 import { ChannelNames } from './channel-names.js';
 import { checkNumber } from './check.js';
+import { credentialsOf, credentialsProblem } from './credentials.js';
 import { Emitter } from './emitter.js';
 import { GatewayTime, type TimeOfDay } from './gateway-time.js';
 import { isolated } from './isolated.js';
@@ -38,7 +39,10 @@ export interface ClientEvents {
   connected: [{ resumed: boolean }];
   /** The session does not stand any more; the client seeks it again by itself. */
   disconnected: [{ reason: string }];
-  /** The gateway refused something that nobody waits for: an emit of QoS 0, a subscription made again, the session. */
+  /**
+   * The gateway refused something that nobody waits for: an emit of QoS 0, a subscription made again, the session. Where that is
+   * for its credentials (`bad_credentials`) the client closes: they were taken away, or changed.
+   */
   refused: [SlipwayError];
   /** An iterator was not read fast enough and has lost messages; see `subscription.dropped`. */
   overflow: [Subscription];
@@ -50,8 +54,9 @@ const CLOSED = 'the client was closed';
 /**
  * Connects to a gateway over TCP and resolves when the session stands, and the will, if there is one, is left.
  * @throws SlipwayError `connect_failed` when no gateway answers there in time; `identity_invalid` when the identity breaks
- *   PROTOCOL.md §4.1; `invalid_option` for an option that is not known, a number out of range or a will that is none; else
- *   the gateway's own reason (§7)
+ *   PROTOCOL.md §4.1; `invalid_option` for an option that is not known, a number out of range, a will that is none or credentials
+ *   that do not go together; `insecure_connection` when a password or token would cross a network for everyone to read;
+ *   `bad_credentials` when the gateway does not accept them; else the gateway's own reason (§7)
  */
 export async function connect(options: ConnectOptions = {}): Promise<Client> {
   const client = new Client(options);
@@ -263,7 +268,7 @@ export class Client {
 
   #createSession(channels: ChannelNames): LiveSession {
     const payloads = new PayloadCopies();
-    return new LiveSession(this.identity, this.#options, this.#clock, {
+    return new LiveSession(this.identity, credentialsOf(this.#options), this.#options, this.#clock, {
       hold: (name) => channels.hold(name),
       release: (channel) => channels.release(channel),
       emit: (target, { payload, qos, retain }) => {
@@ -300,9 +305,12 @@ export class Client {
   }
 
   #refused({ reason }: Refuse, session: boolean): void {
-    const error = refusalError(session ? `"${this.identity}"` : 'a message of QoS 0', reason);
-    if (session && this.#opening) this.#opening.reject(error);
-    else this.#tell('refused', error);
+    const why = session ? credentialsProblem(reason, this.#options) : undefined;
+    const error = refusalError(session ? `"${this.identity}"` : 'a message of QoS 0', reason, why);
+    if (session && this.#opening) return this.#opening.reject(error);
+    this.#tell('refused', error);
+    // To say them again and again would help nobody, and count as an attack.
+    if (why !== undefined) void this.close();
   }
 
   async #close(): Promise<void> {

@@ -6,7 +6,7 @@ import { Alarms } from '../session/alarms.js';
 import { Driver } from '../session/driver.js';
 import type { SessionEngine } from '../session/engine.js';
 import type { Channel } from '../session/outgoing.js';
-import { PeerSession, type PeerSessionOwner } from '../session/peer-session.js';
+import { type Credentials, PeerSession, type PeerSessionOwner } from '../session/peer-session.js';
 import { DEFAULT_KEEP_ALIVE_S, DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW } from '../wire/limits.js';
 import { type ConnectOptions, DEFAULT_MAX_QUEUE } from './options.js';
 
@@ -32,7 +32,13 @@ export class LiveSession {
   #relief: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(identity: string, options: ConnectOptions, clock: Clock, owner: PeerSessionOwner<Channel>) {
+  constructor(
+    identity: string,
+    credentials: Credentials,
+    options: ConnectOptions,
+    clock: Clock,
+    owner: PeerSessionOwner<Channel>,
+  ) {
     const { expiry = 60, keepAlive = DEFAULT_KEEP_ALIVE_S, maxQueue = DEFAULT_MAX_QUEUE } = options;
     const window = DEFAULT_WINDOW.tcp;
     this.#clock = clock;
@@ -52,6 +58,7 @@ export class LiveSession {
           buffer: 0,
           ids: MAX_IDS,
         },
+        credentials,
       },
       owner,
       new Counters(),

@@ -26,6 +26,15 @@ export interface ConnectOptions {
   readonly maxQueue?: number;
   /** What the gateway is to emit when it loses this program; see `Client.setWill`. */
   readonly will?: LastWillOptions;
+  /** For whom this program acts, 1 to 255 bytes, and that user's password. */
+  readonly user?: string;
+  readonly password?: string;
+  /** A token, in the place of user and password. */
+  readonly token?: string;
+  /** The key of the identity (PROTOCOL.md §4.8), which is proved and not sent: 32 bytes, or 64 hexadecimal digits. */
+  readonly key?: string | Uint8Array;
+  /** Sends the password or token though others on the network can read it. */
+  readonly insecure?: boolean;
   readonly clock?: Clock;
 }
 
@@ -58,6 +67,11 @@ const CONNECT_KEYS = Object.keys({
   timeoutMs: true,
   maxQueue: true,
   will: true,
+  user: true,
+  password: true,
+  token: true,
+  key: true,
+  insecure: true,
   clock: true,
 } satisfies Record<keyof ConnectOptions, true>);
 

@@ -19,7 +19,7 @@ const EXPLANATIONS: Partial<Record<Reason, string>> = {
   not_stored: 'the gateway cannot write its store (is its disk full?): try again later',
 };
 
-/** The error that a refusal becomes: its code is the reason of PROTOCOL.md §7. */
-export function refusalError(what: string, reason: Reason): SlipwayError {
-  return new SlipwayError(reason, `${what} was refused: ${EXPLANATIONS[reason] ?? reason}`);
+/** The error that a refusal becomes: its code is the reason of PROTOCOL.md §7. `why`: where more is known than that. */
+export function refusalError(what: string, reason: Reason, why = EXPLANATIONS[reason]): SlipwayError {
+  return new SlipwayError(reason, `${what} was refused: ${why ?? reason}`);
 }

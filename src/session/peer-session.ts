@@ -1,8 +1,10 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { Counters } from '../counters.js';
 import { MalformedPacket } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import {
+  CHALLENGE_BYTES,
   COOKIE_BYTES,
   FIRST_RESEND_MS,
   HELLO_JITTER,
@@ -12,6 +14,7 @@ import {
   PROTOCOL_VERSION,
 } from '../wire/limits.js';
 import type { Begin, Emit, Hello, Message, Refuse, Welcome } from '../wire/messages.js';
+import { gatewayProof, peerProof } from '../wire/proof.js';
 import type { Reason } from '../wire/reasons.js';
 import type { LinkTraits, MessageSource, QueueLimits, SideLimits } from './contract.js';
 import { SessionEngine } from './engine.js';
@@ -28,6 +31,16 @@ export interface PeerIntroduction {
   readonly keepAlive: number;
   readonly expiry: number;
   readonly limits: SideLimits;
+  readonly credentials?: Credentials;
+}
+
+/** What a peer shows of who it is (PROTOCOL.md §4.8). */
+export interface Credentials {
+  /** That of the identity, KEY_BYTES. */
+  readonly key?: Uint8Array;
+  readonly user?: string;
+  /** The user's password, or a token. */
+  readonly secret?: Uint8Array;
 }
 
 export type PeerState = 'idle' | 'greeting' | 'beginning' | 'ready' | 'closed';
@@ -50,6 +63,7 @@ export interface PeerSessionOwner<C extends Channel> {
   refused(refusal: Refuse, session: boolean): void;
 }
 
+const NO_PROOF = new Uint8Array();
 const HELLO_HEAD = headOf({ type: 'hello' } as Hello);
 
 /** The peer's side of the handshake (§4.2) around a session engine; like that without I/O, clock or timer. */
@@ -66,6 +80,8 @@ export class PeerSession<C extends Channel> {
   #welcome: Welcome | undefined;
   /** What proves to the gateway that this address is this peer's (§4.2). */
   #cookie: number | undefined;
+  /** What proves to the gateway that this side has the key, while it is being greeted (§4.8). */
+  #proof: Uint8Array | undefined;
   /** An epoch of this boot stood: what is forgotten once stays forgotten. */
   #cleaned = false;
   /** A BYE that goes before anything else. */
@@ -119,7 +135,7 @@ export class PeerSession<C extends Channel> {
   linkUp(link: LinkTraits, now: number): void {
     if (this.#state === 'closed') return;
     this.#link = link;
-    this.#state = 'greeting';
+    this.#greet();
     this.#farewell = undefined;
     this.#hellos = 0;
     this.#helloAt = now;
@@ -201,6 +217,11 @@ export class PeerSession<C extends Channel> {
     }
   }
 
+  #greet(): void {
+    this.#state = 'greeting';
+    this.#proof = undefined;
+  }
+
   #begin(): Begin {
     return { type: 'begin', token: (this.#welcome as Welcome).token };
   }
@@ -219,6 +240,7 @@ export class PeerSession<C extends Channel> {
 
   #hello(): Hello {
     const { identity, nonce, clean, program, keepAlive, expiry, limits } = this.#introduction;
+    const { key, user, secret } = this.#introduction.credentials ?? {};
     return {
       type: 'hello',
       version: PROTOCOL_VERSION,
@@ -232,6 +254,9 @@ export class PeerSession<C extends Channel> {
       identity,
       ...limits,
       ...(this.#cookie !== undefined && { cookie: this.#cookie }),
+      ...(key && { proof: this.#proof ?? NO_PROOF }),
+      ...(user !== undefined && { user }),
+      ...(secret && { secret }),
     };
   }
 
@@ -241,6 +266,10 @@ export class PeerSession<C extends Channel> {
     if (welcome.nonce !== this.#introduction.nonce || welcome.continues !== holdsIt)
       return this.#counters.add('session.drop.stale_welcome');
     if (welcome.version !== PROTOCOL_VERSION) return this.#counters.add('session.drop.version');
+    if (!this.#isProved(welcome)) {
+      this.#counters.add('session.drop.unproved_welcome');
+      return this.#refused({ type: 'refuse', reason: 'bad_credentials', head: HELLO_HEAD, detail: NO_PROOF });
+    }
     const link = this.#link as LinkTraits;
     this.#welcome = welcome;
     this.#state = 'beginning';
@@ -291,7 +320,7 @@ export class PeerSession<C extends Channel> {
   #lose(reason: Reason): void {
     if (this.#state !== 'ready' && this.#state !== 'beginning') return;
     const stood = this.#state === 'ready';
-    this.#state = 'greeting';
+    this.#greet();
     this.engine.detach();
     // At once after a session that stood; otherwise at the pace of the HELLOs.
     if (stood) this.#helloAt = this.#now;
@@ -306,10 +335,27 @@ export class PeerSession<C extends Channel> {
     this.#cookie = value;
   }
 
+  /** Answers a challenge: the first at once, others are as late as the one before or not good enough. */
+  #proveIdentity(challenge: Uint8Array): void {
+    const key = this.#introduction.credentials?.key;
+    if (this.#state !== 'greeting' || !key || challenge.length !== CHALLENGE_BYTES) return;
+    if (!this.#proof) this.#helloAt = this.#now;
+    this.#proof = peerProof(key, challenge, this.#hello());
+  }
+
+  /** Whether the gateway has the key, too, if there is one. */
+  #isProved({ proof, token }: Welcome): boolean {
+    const key = this.#introduction.credentials?.key;
+    if (!key) return true;
+    if (!this.#proof || !proof) return false;
+    return timingSafeEqual(proof, gatewayProof(key, this.#proof, token));
+  }
+
   #refused(message: Refuse): void {
     if (message.reason === 'no_session') return this.#lose('no_session');
     const session = message.head === HELLO_HEAD;
     if (session && message.reason === 'prove_address') return this.#prove(message.detail);
+    if (session && message.reason === 'prove_identity') return this.#proveIdentity(message.detail);
     if (session && this.#state === 'greeting') {
       this.#helloAt = this.#now + MAX_HELLO_RESEND_MS * (1 + HELLO_JITTER * (2 * this.#random() - 1));
     }

@@ -5,6 +5,7 @@ import { type PeerIntroduction, PeerSession } from '../../src/session/peer-sessi
 import { decodePacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Hello, Message, Welcome } from '../../src/wire/messages.js';
+import { gatewayProof, peerProof } from '../../src/wire/proof.js';
 import { ack, brief, SERIAL } from './engine-bench.js';
 
 const NONCE = 0x01020304;
@@ -185,6 +186,95 @@ describe('greeting (PROTOCOL.md §4.2, §9)', () => {
     bench.session.receive(Uint8Array.of(0x00, 0x01), 0);
     expect(bench.counters.snapshot()).toEqual({ 'session.drop.malformed': 1 });
   });
+});
+
+describe('a key (PROTOCOL.md §4.8)', () => {
+  const key = Buffer.alloc(32, 7);
+  const challenge = (byte: number): Message => ({
+    type: 'refuse',
+    reason: 'prove_identity',
+    head: 0xb0,
+    detail: Buffer.alloc(8, byte),
+  });
+  const proofOf = (byte: number, token = 0) =>
+    peerProof(key, Buffer.alloc(8, byte), { nonce: NONCE, token, identity: 'uno-3' });
+
+  function greeted(): Bench {
+    const bench = new Bench(() => 0.5, { credentials: { key } });
+    expect(bench.hello().proof).toHaveLength(0);
+    return bench;
+  }
+
+  test('is proved at once when it is asked for, and is a reason to begin only with a gateway that proves it, too', () => {
+    const bench = greeted();
+    bench.receive(challenge(1));
+    expect(bench.sent()).toMatchObject([{ type: 'hello', proof: proofOf(1) }]);
+    const proof = gatewayProof(key, proofOf(1), 77);
+    bench.receive(welcome({ proof }));
+    expect(bench.session.state).toBe('beginning');
+    expect(bench.events).toEqual(['fresh']);
+  });
+
+  test.each([
+    ['no proof', {}],
+    ['a wrong proof', { proof: Buffer.alloc(8) }],
+    ['a proof for another epoch', { proof: gatewayProof(key, proofOf(1), 78) }],
+  ])('a WELCOME with %s is reported, and the next try is the slowest', (_, more) => {
+    const bench = greeted();
+    bench.receive(challenge(1));
+    bench.sent();
+    bench.receive(welcome(more));
+    expect(bench.session.state).toBe('greeting');
+    expect(bench.events).toEqual(['refused bad_credentials session']);
+    expect(bench.counters.get('session.drop.unproved_welcome')).toBe(1);
+    bench.hello();
+    expect(bench.now).toBe(8000);
+  });
+
+  test('a gateway that asks for nothing gets nothing', () => {
+    const bench = greeted();
+    bench.receive(welcome({ proof: gatewayProof(key, new Uint8Array(), 77) }));
+    expect(bench.session.state).toBe('greeting');
+  });
+
+  test('a second challenge is answered when the timer says so', () => {
+    const bench = greeted();
+    bench.receive(challenge(1));
+    bench.sent();
+    bench.receive(challenge(2));
+    expect(bench.sent()).toEqual([]);
+    expect(bench.hello().proof).toEqual(proofOf(2));
+  });
+
+  test('is proved anew, for the epoch that it holds, when the session is lost', () => {
+    const bench = greeted();
+    bench.receive(challenge(1));
+    bench.sent();
+    bench.receive(welcome({ proof: gatewayProof(key, proofOf(1), 77) }));
+    bench.sent();
+    bench.receive(ack(200));
+    // A challenge that comes late means nothing now.
+    bench.receive(challenge(9));
+    expect(bench.events).toEqual(['fresh', 'ready']);
+    bench.receive({ type: 'bye', reason: 'shutdown' });
+    expect(bench.hello()).toMatchObject({ token: 77, proof: Buffer.alloc(0) });
+    bench.receive(challenge(3));
+    expect(bench.sent()).toMatchObject([{ type: 'hello', token: 77, proof: proofOf(3, 77) }]);
+  });
+
+  test('who has none does not answer', () => {
+    const bench = new Bench();
+    bench.hello();
+    bench.receive(challenge(1));
+    expect(bench.sent()).toEqual([]);
+    expect(bench.hello()).not.toHaveProperty('proof');
+  });
+});
+
+test('a user and a password stand in every HELLO', () => {
+  const secret = Buffer.from('secret');
+  const bench = new Bench(() => 0.5, { credentials: { user: 'ada', secret } });
+  for (let i = 0; i < 2; i++) expect(bench.hello()).toMatchObject({ user: 'ada', secret });
 });
 
 describe('beginning', () => {
