@@ -169,7 +169,8 @@ function readSubscriptionId(reader: Reader): number {
 
 function readFilter(reader: Reader): string {
   const filter = reader.name('a topic filter');
-  if (!isTopicFilter(filter)) throw reader.malformed('MQTT-4.7.1-1', `"${filter}" is not a topic filter`);
+  if (!isTopicFilter(filter))
+    throw reader.malformed('MQTT-4.7.1-1', `"${filter.slice(0, 80)}" is not a topic filter`);
   return filter;
 }
 
