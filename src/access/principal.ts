@@ -24,9 +24,11 @@ export interface Claim {
 export interface Principal {
   /** What it calls itself, verified or not. */
   readonly device?: string;
+  /** The key that it proved to be that with: names an entry of the users file, and changes with it. Holds no secret. */
+  readonly key?: string;
   /** Verified. */
   readonly user?: string;
-  /** What it proved to be somebody with: names an entry of the users file, and changes with it. Holds no secret. */
+  /** The password, token or certificate that it proved to be that with, as `key` is. */
   readonly credential?: string;
   readonly from: 'serial' | 'loopback' | 'network';
 }

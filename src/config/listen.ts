@@ -7,10 +7,15 @@ import { noRepeats, notTheGateways, textOf } from './rules.js';
 
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9.])?$/;
 
+/** Whether it is an IP address or could be the name of a host. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || HOST_NAME.test(text);
+}
+
 const host = z
   .string()
   .superRefine((text, context) => {
-    if (isIP(text) !== 0 || HOST_NAME.test(text)) return;
+    if (isHost(text)) return;
     context.addIssue({
       code: 'custom',
       message: `"${text}" is neither an IP address nor a host name (0.0.0.0 or "::" listen on every address)`,
@@ -18,7 +23,7 @@ const host = z
   })
   .prefault('127.0.0.1')
   .describe(
-    'Address to listen on. 0.0.0.0 or "::" for every address of the machine: then anyone who can reach it can connect.',
+    'Address to listen on. 0.0.0.0 or "::" for every address of the machine; where other machines can reach it, access says who may do what.',
   );
 
 const anyPort = count(0, 65_535);

@@ -32,7 +32,7 @@ export async function loadConfig(file: string, env: Environment): Promise<Config
 }
 
 function withFullPaths(config: Config, folder: string): Config {
-  const { store, listen } = config;
+  const { store, listen, access } = config;
   const full = (path: string) => resolve(folder, path);
   const secured = <Entry extends { tls: TlsConfig | false }>(entry: Entry): Entry => ({
     ...entry,
@@ -47,6 +47,7 @@ function withFullPaths(config: Config, folder: string): Config {
       ws: listen.ws.map(secured),
     },
     store: store && { ...store, path: full(store.path) },
+    access: access && { ...access, ...(access.users && { users: { file: full(access.users.file) } }) },
   };
 }
 
@@ -98,7 +99,8 @@ function valuesOf(source: SourceDocument, fileName: string): unknown {
   }
 }
 
-function repeatedKeys(source: SourceDocument): Problem[] {
+/** Keys that a mapping has twice, each with the place of the first. */
+export function repeatedKeys(source: SourceDocument): Problem[] {
   const problems: Problem[] = [];
   for (const { node, path } of walk(source.yaml.contents)) {
     if (!isMap(node)) continue;

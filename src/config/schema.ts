@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW, MAX_VARINT, MAX_WINDOW } from '../wire/limits.js';
+import { access, rulesForTheNetwork } from './access.js';
 import { oneOrOff, section } from './forms.js';
 import { listen } from './listen.js';
 import { count, duration, size } from './quantities.js';
@@ -184,7 +185,9 @@ const log = section('What the daemon writes to its standard output.', {
 
 /** The whole config file. Keys that it does not name are refused. */
 export const configSchema = z
-  .strictObject({ version, listen, serial, store, limits, sessions, stats, log })
+  .strictObject({ version, listen, access, serial, store, limits, sessions, stats, log })
+  // Also when a setting elsewhere is wrong: all problems are reported at once.
+  .superRefine(rulesForTheNetwork, { when: ({ value }) => typeof value === 'object' && value !== null })
   .describe('The configuration of the Slipway gateway.');
 
 /** A config with every default filled in. Durations are in ms, sizes in bytes. */
@@ -194,4 +197,5 @@ export type MqttConfig = Config['listen']['mqtt'][number];
 export type WsConfig = Config['listen']['ws'][number];
 export type TlsConfig = Exclude<TcpConfig['tls'], false>;
 export type UdpConfig = Config['listen']['udp'][number];
+export type AccessConfig = Exclude<Config['access'], false>;
 export type SerialConfig = Config['serial'][number];

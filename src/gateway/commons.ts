@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { Access } from '../access/access.js';
+import type { Policy } from '../access/policy.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Router } from '../router/router.js';
@@ -23,6 +25,8 @@ export interface CommonsContext {
   readonly limits: CommonLimits;
   /** Where sessions are kept, if they are to outlive the process. */
   readonly store?: Store;
+  /** Who may do what; without it everybody may do everything. */
+  readonly policy?: Policy | undefined;
 }
 
 /** What the sessions of all protocols share, so that there is one set of limits, queues and promises. */
@@ -35,6 +39,8 @@ export class Commons {
   /** Who works when. */
   readonly turns: FairTurns;
   readonly alarms: Alarms;
+  /** Who may connect, and what they may do. */
+  readonly access: Access;
   readonly #counters: Counters;
   readonly #remembered: boolean;
 
@@ -48,6 +54,7 @@ export class Commons {
     this.held = new HeldMessages({ ...context, places: this.places, peerLog: this.peerLog });
     this.turns = new FairTurns(clock, () => router.delivered);
     this.alarms = new Alarms(clock);
+    this.access = new Access(context.policy, { clock, counters, peerLog: this.peerLog });
   }
 
   /** Ends the absent session that has to make room for a new one from there, if there is no room without. */

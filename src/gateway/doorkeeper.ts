@@ -29,7 +29,7 @@ export type Verdict = Entry | TurnedAway;
 
 const NO_KEY_HERE: TurnedAway = {
   turnedAway: 'bad_credentials',
-  why: 'it has a key and the gateway has none for it (slipway device add)',
+  why: 'it has a key and the gateway has none for it (slipway key add)',
 };
 
 /** Judges what a HELLO shows of who its sender is: keys, users, passwords and tokens (PROTOCOL.md §4.8). */

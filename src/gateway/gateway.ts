@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import { Access } from '../access/access.js';
+import type { Access } from '../access/access.js';
+import { type Policy, readPolicy } from '../access/policy.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
@@ -40,7 +41,7 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   readonly openPort?: OpenPort;
   readonly listPorts?: ListPorts;
-  /** Who may connect, and do what. */
+  /** Who may connect, and do what, instead of what the config says. */
   readonly access?: Access;
 }
 
@@ -77,10 +78,11 @@ export class Gateway {
   /**
    * Starts a gateway: takes up what its store kept, opens its listeners, and its ports as they appear.
    * @throws SlipwayError `listen_failed` when an address cannot be listened on, `store_unusable` or `store_in_use` when
-   *   the store cannot be opened; nothing is left open then.
+   *   the store cannot be opened; ConfigError when the users file cannot be used. Nothing is left open then.
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
+    const policy = await readPolicy(config.access);
     // What binds to native code takes its time to load: only where the config asks for it.
     const kept = config.store
       ? await (await import('../store/open-store.js')).openStore(config.store.path, logger)
@@ -91,7 +93,7 @@ export class Gateway {
         maxBacklog: config.limits.store_backlog,
         time: kept.contents.time,
       });
-    const gateway = new Gateway({ ...options, logger, clock }, store);
+    const gateway = new Gateway({ ...options, logger, clock }, policy, store);
     if (store && kept) gateway.#restore(store, kept.contents);
     try {
       await gateway.#start();
@@ -102,7 +104,7 @@ export class Gateway {
     return gateway;
   }
 
-  private constructor(options: CompleteOptions, store: Store | undefined) {
+  private constructor(options: CompleteOptions, policy: Policy | undefined, store: Store | undefined) {
     const { config, logger, clock } = options;
     const { limits, sessions } = config;
     this.#options = options;
@@ -129,6 +131,7 @@ export class Gateway {
       counters: this.#counters,
       logger,
       ...(store && { store }),
+      policy,
       limits: {
         ...limits,
         queue: queueLimits(limits),
@@ -144,7 +147,7 @@ export class Gateway {
     this.#hub = new Hub({
       ...context,
       commons: this.#commons,
-      access: options.access ?? new Access(),
+      access: options.access ?? this.#commons.access,
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         forgotten: (identity) => this.#presence.forget(identity),
@@ -270,6 +273,7 @@ export class Gateway {
     const { packet, sessions, per_address } = config.limits;
     const oneShots = new OneShots(one_shot || undefined, per_address.one_shots, {
       router: this.#router,
+      access: this.#commons.access,
       turns: this.#commons.turns,
       clock: this.#clock,
       counters: this.#counters,

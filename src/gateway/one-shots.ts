@@ -1,7 +1,8 @@
 import { BlockList, isIPv6 } from 'node:net';
+import type { Access } from '../access/access.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
-import { partyOf } from '../links/party.js';
+import { isLoopback, partyOf } from '../links/party.js';
 import { RateLimit } from '../links/rate-limit.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { LevelTree } from '../router/level-tree.js';
@@ -28,6 +29,7 @@ const SENDER: Subscriber = { hasRoom: () => true, deliver: () => undefined };
 
 export interface OneShotContext {
   readonly router: Router;
+  readonly access: Access;
   readonly turns: FairTurns;
   readonly clock: Clock;
   readonly counters: Counters;
@@ -107,12 +109,16 @@ export class OneShots implements Worker {
   }
 
   #route(emit: OneShot, { host }: UdpAddress): Reason | undefined {
-    const { router, counters } = this.#context;
+    const { router, access, counters } = this.#context;
     const { channels, from } = this.#policy as CompiledPolicy;
+    const party = partyOf(host);
     const known = from.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
     if (!known || channels.matchingPatterns(emit.name).length === 0) return 'not_allowed';
+    // A single datagram says nothing of who sent it.
+    const { rights } = access.review({ from: isLoopback(party) ? 'loopback' : 'network' });
+    if (rights?.mayEmit(emit.name) === false) return 'not_allowed';
     counters.add('udp.one_shots');
-    const sender = { party: partyOf(host), ...SENDER };
+    const sender = { party, ...SENDER };
     return router.emit(emit.name, emit.payload, { qos: 0, retain: emit.retain }, sender);
   }
 

@@ -13,7 +13,10 @@ let everything: string;
 beforeAll(async () => {
   example = await readFile(file('slipway.example.yaml'), 'utf8');
   everything = example
-    .replaceAll(/^ *(?:one_shot: false|tls: false|mqtt: false|ws: false|serial: \[\]|store: false)$/gm, '')
+    .replaceAll(
+      /^ *(?:one_shot: false|tls: false|mqtt: false|ws: false|access: false|serial: \[\]|store: false)$/gm,
+      '',
+    )
     .replaceAll(/^( *)# {3}/gm, '$1');
 });
 
@@ -60,12 +63,15 @@ describe('slipway.schema.json', () => {
   });
 });
 
+/** Keys whose values are lists of mappings. */
+const LISTS = ['serial', 'access.rules'];
+
 /** Paths of all keys of the schema, those of list entries as `serial[].name`. */
 function* everyKey(path: (string | number)[]): Generator<string> {
   for (const key of knownKeys(path)) {
     yield [...path, key].join('.').replaceAll('.0', '[]');
     yield* everyKey([...path, key]);
-    if (path.length === 0 && key === 'serial') yield* everyKey([key, 0]);
+    if (LISTS.includes([...path, key].join('.'))) yield* everyKey([...path, key, 0]);
   }
 }
 
@@ -78,7 +84,7 @@ function keysOf(text: string): { path: string; key: string; line: number; column
     const column = before.length + 1;
     while ((parents.at(-1)?.column ?? 0) >= column) parents.pop();
     const parent = parents.at(-1)?.path;
-    const path = parent === undefined ? key : `${parent}${parent === 'serial' ? '[]' : ''}.${key}`;
+    const path = parent === undefined ? key : `${parent}${LISTS.includes(parent ?? '') ? '[]' : ''}.${key}`;
     parents.push({ column, path });
     return [{ path, key, line: index + 1, column }];
   });

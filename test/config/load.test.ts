@@ -39,7 +39,7 @@ describe('defaults', () => {
 });
 
 describe('listeners', () => {
-  const listen = (yaml: string) => parseConfig(`version: 1\nlisten: ${yaml}`, 'FILE', {}).listen;
+  const listen = (yaml: string) => parseConfig(`version: 1\naccess: {}\nlisten: ${yaml}`, 'FILE', {}).listen;
 
   it.each(['false', 'null', '', '[]'])('are off when written as "%s"', (off) => {
     expect(listen(`\n  tcp: ${off}\n`)).toEqual({ ...defaultConfig().listen, tcp: [] });

@@ -113,7 +113,7 @@ describe('listeners', () => {
 listen:
   tcp:
     - { host: 127.0.0.1, port: ${port} }
-    - { host: 0.0.0.0, port: ${port} }
+    - { host: 127.0.0.2, port: ${port} }
     - port: ${port}
       prot: 1
 `;

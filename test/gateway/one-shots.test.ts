@@ -13,9 +13,10 @@ function oneShot(name: string, text: string, more: Partial<Emit> = {}): Emit {
 }
 
 /** A gateway that takes one-shots as `policy` says, what a subscriber to everything hears, and a sensor. */
-async function start(policy: object | false, host = '127.0.0.1') {
+async function start(policy: object | false, host = '127.0.0.1', more: object = {}) {
   const running: RunningGateway = await startGateway({
     listen: { udp: { port: 0, host, one_shot: policy } },
+    ...more,
   });
   const heard: string[] = [];
   const client = await connectTo(running.tcp);
@@ -115,11 +116,34 @@ describe('one-shots', () => {
   });
 
   it.runIf(hasIpv6)('come from IPv4 addresses to a socket for both', async () => {
-    const { sensor: six, udp, heard } = await start({ channels: ['#'], from: ['127.0.0.1'] }, '::');
+    const {
+      sensor: six,
+      udp,
+      heard,
+    } = await start({ channels: ['#'], from: ['127.0.0.1'] }, '::', {
+      access: { rules: [{ who: 'loopback', emit: '#', subscribe: '#' }] },
+    });
     const four = await RawUdp.open({ host: '127.0.0.1', port: udp.port });
     four.send(oneShot('x', 'four'));
     await until(() => expect(heard).toEqual(['x four']));
     expect(six.received).toEqual([]);
+  });
+});
+
+describe('one-shots where there are rules', () => {
+  const rules = [
+    { who: 'anyone', emit: 'garden/+' },
+    { who: 'device:greenhouse', emit: '#' },
+    { who: 'loopback', subscribe: '#', emit: 'yard/#' },
+  ];
+
+  it('are what anyone there may emit', async () => {
+    const { sensor, heard } = await start({ channels: ['#'] }, '127.0.0.1', { access: { rules } });
+    sensor.send(oneShot('garden/soil', 'dry'), oneShot('yard/gate', 'open'));
+    await until(() => expect(heard).toEqual(['garden/soil dry', 'yard/gate open']));
+    for (const channel of ['lock/open', 'garden/soil/deep', 'garden'])
+      expect(await answerTo(sensor, oneShot(channel, 'x'))).toMatchObject({ reason: 'not_allowed' });
+    expect(heard).toHaveLength(2);
   });
 });
 

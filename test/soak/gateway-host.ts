@@ -146,6 +146,7 @@ export class GatewayHost {
     this.#addresses = new AddressProof(counters);
     this.#oneShots = new OneShots(undefined, 100, {
       router: this.router,
+      access: this.commons.access,
       turns: this.commons.turns,
       clock: machine.clock,
       counters,

@@ -67,7 +67,7 @@ export class Doors extends Access {
   }
 
   /** Says that users or keys have changed. */
-  change(): void {
+  override change(): void {
     this.#changed();
   }
 
