@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { type Client, connect } from '../client/client.js';
-import { type GatewayAddress, withGatewayOptions } from './options.js';
+import { type ConnectionFlags, connectionOf, withConnectionOptions } from './connection.js';
 
-interface DevicesOptions extends GatewayAddress {
+interface DevicesOptions extends ConnectionFlags {
   readonly json?: boolean;
 }
 
@@ -10,15 +10,15 @@ const STATE_CHANNELS = '$slipway/devices/+/state';
 
 /** `slipway devices`: every device that the gateway has seen, and whether it is there. Throws as `connect` does. */
 export function devicesCommand(): Command {
-  return withGatewayOptions(new Command('devices'))
+  return withConnectionOptions(new Command('devices'))
     .description('list the devices that the gateway has seen: online, asleep or offline')
     .option('--json', 'print a JSON array instead')
     .addHelpText(
       'after',
       `\nExample:\n  $ slipway devices\n\nTo follow what changes: slipway sub '${STATE_CHANNELS}'`,
     )
-    .action(async ({ host, port, json }: DevicesOptions) => {
-      const client = await connect({ host, port, expiry: 0 });
+    .action(async ({ json, ...flags }: DevicesOptions) => {
+      const client = await connect({ ...(await connectionOf(flags)), expiry: 0 });
       try {
         const devices = await statesOf(client);
         process.stdout.write(`${json ? JSON.stringify(devices, null, 2) : asText(devices)}\n`);

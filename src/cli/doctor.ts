@@ -4,7 +4,7 @@ import { examine } from '../doctor/doctor.js';
 import type { Finding } from '../doctor/finding.js';
 import { type Host, thisHost } from '../doctor/host.js';
 import { asText, verdict } from '../doctor/print.js';
-import { portNumber } from './options.js';
+import { type ConnectionFlags, connectionOf, withConnectionOptions } from './connection.js';
 import { stopRequest } from './process.js';
 
 const EXAMPLES = `
@@ -19,31 +19,26 @@ Examples:
 A running gateway is asked how its links do, and is not disturbed. It looks at the folder of the store, and changes nothing there.
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage or config.`;
 
-interface DoctorOptions {
+const SAID = 'as the config says';
+
+interface DoctorOptions extends ConnectionFlags {
   readonly config?: string;
-  readonly host?: string;
-  readonly port?: number;
   readonly json?: boolean;
 }
 
 /** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. Throws as `examine` does. */
 export function doctorCommand(host: Host = thisHost): Command {
-  return new Command('doctor')
+  return withConnectionOptions(new Command('doctor'), { host: SAID, port: SAID })
     .description('look for what is wrong with ports, boards and gateway, and say what mends it')
     .argument('[port]', 'a serial port, by its path or its name in the config, to be listened to as well')
     .option('-c, --config <file>', `config file (default: the first there is of ${CONFIG_FILES.join(', ')})`)
-    .option('--host <host>', 'where the gateway is (default: as the config says)')
-    .option('--port <port>', 'its TCP port (default: as the config says)', portNumber)
     .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)')
     .addHelpText('after', EXAMPLES)
     .action(async (port: string | undefined, options: DoctorOptions) => {
       // A port that is being listened to is closed with the process.
       void stopRequest().then(() => process.exit(1));
       const request = {
-        gateway: {
-          ...(options.host !== undefined && { host: options.host }),
-          ...(options.port !== undefined && { port: options.port }),
-        },
+        gateway: await connectionOf(options),
         ...(port !== undefined && { port }),
         ...(options.config !== undefined && { config: options.config }),
       };

@@ -3,9 +3,10 @@ import { connect } from '../client/client.js';
 import { SlipwayError } from '../errors.js';
 import { DEFAULT_MAX_PACKET_BYTES } from '../wire/limits.js';
 import type { Qos } from '../wire/messages.js';
-import { type GatewayAddress, qosLevel, withGatewayOptions } from './options.js';
+import { type ConnectionFlags, connectionOf, withConnectionOptions } from './connection.js';
+import { qosLevel } from './options.js';
 
-interface EmitOptions extends GatewayAddress {
+interface EmitOptions extends ConnectionFlags {
   readonly qos: Qos;
   readonly retain?: boolean;
   readonly raw?: boolean;
@@ -20,7 +21,7 @@ Examples:
 
 /** `slipway emit`: emits one message; ends when it is acknowledged. Throws as `connect` and `emit` do. */
 export function emitCommand(): Command {
-  return withGatewayOptions(new Command('emit'))
+  return withConnectionOptions(new Command('emit'))
     .description('emit one message on a channel')
     .argument('<channel>', 'the channel')
     .argument('[payload]', 'the message; read from standard input when left out')
@@ -30,7 +31,7 @@ export function emitCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (channel: string, text: string | undefined, options: EmitOptions) => {
       const payload = text ?? withoutLineEnd(await readInput(), options.raw ?? false);
-      const client = await connect({ host: options.host, port: options.port, expiry: 0 });
+      const client = await connect({ ...(await connectionOf(options)), expiry: 0 });
       try {
         await client.emit(channel, payload, { qos: options.qos, retain: options.retain ?? false });
       } finally {
@@ -41,7 +42,7 @@ export function emitCommand(): Command {
 
 /** `slipway broadcast`: sends one message to everyone connected. */
 export function broadcastCommand(): Command {
-  return withGatewayOptions(new Command('broadcast'))
+  return withConnectionOptions(new Command('broadcast'))
     .description('send one message to everyone connected')
     .argument('<payload>', 'the message')
     .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
@@ -49,8 +50,8 @@ export function broadcastCommand(): Command {
       'after',
       '\nExample:\n  $ slipway broadcast "maintenance in five minutes"\n\nPrograms hear it on $slipway/broadcast: slipway sub \'$slipway/broadcast\'. Boards hear it without subscribing.',
     )
-    .action(async (payload: string, { host, port, qos }: EmitOptions) => {
-      const client = await connect({ host, port, expiry: 0 });
+    .action(async (payload: string, { qos, ...flags }: EmitOptions) => {
+      const client = await connect({ ...(await connectionOf(flags)), expiry: 0 });
       try {
         await client.broadcast(payload, { qos });
       } finally {

@@ -1,17 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import type { Qos } from '../wire/messages.js';
-
-/** Where the gateway is, as its commands are told. */
-export interface GatewayAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-export function withGatewayOptions(command: Command): Command {
-  return command
-    .option('--host <host>', 'where the gateway is', '127.0.0.1')
-    .option('--port <port>', 'its TCP port', portNumber, 7770);
-}
 
 export function qosLevel(text: string): Qos {
   if (!/^[012]$/.test(text)) throw new InvalidArgumentError('It must be 0, 1 or 2.');

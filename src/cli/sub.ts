@@ -3,10 +3,11 @@ import { Command, Option } from 'commander';
 import { connect } from '../client/client.js';
 import type { ReceivedMessage } from '../client/subscription.js';
 import type { Qos } from '../wire/messages.js';
-import { count, type GatewayAddress, qosLevel, withGatewayOptions } from './options.js';
+import { type ConnectionFlags, connectionOf, withConnectionOptions } from './connection.js';
+import { count, qosLevel } from './options.js';
 import { stopRequest } from './process.js';
 
-interface SubOptions extends GatewayAddress {
+interface SubOptions extends ConnectionFlags {
   readonly qos: Qos;
   readonly count?: number;
   readonly json?: boolean;
@@ -27,7 +28,7 @@ Quote patterns: the shell has its own idea of # and $. Ctrl-C ends it.`;
 
 /** `slipway sub`: prints messages as they arrive. Throws as `connect` and `subscribe` do. */
 export function subCommand(): Command {
-  return withGatewayOptions(new Command('sub'))
+  return withConnectionOptions(new Command('sub'))
     .description('print the messages of channels, one a line: channel, tab, payload')
     .argument('<pattern...>', 'channels to subscribe to; + stands for one level, # for the rest')
     .option('--qos <qos>', 'highest QoS to receive with: 0, 1 or 2', qosLevel, 2)
@@ -49,9 +50,12 @@ export function subCommand(): Command {
 
 async function subscribe(
   patterns: string[],
-  { host, port, qos, count: limit, json, identity, expiry }: SubOptions,
+  { qos, count: limit, json, identity, expiry, ...flags }: SubOptions,
 ): Promise<void> {
-  const client = await connect({ host, port, ...(identity !== undefined && { identity, expiry }) });
+  const client = await connect({
+    ...(await connectionOf(flags)),
+    ...(identity !== undefined && { identity, expiry }),
+  });
   const stop = stopRequest();
   client.on('disconnected', ({ reason }) => say(`connection lost (${reason}), trying again`));
   client.on('connected', ({ resumed }) =>

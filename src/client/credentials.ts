@@ -24,7 +24,7 @@ export function credentialsOf(options: ConnectOptions): Credentials {
   if (secret !== undefined && !secretsAreSafe(options))
     throw new SlipwayError(
       'insecure_connection',
-      `a password or token would cross the network to ${options.host} for everyone to read: connect with TLS, or say insecure: true`,
+      `a password or token would cross the network to ${options.host} for everyone to read: connect with TLS, or say insecure: true (--insecure)`,
     );
   return {
     ...(user !== undefined && { user: checkedText('user', user) }),

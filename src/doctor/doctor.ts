@@ -134,6 +134,7 @@ function placeOf(config: Config, given: Partial<GatewayPlace> = {}): GatewayPlac
   const [listener] = config.listen.tcp;
   if (listener === undefined && given.host === undefined && given.port === undefined) return undefined;
   return {
+    ...given,
     host: given.host ?? listener?.host ?? '127.0.0.1',
     port: given.port ?? listener?.port ?? 7770,
   };

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, connect } from '../client/client.js';
+import type { ConnectOptions } from '../client/options.js';
 import { codeOf, SlipwayError } from '../errors.js';
 import { LINK_REPORTS, type LinkReport } from '../gateway/link-reports.js';
 import { describeHolders, findHolders } from '../links/serial/holders.js';
@@ -12,9 +13,18 @@ import { problemOf } from './store-check.js';
 const ANSWER_MS = 2000;
 /** How long its links are watched, ms: two reports of each, so that one that was asked has answered. */
 const WATCH_MS = 2300;
+/** What a gateway that runs says no with. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'not_stored',
+  'bad_credentials',
+  'not_allowed',
+  'too_many_attempts',
+  'limit_reached',
+]);
 const NAMES_OF_ALL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-export interface GatewayPlace {
+/** Where a gateway is, and what it is to be shown of who asks. */
+export interface GatewayPlace extends Pick<ConnectOptions, 'user' | 'password' | 'token' | 'insecure'> {
   readonly host: string;
   readonly port: number;
 }
@@ -43,7 +53,7 @@ export async function* checkGateway(
     yield findings.note('the config has no TCP listener (listen.tcp), so a gateway cannot be asked');
     return { running: false, reports: undefined };
   }
-  const address = { host: NAMES_OF_ALL[place.host] ?? place.host, port: place.port };
+  const address = { ...place, host: NAMES_OF_ALL[place.host] ?? place.host };
   const where = `${address.host} port ${address.port}`;
   let client: Client;
   try {
@@ -52,7 +62,7 @@ export async function* checkGateway(
     if (!(error instanceof SlipwayError)) throw error;
     const waits = storePath !== undefined && (await problemOf(storePath)) !== undefined;
     yield await whyNot(error, where, address.port, needed, waits, findings, host);
-    return { running: error.code === 'not_stored' || (waits && isSilent(error)), reports: undefined };
+    return { running: REFUSALS.has(error.code) || (waits && isSilent(error)), reports: undefined };
   }
   try {
     const reports = await watchLinks(client, host);
@@ -82,6 +92,11 @@ async function whyNot(
     return findings.problem({
       problem: `runs, at ${where}, but cannot write its store`,
       mend: 'make room on the disk of store.path',
+    });
+  if (error.code === 'bad_credentials')
+    return findings.problem({
+      problem: `runs, at ${where}, but does not let the doctor in: ${error.message}`,
+      mend: 'say who asks, with --profile, or with --user and SLIPWAY_PASSWORD',
     });
   if (error.code !== 'connect_failed')
     return findings.problem({ problem: `refuses at ${where}: ${error.message}` });

@@ -20,10 +20,13 @@ export class Doors extends Access {
   readonly #atOnce: boolean;
   #changed: () => void = () => undefined;
 
-  /** `at once`: no password waits for `look`. */
-  constructor(pace?: 'at once') {
+  readonly #strict: boolean;
+
+  /** `at once`: no password waits for `look`. A token is anybody's password. */
+  constructor(pace?: 'at once', strict?: 'programs must say who they are') {
     super();
     this.#atOnce = pace !== undefined;
+    this.#strict = strict !== undefined;
   }
 
   override get enforced(): boolean {
@@ -38,6 +41,9 @@ export class Doors extends Access {
     this.claims.push(claim);
     const { device, proved, user, secret } = claim;
     if (device !== undefined && this.keys.has(device) && !proved) return { refused: 'bad_credentials' };
+    const token = user === undefined && secret ? Buffer.from(secret).toString() : undefined;
+    const known = token !== undefined && [...this.passwords.values()].includes(token);
+    if (!known && (token !== undefined || (this.#strict && !secret))) return { refused: 'bad_credentials' };
     if (user === undefined || !secret) return this.#admitted({ ...(device && { device }), from: 'loopback' });
     return new Promise<void>((resolve) => {
       if (this.#atOnce) resolve();

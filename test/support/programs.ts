@@ -23,8 +23,9 @@ export class Program {
   stderr = '';
   exit: Exit | undefined;
 
-  constructor(command: string, args: readonly string[], cwd?: string) {
-    this.child = spawn(command, args, { cwd });
+  /** `env`: on top of that of the tests. */
+  constructor(command: string, args: readonly string[], cwd?: string, env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(command, args, { cwd, env: { ...process.env, ...env } });
     this.child.stdin.on('error', () => {}); // It may end before it has read everything.
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -73,9 +74,9 @@ export class Program {
 }
 
 /** Starts `slipway` with these arguments; it is killed when the test ends. */
-export function slipway(args: readonly string[], cwd?: string): Program {
+export function slipway(args: readonly string[], cwd?: string, env: NodeJS.ProcessEnv = {}): Program {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run "npx tsc --build" first`);
-  return new Program(process.execPath, [MAIN, ...args], cwd);
+  return new Program(process.execPath, [MAIN, ...args], cwd, env);
 }
 
 /** A user without any rights, for who starts a program. */
