@@ -65,16 +65,16 @@ export class Reader {
   text(field: string): string {
     const length = this.u16(field);
     const at = this.#take(length, field);
-    const text = asciiText(this.bytes, at, at + length) ?? utf8Text(this.bytes.subarray(at, at + length));
-    // Not well-formed, or has U+0000.
-    if (text === undefined) throw this.malformed('MQTT-1.5.4-1', `${field} is not UTF-8`);
-    if (text.includes('\0')) throw this.malformed('MQTT-1.5.4-2', `${field} has a null character`);
-    return text;
+    return asciiText(this.bytes, at, this.at) ?? this.#utf8(at, field);
   }
 
   /** A text that names something: what a receiver may treat as malformed in it (1.5.4) is. */
   name(field: string): string {
-    const text = this.text(field);
+    const length = this.u16(field);
+    const at = this.#take(length, field);
+    const ascii = asciiText(this.bytes, at, this.at);
+    if (ascii !== undefined) return ascii;
+    const text = this.#utf8(at, field);
     if (hasUnfitCharacter(text)) throw this.malformed('1.5.4', `${field} has a control or non-character`);
     return text;
   }
@@ -114,6 +114,13 @@ export class Reader {
         ? ({ type: 'connack', sessionPresent: false, code: reason, properties: {} } as const)
         : ({ type: 'disconnect', code: reason, properties: {} } as const);
     return new MalformedPacket(reason, clause, problem, { packet, level });
+  }
+
+  #utf8(at: number, field: string): string {
+    const text = utf8Text(this.bytes.subarray(at, this.at));
+    if (text === undefined) throw this.malformed('MQTT-1.5.4-1', `${field} is not UTF-8`);
+    if (text.includes('\0')) throw this.malformed('MQTT-1.5.4-2', `${field} has a null character`);
+    return text;
   }
 
   #take(count: number, field: string): number {
