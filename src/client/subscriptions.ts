@@ -1,4 +1,5 @@
 import { LevelTree } from '../router/level-tree.js';
+import { filterOf } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReceivedMessage, Subscription } from './subscription.js';
 
@@ -10,13 +11,19 @@ export interface Audience {
   readonly waiting: { resolve: () => void; reject: (error: Error) => void }[];
 }
 
+/** Audiences whose patterns match the same: their own, and those of shared subscriptions (PROTOCOL.md §6.2). */
+interface Stand {
+  readonly filter: string;
+  readonly audiences: Set<Audience>;
+}
+
 /** Routes of channels seen; all are forgotten when there are more. */
 const MAX_ROUTES = 10_000;
 
 /** The subscriptions of a client, by pattern. */
 export class ClientSubscriptions {
   readonly #audiences = new Map<string, Audience>();
-  readonly #tree = new LevelTree<Audience>((audience) => audience.pattern);
+  readonly #tree = new LevelTree<Stand>(({ filter }) => filter);
   readonly #routes = new Map<string, readonly Subscription[]>();
 
   add(subscription: Subscription): Audience {
@@ -25,7 +32,7 @@ export class ClientSubscriptions {
     if (!audience) {
       audience = { pattern, members: new Set(), waiting: [] };
       this.#audiences.set(pattern, audience);
-      this.#tree.put(audience);
+      this.#standFor(pattern).audiences.add(audience);
     }
     audience.members.add(subscription);
     this.#routes.clear();
@@ -39,8 +46,19 @@ export class ClientSubscriptions {
     this.#routes.clear();
     if (audience.members.size > 0) return undefined;
     this.#audiences.delete(audience.pattern);
-    this.#tree.delete(audience.pattern);
+    const stand = this.#standFor(audience.pattern);
+    stand.audiences.delete(audience);
+    if (stand.audiences.size === 0) this.#tree.delete(stand.filter);
     return audience;
+  }
+
+  #standFor(pattern: string): Stand {
+    const filter = filterOf(pattern);
+    const known = this.#tree.get(filter);
+    if (known) return known;
+    const stand: Stand = { filter, audiences: new Set() };
+    this.#tree.put(stand);
+    return stand;
   }
 
   /** All subscriptions to exactly this pattern. */
@@ -68,7 +86,8 @@ export class ClientSubscriptions {
     let route = this.#routes.get(channel);
     if (!route) {
       if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-      route = this.#tree.matchingPatterns(channel).flatMap((audience) => [...audience.members]);
+      const audiences = this.#tree.matchingPatterns(channel).flatMap((stand) => [...stand.audiences]);
+      route = audiences.flatMap(({ members }) => [...members]);
       this.#routes.set(channel, route);
     }
     return route;

@@ -1,4 +1,5 @@
 import { LevelTree } from '../router/level-tree.js';
+import { filterOf } from '../wire/channels.js';
 import type { ReceivedMessage } from './subscription.js';
 
 const MAX_MESSAGES = 10_000;
@@ -24,7 +25,7 @@ export class Unclaimed {
   /** Takes out those that `pattern` matches, in the order in which they came. */
   claim(pattern: string): ReceivedMessage[] {
     const tree = new LevelTree<{ pattern: string }>((one) => one.pattern);
-    tree.put({ pattern });
+    tree.put({ pattern: filterOf(pattern) });
     const claimed: ReceivedMessage[] = [];
     const rest: ReceivedMessage[] = [];
     for (const message of this.#messages) {

@@ -1,5 +1,5 @@
 import type { Cancel, Clock } from '../clock.js';
-import type { Replay } from '../router/router.js';
+import type { Replay } from '../router/last-value-replay.js';
 import type { FairTurns, Share, Worker } from './fair-turns.js';
 
 /** How soon it is looked again whether there is room, ms. */

@@ -68,9 +68,11 @@ export class SessionRecord implements Recorder<Channel>, Recorded {
     if (item.record === 0) item.record = ++this.#lastRecord;
     const numbered = item.seq >= 0;
     const message = asMessage(item);
+    const expires = item.content.type === 'emit' ? item.content.expiresAt : undefined;
+    const expiresAt = expires === undefined ? undefined : this.#store.time(expires);
     this.#store.put(
       keys.message(this.#identity, item.record),
-      writeMessage({ numbered, at: this.#store.time(item.at), message }),
+      writeMessage({ numbered, at: this.#store.time(item.at), expiresAt, message }),
     );
     // A packet must not give a number to the peer that another message could get after a restart.
     if (numbered) this.received();
@@ -157,10 +159,11 @@ export function restoreEngine(
   const entries = holdAll(ids, router);
   const { maxPacket, window, nextIn, withheld, nextOut } = state;
   const now = clock.now();
-  const outgoing = messages.map((message) => {
-    const age = Math.max(0, (store?.time(now) ?? 0) - message.at);
-    return asOutgoing(message, router, now - age);
-  });
+  // What the store's time is when the process's clock shows 0.
+  const offset = store?.time(0) ?? 0;
+  const outgoing = messages.map((message) =>
+    asOutgoing(message, router, Math.min(now, message.at - offset), offset),
+  );
   const otherLimits = { maxPacket, window };
   engine.restore({ otherLimits, nextIn, withheld, nextOut, outgoing, ids: entries ?? [] });
   return entries ? [] : ids;
@@ -180,11 +183,14 @@ function holdAll(ids: readonly StoredId[], router: Router): IdEntry<Channel>[] |
 }
 
 function asOutgoing(
-  { record, numbered, message }: StoredMessage,
+  { record, numbered, expiresAt, message }: StoredMessage,
   router: Router,
   at: number,
+  offset: number,
 ): Outgoing<Channel> {
-  const item = new Outgoing<Channel>(contentOf(message, router), messageSize(message), at);
+  const content = contentOf(message, router);
+  const expiring = expiresAt === undefined ? content : { ...content, expiresAt: expiresAt - offset };
+  const item = new Outgoing<Channel>(expiring, messageSize(message), at);
   item.record = record;
   if (numbered) item.seq = message.seq;
   return item;

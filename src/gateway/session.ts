@@ -2,7 +2,8 @@ import { type Principal, UNKNOWN } from '../access/principal.js';
 import type { Rights } from '../access/rights.js';
 import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
-import type { Replay } from '../router/router.js';
+import type { Replay } from '../router/last-value-replay.js';
+import type { MessageExtras } from '../router/message.js';
 import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
 import type { Epoch, MessageSource, SessionOwner } from '../session/contract.js';
 import { Driver, type WayOut } from '../session/driver.js';
@@ -295,7 +296,12 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
 
   hasRoom(channel: Channel, payloadLength: number): boolean {
     const { engine } = this;
-    if (!engine.takesReliable || engine.refusal(channel, payloadLength, true) !== 'queue_full') return true;
+    if (
+      !engine.takesReliable ||
+      channel.long ||
+      engine.refusal(channel, payloadLength, true) !== 'queue_full'
+    )
+      return true;
     const { keeper, clock } = this.#context;
     const now = clock.now();
     this.#fullSince ??= now;
@@ -305,24 +311,36 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     return false;
   }
 
-  deliver(channel: Channel, payload: Uint8Array, qos: Qos, retained: boolean): DeliveryRefusal | undefined {
+  deliver(
+    channel: Channel,
+    payload: Uint8Array,
+    qos: Qos,
+    retain: boolean,
+    extras?: MessageExtras,
+  ): DeliveryRefusal | undefined {
     const { engine } = this;
+    if (channel.long) return 'name_too_long';
+    const expiresAt = extras?.expiresAt;
     let refusal: ReturnType<typeof engine.emitUnreliable>;
     if (qos > 0 && engine.takesReliable) {
       if (engine.refusal(channel, payload.length, true) === 'too_large_for_receiver')
         return 'too_large_for_receiver';
       this.#fullSince = undefined;
-      engine.emitReliable({ type: 'emit', channel, payload, qos, retain: retained });
+      engine.emitReliable({ type: 'emit', channel, payload, qos, retain, expiresAt });
     } else {
       const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
       refusal = engine.emitUnreliable(
-        { channel, payload, retain: retained },
+        { channel, payload, retain, expiresAt },
         this.#context.limits.backlog - unsent,
       );
     }
     this.#driver?.wake();
     // What is not the sender's business is counted already.
     return refusal === 'too_large_for_receiver' ? refusal : undefined;
+  }
+
+  unsubscribed(pattern: string): void {
+    this.#wishes.ended(pattern);
   }
 
   // --------------------------------------------------------------------------------------- the engine's side

@@ -80,8 +80,13 @@ export class Wishes {
   }
 
   #end(pattern: string): undefined {
+    if (this.#context.router.unsubscribe(this.#session, pattern)) this.ended(pattern);
+  }
+
+  /** The router has ended the subscription to that pattern. */
+  ended(pattern: string): void {
     this.#older?.delete(pattern);
     this.#session.stopReplay(pattern);
-    if (this.#context.router.unsubscribe(this.#session, pattern)) this.#record?.unsubscribed(pattern);
+    this.#record?.unsubscribed(pattern);
   }
 }

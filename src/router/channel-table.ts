@@ -1,5 +1,6 @@
 import { channelProblem, hasWildcard } from '../wire/channels.js';
 import { Channel, type Route } from './channel.js';
+import { MAX_NAME_BYTES } from './names.js';
 
 /** The channels that are in use, and their routes. When it is full, it forgets one that nobody holds, not used lately first. */
 export class ChannelTable {
@@ -23,16 +24,20 @@ export class ChannelTable {
     return this.#byName.get(name);
   }
 
-  /** The channel of that name, listed if it was not, or why that cannot be (PROTOCOL.md §6.1, §7). */
+  /**
+   * The channel of that name, listed if it was not, or why that cannot be (PROTOCOL.md §6.1, §7). One with a long name is not listed: a
+   * great many of them could take any amount of memory.
+   */
   list(name: string): Channel | 'bad_channel' | 'limit_reached' {
     const known = this.#byName.get(name);
     if (known !== undefined) {
       known.recent = true;
       return known;
     }
-    if (channelProblem(name) !== undefined) return 'bad_channel';
-    if (this.#byName.size >= this.#maxChannels && !this.#forgetOne()) return 'limit_reached';
+    if (channelProblem(name, MAX_NAME_BYTES) !== undefined) return 'bad_channel';
     const channel = new Channel(name);
+    if (channel.long) return channel;
+    if (this.#byName.size >= this.#maxChannels && !this.#forgetOne()) return 'limit_reached';
     channel.listed = true;
     this.#byName.set(name, channel);
     this.#forgettable.add(channel);
@@ -61,6 +66,14 @@ export class ChannelTable {
     }
   }
 
+  /** Nobody can be sure any more of what was found out about rights: routes and emitters are found anew. */
+  forgetRights(): void {
+    for (const channel of this.#byName.values()) {
+      channel.emitters = undefined;
+      this.#forgetRoute(channel);
+    }
+  }
+
   /** To be called when a channel gained or lost its holders. */
   reconsider(channel: Channel): void {
     if (channel.holders === 0) this.#forgettable.add(channel);
@@ -82,6 +95,7 @@ export class ChannelTable {
         continue;
       }
       channel.listed = false;
+      channel.emitters = undefined;
       this.#forgetRoute(channel);
       this.#byName.delete(channel.name);
       return true;

@@ -1,5 +1,7 @@
+import type { Rights } from '../access/rights.js';
 import type { Qos } from '../wire/messages.js';
 import type { MessageExtras } from './message.js';
+import { isLong } from './names.js';
 import type { Subscriber } from './subscriber.js';
 
 /** One subscriber of a channel, all its matching subscriptions taken together (PROTOCOL.md §6.2). */
@@ -42,10 +44,14 @@ export class Channel {
   readonly name: string;
   /** The gateway's own (§6.1). */
   readonly reserved: boolean;
+  /** Its name is too long for Slipway's own packets: only others can emit on it, or be told of it. Never listed. */
+  readonly long: boolean;
   /** In the table, of all that have its name. */
   listed = false;
   /** Who gets an emit, if it is listed; undefined until the first one after a subscription that may match was changed. */
   route: Route | undefined;
+  /** Whose emitters may emit on it, of those who did, if it is listed. */
+  emitters: Set<Rights> | undefined;
   /** How many `hold`s are not yet released. */
   holders = 0;
   /** Used again since the table last considered forgetting it. A name that is used just once goes first. */
@@ -54,5 +60,6 @@ export class Channel {
   constructor(name: string) {
     this.name = name;
     this.reserved = name.startsWith('$');
+    this.long = isLong(name);
   }
 }

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.js';
 import type { Count } from '../counters.js';
 import { Tally } from '../tally.js';
-import { MAX_CHANNEL_BYTES } from '../wire/limits.js';
 import type { LastValue } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
 import { extrasBytes, hasExpired } from './message.js';
+import { bytesBeyond } from './names.js';
 
 export interface LastValueLimits {
   /** How many channels may have a last value. Names that have more than 8 levels on average reach it sooner. */
@@ -186,9 +186,7 @@ export class LastValues {
 /** What of a value counts as its bytes: names of up to 255 bytes are bounded by the number of values. */
 function bytesOf(value: NewLastValue | undefined): number {
   if (value === undefined) return 0;
-  const { name, payload, extras } = value;
-  const beyond = name.length * 3 <= MAX_CHANNEL_BYTES ? 0 : Buffer.byteLength(name) - MAX_CHANNEL_BYTES;
-  return payload.length + extrasBytes(extras) + Math.max(0, beyond);
+  return value.payload.length + extrasBytes(value.extras) + bytesBeyond(value.name);
 }
 
 /** Bytes that keep nothing but themselves in memory: a part of something larger would keep all of it. */

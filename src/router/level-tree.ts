@@ -1,11 +1,11 @@
 /** Levels that the paths in a tree may have on average, shared ones counted once. */
 const LEVELS_PER_PATH = 8;
-/** The most levels that one path can have: 255 bytes, all of them `/`. */
-const MAX_LEVELS = 256;
+/** What the fewest paths may have together: a path of 255 bytes, all of them `/`. */
+const LEAST_LEVELS = 256;
 
 /** How many levels a tree of so many paths may have: what bounds the memory that deep paths can take. */
 export function levelsAllowed(paths: number): number {
-  return paths * LEVELS_PER_PATH + MAX_LEVELS;
+  return paths * LEVELS_PER_PATH + LEAST_LEVELS;
 }
 
 export function levelsOf(path: string): number {
@@ -24,6 +24,7 @@ type Place<T> = Fork<T> | T | undefined;
 /**
  * Values by path, a path being levels separated by `/`. It holds either patterns, and finds those that match a channel,
  * or channels, and finds those that a pattern matches (PROTOCOL.md §6.2). Paths must be valid; it does not check them.
+ * A peer chooses how many levels they have, up to 65,536: hence no recursion.
  * A path takes one place from where no other shares its levels: very many cost little memory.
  */
 export class LevelTree<T extends object> {
@@ -56,6 +57,8 @@ export class LevelTree<T extends object> {
     const path = this.#pathOf(value);
     const levels = path.split('/');
     let fork = this.#root;
+    /** Of the value that moves down before the new one, as long as they share their levels. */
+    let moved: readonly string[] | undefined;
     for (let depth = 0; ; depth++) {
       const level = levels[depth];
       if (level === undefined) {
@@ -72,7 +75,8 @@ export class LevelTree<T extends object> {
         return;
       } else {
         const below = new Fork<T>();
-        this.#moveBelow(below, place, depth + 1);
+        moved ??= this.#pathOf(place).split('/');
+        this.#moveBelow(below, place, moved[depth + 1]);
         fork.children.set(level, below);
         fork = below;
       }
@@ -81,18 +85,48 @@ export class LevelTree<T extends object> {
 
   /** Removes the value and every place that only it needed. */
   delete(path: string): void {
-    this.#deleteBelow(this.#root, path, path.split('/'), 0);
+    const levels = path.split('/');
+    const forks = [this.#root];
+    for (let fork = this.#root; forks.length <= levels.length; forks.push(fork)) {
+      const place: Place<T> = fork.children?.get(levels[forks.length - 1] as string);
+      if (place === undefined) return;
+      if (!(place instanceof Fork)) {
+        if (this.#pathOf(place) !== path) return;
+        this.#remove(fork, levels[forks.length - 1] as string);
+        break;
+      }
+      fork = place;
+    }
+    if (forks.length > levels.length) (forks[levels.length] as Fork<T>).value = undefined;
+    for (let depth = forks.length - 1; depth > 0; depth--) {
+      const fork = forks[depth] as Fork<T>;
+      const left = this.#onlyValueOf(fork);
+      if (left === fork) return;
+      const parent = forks[depth - 1] as Fork<T>;
+      const level = levels[depth - 1] as string;
+      if (left === undefined) this.#remove(parent, level);
+      else parent.children?.set(level, left);
+    }
+  }
+
+  #remove(fork: Fork<T>, level: string): void {
+    fork.children?.delete(level);
+    this.#nodes -= 1;
+    if (fork.children?.size === 0) fork.children = undefined;
   }
 
   /** The values of the stored patterns that match the channel `name`. */
   matchingPatterns(name: string): T[] {
     const levels = name.split('/');
     const found: T[] = [];
-    const walk = (place: Place<T>, depth: number): void => {
-      if (place === undefined) return;
+    const places: { place: Place<T>; depth: number }[] = [];
+    const look = (place: Place<T>, depth: number) => place !== undefined && places.push({ place, depth });
+    look(this.#root, 0);
+    for (let next = places.pop(); next !== undefined; next = places.pop()) {
+      const { place, depth } = next;
       if (!(place instanceof Fork)) {
-        if (matches(this.#levelsOf(place), levels, depth)) found.push(place);
-        return;
+        if (matches(this.#levelsOf(place as T, levels.length), levels, depth)) found.push(place as T);
+        continue;
       }
       const level = levels[depth];
       const { children } = place;
@@ -102,12 +136,11 @@ export class LevelTree<T extends object> {
       if (rest !== undefined) found.push(rest as T); // Nothing follows a #.
       if (level === undefined) {
         if (place.value !== undefined) found.push(place.value);
-        return;
+        continue;
       }
-      walk(children?.get(level), depth + 1);
-      if (wildcards) walk(children?.get('+'), depth + 1);
-    };
-    walk(this.#root, 0);
+      if (wildcards) look(children?.get('+'), depth + 1);
+      look(children?.get(level), depth + 1);
+    }
     return found;
   }
 
@@ -115,27 +148,34 @@ export class LevelTree<T extends object> {
    * The values of the stored channels that `pattern` matches, found as they are asked for. The tree may change
    * meanwhile: what stays in it is found once, what comes or goes may be found or not.
    */
-  matchingNames(pattern: string): Generator<T, void> {
-    return this.#matchingBelow(this.#root, pattern.split('/'), 0);
+  *matchingNames(pattern: string): Generator<T, void> {
+    const levels = pattern.split('/');
+    const open: { places: Iterator<Place<T>>; depth: number }[] = [
+      { places: [this.#root].values(), depth: 0 },
+    ];
+    for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
+      const { value: place, done } = last.places.next();
+      const { depth } = last;
+      if (done === true) open.pop();
+      else if (place instanceof Fork) {
+        const level = levels[depth];
+        if ((level === undefined || level === '#') && place.value !== undefined) yield place.value;
+        // All that is below a # matches it.
+        if (level !== undefined)
+          open.push({ places: this.#below(place, level), depth: level === '#' ? depth : depth + 1 });
+      } else if (place !== undefined && matches(levels, this.#levelsOf(place, levels.length), depth))
+        yield place;
+    }
   }
 
-  *#matchingBelow(place: Place<T>, levels: readonly string[], depth: number): Generator<T, void> {
-    if (place === undefined) return;
-    if (!(place instanceof Fork)) {
-      if (matches(levels, this.#levelsOf(place), depth)) yield place;
-      return;
-    }
-    const level = levels[depth];
-    if ((level === undefined || level === '#') && place.value !== undefined) yield place.value;
-    if (level === undefined || place.children === undefined) return;
-    if (level !== '#' && level !== '+') {
-      yield* this.#matchingBelow(place.children.get(level), levels, depth + 1);
-      return;
-    }
-    for (const [name, child] of place.children) {
-      if (depth === 0 && name.startsWith('$')) continue;
-      if (level === '+') yield* this.#matchingBelow(child, levels, depth + 1);
-      else yield* everything(child);
+  /** What lies below the fork by names that the level of a pattern matches. */
+  *#below(fork: Fork<T>, level: string): Generator<Place<T>, void> {
+    const { children } = fork;
+    if (level !== '#' && level !== '+') yield children?.get(level);
+    else {
+      for (const [name, place] of children ?? []) {
+        if (fork !== this.#root || !name.startsWith('$')) yield place;
+      }
     }
   }
 
@@ -144,7 +184,7 @@ export class LevelTree<T extends object> {
     const levels = prefix.split('/');
     const walk = (place: Place<T>, depth: number): boolean => {
       if (place === undefined) return false;
-      if (!(place instanceof Fork)) return reaches(this.#levelsOf(place), levels, depth);
+      if (!(place instanceof Fork)) return reaches(this.#levelsOf(place, levels.length), levels, depth);
       const level = levels[depth];
       const { children } = place;
       if (level === undefined) return place.value !== undefined || children !== undefined;
@@ -156,41 +196,18 @@ export class LevelTree<T extends object> {
     return walk(this.#root, 0);
   }
 
-  #levelsOf(value: T): string[] {
-    return this.#pathOf(value).split('/');
+  /** Of the value's path: as many as are needed to compare it with one that has `count`. */
+  #levelsOf(value: T, count: number): string[] {
+    return this.#pathOf(value).split('/', count + 1);
   }
 
-  /** Puts `value`, whose path goes through the new `fork` at `depth`, there or one level further. */
-  #moveBelow(fork: Fork<T>, value: T, depth: number): void {
-    const level = this.#levelsOf(value)[depth];
+  /** Puts `value`, whose path goes through the new `fork`, there or, if it has one, below it at its next `level`. */
+  #moveBelow(fork: Fork<T>, value: T, level: string | undefined): void {
     if (level === undefined) fork.value = value;
     else {
       fork.children = new Map([[level, value]]);
       this.#nodes += 1;
     }
-  }
-
-  #deleteBelow(fork: Fork<T>, path: string, levels: readonly string[], depth: number): void {
-    const level = levels[depth];
-    if (level === undefined) {
-      fork.value = undefined;
-      return;
-    }
-    const { children } = fork;
-    const place = children?.get(level);
-    if (children === undefined || place === undefined) return;
-    if (place instanceof Fork) {
-      this.#deleteBelow(place, path, levels, depth + 1);
-      const left = this.#onlyValueOf(place);
-      if (left === place) return;
-      if (left !== undefined) {
-        children.set(level, left);
-        return;
-      }
-    } else if (this.#pathOf(place) !== path) return;
-    children.delete(level);
-    this.#nodes -= 1;
-    if (children.size === 0) fork.children = undefined;
   }
 
   /** What may stand in the place of a fork of which something was deleted: the one value that is left, or the fork itself. */
@@ -224,13 +241,4 @@ function reaches(pattern: readonly string[], prefix: readonly string[], depth: n
     if (prefix[i] === undefined || level === '#') return true;
     if (level !== '+' && level !== prefix[i]) return false;
   }
-}
-
-function* everything<T>(place: Fork<T> | T): Generator<T, void> {
-  if (!(place instanceof Fork)) {
-    yield place;
-    return;
-  }
-  if (place.value !== undefined) yield place.value;
-  for (const child of place.children?.values() ?? []) yield* everything(child);
 }

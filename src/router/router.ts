@@ -1,12 +1,15 @@
+import type { Rights } from '../access/rights.js';
 import type { Clock } from '../clock.js';
 import type { Count, Counters } from '../counters.js';
-import { BROADCAST_CHANNEL, channelProblem, patternProblem } from '../wire/channels.js';
+import { BROADCAST_CHANNEL, channelProblem, filterOf, isShared, patternProblem } from '../wire/channels.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
-import { Channel, type LastValue, type Recipient, type Route } from './channel.js';
+import { Channel, type LastValue, type Route } from './channel.js';
 import { ChannelTable } from './channel-table.js';
+import { finish, type Replay, type ReplayContext, replayLastValues } from './last-value-replay.js';
 import { type LastValueKeeper, type LastValueLimits, LastValues, type NewLastValue } from './last-values.js';
 import type { MessageExtras } from './message.js';
+import { MAX_NAME_BYTES } from './names.js';
 import { recipientOf } from './recipients.js';
 import { lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
@@ -27,18 +30,8 @@ export interface EmitOptions {
   readonly extras?: MessageExtras | undefined;
 }
 
-/**
- * Last values on their way to a subscriber; each step looks at one channel at most. After `queue_full` the next step tries
- * the same value again if it is told `true`, else that value is dropped and counted.
- */
-export type Replay = Generator<'more' | 'queue_full', void, boolean | undefined>;
-
 /** What being connected asks for: every broadcast but its own. */
 const BROADCAST_OPTIONS: SubscribeOptions = { qos: 2, noLocal: true, noLastValue: true };
-
-function finish(replay: Replay): void {
-  while (!replay.next().done);
-}
 
 /**
  * Passes messages from those who emit to those who subscribed (PROTOCOL.md §6). It does no I/O, and has no timers.
@@ -54,6 +47,7 @@ export class Router {
   readonly #channels: ChannelTable;
   readonly #subscriptions: Subscriptions;
   readonly #lastValues: LastValues;
+  readonly #replayContext: ReplayContext;
   readonly #connected = new Set<Subscriber>();
   readonly #emitted: Count;
   readonly #delivered: Count;
@@ -64,9 +58,16 @@ export class Router {
     this.#emitted = counters.count('router.emit');
     this.#delivered = counters.count('router.delivered');
     this.#channels = new ChannelTable(limits.maxChannels + 1);
-    this.#subscriptions = new Subscriptions(limits);
+    this.#subscriptions = new Subscriptions(limits, (subscriber) => this.#connected.has(subscriber));
     const expired = counters.count('router.last_values_expired');
     this.#lastValues = new LastValues(limits, clock, expired, keeper);
+    this.#replayContext = {
+      lastValues: this.#lastValues,
+      subscriptions: this.#subscriptions,
+      counters,
+      delivered: this.#delivered,
+      find: (name) => this.find(name),
+    };
     const broadcast = this.hold(BROADCAST_CHANNEL);
     if (typeof broadcast === 'string') throw new RangeError('maxChannels must be 0 or more.');
     this.broadcastChannel = broadcast;
@@ -89,11 +90,12 @@ export class Router {
 
   /**
    * The channel of that name, which stays in the table until it is released as often as it was held. Refused:
-   * `bad_channel`, `limit_reached`.
+   * `bad_channel`, also for a name of more than 255 bytes; `limit_reached`.
    */
   hold(name: string): Channel | ReasonName {
     const channel = this.#channels.list(name);
     if (typeof channel === 'string') return this.#refuse(channel);
+    if (channel.long) return this.#refuse('bad_channel');
     channel.holders += 1;
     this.#channels.reconsider(channel);
     return channel;
@@ -111,7 +113,10 @@ export class Router {
     return this.#channels.get(name) ?? new Channel(name);
   }
 
-  /** From now on the subscriber gets broadcasts (§6.4). */
+  /**
+   * From now on the subscriber gets broadcasts (§6.4; see `Subscriber.broadcastsOnRequest`), and has its turn where it shares a
+   * subscription (§6.2).
+   */
   connect(subscriber: Subscriber): void {
     this.#connected.add(subscriber);
     this.#channels.forgetRoutes(BROADCAST_CHANNEL);
@@ -124,13 +129,16 @@ export class Router {
   /** Disconnects the subscriber and drops its subscriptions. */
   remove(subscriber: Subscriber): void {
     this.disconnect(subscriber);
-    for (const pattern of this.#subscriptions.deleteAll(subscriber)) this.#channels.forgetRoutes(pattern);
+    for (const pattern of this.#subscriptions.deleteAll(subscriber))
+      this.#channels.forgetRoutes(filterOf(pattern));
   }
 
   /**
    * Subscribes, in place of an earlier subscription to the same pattern, then delivers the last values that match
-   * unless told not to (§6.2, §6.5): all at once, or as `replay` goes on with them. Refused: `bad_channel`,
-   * `limit_reached`.
+   * unless told not to (§6.2, §6.5): all at once, or as `replay` goes on with them, now or later. A shared subscription brings none
+   * [MQTT-4.8.2]. Refused: `bad_channel`; `limit_reached`; `not_allowed` when the subscriber may hear nothing of it.
+   *
+   * @param pattern Of 65,535 bytes at most.
    */
   subscribe(
     subscriber: Subscriber,
@@ -140,7 +148,7 @@ export class Router {
   ): ReasonName | undefined {
     const refusal = this.restoreSubscription(subscriber, pattern, options);
     if (refusal !== undefined) return refusal;
-    if (!options.noLastValue) replay(this.#deliverLastValues(subscriber, [pattern], 0));
+    if (!options.noLastValue && !isShared(pattern)) replay(this.#replay(subscriber, [pattern], 0));
     return undefined;
   }
 
@@ -149,13 +157,13 @@ export class Router {
    * [MQTT-3.3.1-10].
    */
   isSubscribed(subscriber: Subscriber, pattern: string): boolean {
-    return this.#subscriptions.optionsOf(subscriber, pattern) !== undefined;
+    return this.#subscriptions.has(subscriber, pattern);
   }
 
   /** Returns whether there was such a subscription. */
   unsubscribe(subscriber: Subscriber, pattern: string): boolean {
     const had = this.#subscriptions.delete(subscriber, pattern);
-    if (had) this.#channels.forgetRoutes(pattern);
+    if (had) this.#channels.forgetRoutes(filterOf(pattern));
     return had;
   }
 
@@ -172,9 +180,10 @@ export class Router {
    * Delivers to everyone subscribed, and keeps or clears the last value if told to.
    *
    * `too_large_for_receiver` means that all others got it. After any other reason nobody did, and no last value
-   * changed: `bad_channel`; `not_allowed` for a `$…` channel; `limit_reached` for a channel or last value too many;
+   * changed: `bad_channel`; `not_allowed` for a `$…` channel, and for one that the sender has no right to; `limit_reached` for a channel or last value too many;
    * `not_stored` when too many last values wait to be kept; `queue_full` when a reliable message found no room (§5.7).
    *
+   * @param target A name may have 65,535 bytes; sessions that cannot be told such a name are left out, and that is counted.
    * @param payload Copied if anyone keeps it; what the gateway itself emits must not change.
    * @param from Who emits; undefined is the gateway itself, which may emit on `$…` (§6.1).
    */
@@ -188,6 +197,7 @@ export class Router {
     if (reserved && from !== undefined) return this.#refuse('not_allowed');
     const channel = typeof target === 'string' ? this.#channels.list(target) : target;
     if (typeof channel === 'string') return this.#refuse(channel);
+    if (from?.rights !== undefined && !mayEmit(channel, from.rights)) return this.#refuse('not_allowed');
     return this.#send(channel, payload, options, from);
   }
 
@@ -203,10 +213,11 @@ export class Router {
   }
 
   /**
-   * Delivers to everyone connected but `from`, subscribed or not (§6.4). Refused: `not_allowed` with retain; `queue_full`
-   * and `too_large_for_receiver` as by `emit`.
+   * Delivers to everyone connected but `from`, subscribed or not (§6.4). Refused: `not_allowed` with retain, and to who has no right to;
+   * `queue_full` and `too_large_for_receiver` as by `emit`.
    */
   broadcast(payload: Uint8Array, options: EmitOptions, from?: Subscriber): ReasonName | undefined {
+    if (from?.rights?.mayBroadcast === false) return this.#refuse('not_allowed');
     return this.#send(this.broadcastChannel, payload, options, from);
   }
 
@@ -220,25 +231,44 @@ export class Router {
     return this.#subscriptions.routeOf(name).length > 0;
   }
 
+  /**
+   * To be called when the rights of that subscriber, or of all, are not what they were: nothing that was found out before counts any
+   * more. Subscriptions that are not allowed at all now are ended, and their owners told (`Subscriber.unsubscribed`); what waits in their
+   * queues is theirs.
+   */
+  forgetRights(subscriber?: Subscriber): void {
+    this.#channels.forgetRights();
+    for (const one of subscriber ? [subscriber] : [...this.#subscriptions.subscribers]) {
+      this.#subscriptions.forgetRights(one);
+      for (const pattern of this.#subscriptions.of(one).keys()) {
+        if (one.rights?.maySubscribe(filterOf(pattern)) ?? true) continue;
+        this.unsubscribe(one, pattern);
+        one.unsubscribed?.(pattern);
+      }
+    }
+  }
+
   /** Takes up a last value that was kept. Refused: `bad_channel`, `limit_reached`, as the limits may be lower now. */
   restoreLastValue(kept: Omit<LastValue, 'party'>): ReasonName | undefined {
-    if (channelProblem(kept.name) !== undefined) return this.#refuse('bad_channel');
+    if (channelProblem(kept.name, MAX_NAME_BYTES) !== undefined) return this.#refuse('bad_channel');
     const value: LastValue = { ...kept, party: undefined };
     if (this.#lastValues.refusal(value)) return this.#refuse('limit_reached');
     this.#lastValues.restore(value);
     return undefined;
   }
 
-  /** Takes up a subscription that was kept: no last values are sent. Refused as by `subscribe`. */
+  /** Takes up a subscription that was kept, of a subscriber that has its rights already: no last values are sent. Refused as by `subscribe`. */
   restoreSubscription(
     subscriber: Subscriber,
     pattern: string,
     options: SubscribeOptions,
   ): ReasonName | undefined {
-    if (patternProblem(pattern) !== undefined) return this.#refuse('bad_channel');
+    if (patternProblem(pattern, MAX_NAME_BYTES) !== undefined) return this.#refuse('bad_channel');
+    const filter = filterOf(pattern);
+    if (subscriber.rights?.maySubscribe(filter) === false) return this.#refuse('not_allowed');
     const outcome = this.#subscriptions.put(subscriber, pattern, options);
     if (outcome === 'limit_reached') return this.#refuse(outcome);
-    if (outcome === 'changed') this.#channels.forgetRoutes(pattern);
+    if (outcome === 'changed') this.#channels.forgetRoutes(filter);
     return undefined;
   }
 
@@ -266,7 +296,7 @@ export class Router {
       ([, { noLastValue }]) => !noLastValue,
     );
     const patterns = subscriptions.map(([pattern]) => pattern);
-    replay(this.#deliverLastValues(subscriber, patterns, sinceMark, wants));
+    replay(this.#replay(subscriber, patterns, sinceMark, wants));
   }
 
   #send(
@@ -329,17 +359,25 @@ export class Router {
   #findRoute(channel: Channel): Route {
     const route =
       channel === this.broadcastChannel
-        ? Array.from(this.#connected, (subscriber) => recipientOf(subscriber, BROADCAST_OPTIONS))
+        ? this.#findBroadcastRoute()
         : this.#subscriptions.routeOf(channel.name);
     this.#channels.setRoute(channel, route);
     return route;
   }
 
-  /**
-   * Those of channels that the patterns match, as long as a subscription of that subscriber still asks for them. Values that
-   * are set from now on are left out: they are delivered as they come.
-   */
-  #deliverLastValues(
+  /** Nobody who is absent: broadcasts are not held (§6.4). */
+  #findBroadcastRoute(): Route {
+    const all = [...this.#connected].filter(({ broadcastsOnRequest }) => broadcastsOnRequest !== true);
+    const asks = (subscriber: Subscriber) =>
+      subscriber.broadcastsOnRequest === true && this.#connected.has(subscriber);
+    return [
+      ...all.map((subscriber) => recipientOf(subscriber, BROADCAST_OPTIONS)),
+      ...this.#subscriptions.routeAmong(BROADCAST_CHANNEL, asks),
+    ];
+  }
+
+  /** Values that are set from now on are left out: they are delivered as they come. */
+  #replay(
     subscriber: Subscriber,
     patterns: readonly string[],
     sinceMark: number,
@@ -348,64 +386,25 @@ export class Router {
     const untilMark = this.#lastValues.mark;
     const isDue = ({ name, payload, mark }: LastValue) =>
       mark > sinceMark && mark <= untilMark && wants(name, payload);
-    return this.#deliverThose(subscriber, patterns, isDue);
-  }
-
-  *#deliverThose(
-    subscriber: Subscriber,
-    patterns: readonly string[],
-    isDue: (value: LastValue) => boolean,
-  ): Replay {
-    const recipientFor = this.#subscriptions.recipientFor(subscriber, patterns);
-    for (const name of this.#channelsWithLastValues(patterns)) {
-      yield 'more';
-      if (name !== undefined) yield* this.#deliverLastValue(name, recipientFor, isDue);
-    }
-  }
-
-  *#deliverLastValue(
-    name: string,
-    recipientFor: (channelName: string) => Recipient | undefined,
-    isDue: (value: LastValue) => boolean,
-  ): Replay {
-    for (;;) {
-      // Any time may have passed: it may have been replaced or cleared, and the subscriptions ended.
-      const value = this.#lastValues.get(name);
-      const recipient = value && isDue(value) ? recipientFor(name) : undefined;
-      if (value === undefined || recipient === undefined) return;
-      const { payload, extras } = value;
-      const { subscriber } = recipient;
-      const channel = this.find(name);
-      // As a live message would come: at another QoS it might be overtaken by that.
-      const qos = lowerQos(value.qos, recipient.qos);
-      const full = qos > 0 && !subscriber.hasRoom(channel, payload.length);
-      if (full && (yield 'queue_full')) continue;
-      const refusal = full
-        ? 'queue_full'
-        : subscriber.deliver(channel, payload, qos, true, extras, recipient);
-      if (refusal === undefined) this.#delivered.add();
-      else this.#counters.add(`router.drop.${refusal}`);
-      return;
-    }
-  }
-
-  /** The names of channels with last values that the patterns match, each once; undefined in between, while it looks. */
-  *#channelsWithLastValues(patterns: readonly string[]): Generator<string | undefined, void> {
-    const found = new Set<string>();
-    for (const pattern of patterns) {
-      for (const { name } of this.#lastValues.matching(pattern)) {
-        if (patterns.length === 1) yield name;
-        else {
-          found.add(name);
-          yield undefined;
-        }
-      }
-    }
-    yield* found;
+    return replayLastValues(this.#replayContext, { subscriber, patterns, isDue });
   }
 
   #refuse(reason: ReasonName): ReasonName {
     this.#counters.add(`router.refused.${reason}`);
     return reason;
   }
+}
+
+/** Answers that are remembered of a channel at a time. */
+const MAX_EMITTERS = 1000;
+
+/** Whether those rights allow an emit on the channel; who may has to be looked up once. */
+function mayEmit(channel: Channel, rights: Rights): boolean {
+  if (channel.emitters?.has(rights)) return true;
+  if (!rights.mayEmit(channel.name)) return false;
+  if (channel.listed) {
+    if (channel.emitters === undefined || channel.emitters.size >= MAX_EMITTERS) channel.emitters = new Set();
+    channel.emitters.add(rights);
+  }
+  return true;
 }

@@ -1,56 +1,16 @@
+import { filterOf, isShared } from '../wire/channels.js';
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
-import { recipientOf, together } from './recipients.js';
+import { Portfolio, weightOf } from './portfolio.js';
+import { type Admits, admitsAll, recipientOf, recipientsOf, together } from './recipients.js';
+import { SharedGroup } from './shared-group.js';
 import { type SubscribeOptions, type Subscriber, sameOptions, sharedOptions } from './subscriber.js';
+import { Audience, type Listener, Subscription } from './subscription.js';
 
 export interface SubscriptionLimits {
   /** Subscriptions of all subscribers together. */
   readonly maxSubscriptions: number;
   readonly maxSubscriptionsPerSubscriber: number;
-}
-
-/** One subscriber's subscription to one pattern: the only one to it, as to most patterns there is no other, or one of an audience. */
-class Subscription {
-  readonly subscriber: Subscriber;
-  readonly pattern: string;
-  options: SubscribeOptions;
-  /** The one that its subscriber made before it. */
-  older: Subscription | undefined;
-  /** As in `Audience`, while it is the only one. */
-  route: Route | undefined;
-
-  constructor(
-    subscriber: Subscriber,
-    pattern: string,
-    options: SubscribeOptions,
-    older: Subscription | undefined,
-  ) {
-    this.subscriber = subscriber;
-    this.pattern = pattern;
-    this.options = options;
-    this.older = older;
-  }
-}
-
-/** All subscriptions to one pattern that had more than one. */
-class Audience {
-  readonly pattern: string;
-  readonly members: Set<Subscription>;
-  /** Of the channels that no other pattern matches: shared, so that a great many channels cost little memory. */
-  route: Route | undefined;
-
-  constructor(first: Subscription) {
-    this.pattern = first.pattern;
-    this.members = new Set([first]);
-  }
-}
-
-/** All subscriptions of one subscriber, as a chain from the newest on: boards have few, and an array costs more than these. */
-interface Portfolio {
-  newest: Subscription | undefined;
-  size: number;
-  /** Levels of all its patterns: what bounds the memory that deep ones can take. */
-  levels: number;
 }
 
 const NOBODY: Route = [];
@@ -61,18 +21,28 @@ const NOBODY: Route = [];
  */
 export class Subscriptions {
   readonly #limits: SubscriptionLimits;
-  readonly #byPattern = new LevelTree<Subscription | Audience>(({ pattern }) => pattern);
+  readonly #isConnected: Admits;
+  readonly #byPattern = new LevelTree<Listener | Audience>(({ pattern }) => pattern);
   readonly #bySubscriber = new Map<Subscriber, Portfolio>();
+  /** By the whole pattern that their members gave. */
+  readonly #groups = new Map<string, SharedGroup>();
   #size = 0;
   /** Counts up with every change. */
   #changes = 0;
 
-  constructor(limits: SubscriptionLimits) {
+  /** `isConnected`: who of those that share a subscription is asked first. */
+  constructor(limits: SubscriptionLimits, isConnected: Admits) {
     this.#limits = limits;
+    this.#isConnected = isConnected;
   }
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Everyone who has any. */
+  get subscribers(): Iterable<Subscriber> {
+    return this.#bySubscriber.keys();
   }
 
   /** How many that subscriber has. */
@@ -80,9 +50,14 @@ export class Subscriptions {
     return this.#bySubscriber.get(subscriber)?.size ?? 0;
   }
 
+  /** Whether that subscriber has one to exactly that pattern. */
+  has(subscriber: Subscriber, pattern: string): boolean {
+    return this.#find(subscriber, pattern) !== undefined;
+  }
+
   /** Those of that subscriber by pattern as they stand now, in the order in which they were made. */
   of(subscriber: Subscriber): Map<string, SubscribeOptions> {
-    const newestFirst = [...chain(this.#bySubscriber.get(subscriber))];
+    const newestFirst = [...(this.#bySubscriber.get(subscriber) ?? [])];
     return new Map(newestFirst.reverse().map(({ pattern, options }) => [pattern, options]));
   }
 
@@ -93,68 +68,77 @@ export class Subscriptions {
     options: SubscribeOptions,
   ): 'changed' | 'unchanged' | 'limit_reached' {
     const wanted = sharedOptions(options);
-    const portfolio = this.#bySubscriber.get(subscriber) ?? { newest: undefined, size: 0, levels: 0 };
-    const there = this.#byPattern.get(pattern);
-    const old = there && find(portfolio, pattern);
-    if (there && old) {
+    const old = this.#find(subscriber, pattern);
+    if (old) {
       if (sameOptions(old.options, wanted)) return 'unchanged';
       this.#changes += 1;
       old.options = wanted;
-      there.route = undefined;
+      this.#groups.get(pattern)?.put(subscriber, wanted);
+      this.#forgetRoute(pattern);
       return 'changed';
     }
+    const portfolio = this.#bySubscriber.get(subscriber) ?? new Portfolio();
     if (!this.#hasRoom(portfolio, pattern)) return 'limit_reached';
-    // Not the string that came with this one: thousands may subscribe to the same pattern.
-    const subscription = new Subscription(subscriber, there?.pattern ?? pattern, wanted, portfolio.newest);
-    this.#join(there, subscription);
     this.#changes += 1;
     this.#size += 1;
-    portfolio.newest = subscription;
-    portfolio.size += 1;
-    portfolio.levels += levelsOf(pattern);
     this.#bySubscriber.set(subscriber, portfolio);
+    if (isShared(pattern)) {
+      this.#groupOf(pattern).put(subscriber, wanted);
+      this.#forgetRoute(pattern);
+      portfolio.add(new Subscription(subscriber, pattern, wanted));
+    } else {
+      // Not the string that came with this one: thousands may subscribe to the same pattern.
+      const known = this.#byPattern.get(pattern)?.pattern ?? pattern;
+      const subscription = new Subscription(subscriber, known, wanted);
+      this.#join(subscription);
+      portfolio.add(subscription);
+    }
     return 'changed';
   }
 
   /** Returns whether there was one. */
   delete(subscriber: Subscriber, pattern: string): boolean {
     const portfolio = this.#bySubscriber.get(subscriber);
-    const subscription = this.#byPattern.get(pattern) && find(portfolio, pattern);
+    const subscription = this.#find(subscriber, pattern);
     if (portfolio === undefined || subscription === undefined) return false;
-    this.#leave(subscription);
-    unlink(portfolio, subscription);
-    portfolio.size -= 1;
-    portfolio.levels -= levelsOf(pattern);
+    this.#end(subscription);
+    portfolio.remove(subscription);
     if (portfolio.size === 0) this.#bySubscriber.delete(subscriber);
     return true;
   }
 
   /** Deletes all subscriptions of one subscriber. Returns their patterns. */
   deleteAll(subscriber: Subscriber): string[] {
-    const all = [...chain(this.#bySubscriber.get(subscriber))];
-    for (const subscription of all) this.#leave(subscription);
+    const all = [...(this.#bySubscriber.get(subscriber) ?? [])];
+    for (const subscription of all) this.#end(subscription);
     this.#bySubscriber.delete(subscriber);
     return all.map(({ pattern }) => pattern);
   }
 
-  /** Everyone whose subscriptions match the channel, each once, at the highest QoS of those that do. */
+  /** Everyone whose subscriptions match the channel, and who may hear it, each once, at the highest QoS of those that do. */
   routeOf(channelName: string): Route {
     const matching = this.#byPattern.matchingPatterns(channelName);
     const [first] = matching;
     if (first === undefined) return NOBODY;
-    if (matching.length > 1) return merge(matching);
-    first.route ??= merge(matching);
+    const mayHear = ({ rights }: Subscriber) => rights?.mayReceive(channelName) ?? true;
+    if (matching.length > 1 || !admitsAll(first, mayHear)) return recipientsOf(matching, mayHear);
+    first.route ??= recipientsOf(matching, mayHear);
     return first.route;
   }
 
-  /** What that subscriber asks for with its subscription to exactly that pattern; undefined if it has none. */
-  optionsOf(subscriber: Subscriber, pattern: string): SubscribeOptions | undefined {
-    return find(this.#bySubscriber.get(subscriber), pattern)?.options;
+  /** As `routeOf`, of those that are admitted besides; nothing of it is kept. */
+  routeAmong(channelName: string, admits: Admits): Route {
+    const matching = this.#byPattern.matchingPatterns(channelName);
+    return recipientsOf(
+      matching,
+      (subscriber) => admits(subscriber) && (subscriber.rights?.mayReceive(channelName) ?? true),
+    );
   }
 
   /**
    * Tells how a subscriber gets the last value of a channel because of its subscriptions to `patterns`, as things stand when that is
-   * asked: with the ids of these, but at the highest QoS of all that match (§6.2); undefined if none of all wants last values.
+   * asked: with the ids of these, but at the highest QoS of all that match (§6.2); undefined if none of all wants last values, or it may not
+   * hear the channel.
    */
   recipientFor(
     subscriber: Subscriber,
@@ -168,6 +152,7 @@ export class Subscriptions {
       asOf = this.#changes;
       const matching = tree.matchingPatterns(name);
       if (matching.every(({ noLastValue }) => noLastValue)) return undefined;
+      if (subscriber.rights?.mayReceive(name) === false) return undefined;
       return matching
         .map(({ pattern, subscriptionId, ...options }) =>
           recipientOf(subscriber, asked.has(pattern) ? { ...options, subscriptionId } : options),
@@ -181,40 +166,72 @@ export class Subscriptions {
     return this.#byPattern.hasPatternsAt(prefix);
   }
 
-  #join(there: Subscription | Audience | undefined, subscription: Subscription): void {
-    if (there === undefined) return this.#byPattern.put(subscription);
+  /** That subscriber may hear something else than before. */
+  forgetRights(subscriber: Subscriber): void {
+    for (const { pattern } of this.#bySubscriber.get(subscriber) ?? []) this.#forgetRoute(pattern);
+  }
+
+  #find(subscriber: Subscriber, pattern: string): Subscription | undefined {
+    // Quicker than to look through all of its own, of most patterns.
+    if (this.#byPattern.get(filterOf(pattern)) === undefined) return undefined;
+    return this.#bySubscriber.get(subscriber)?.find(pattern);
+  }
+
+  #forgetRoute(pattern: string): void {
+    const there = this.#byPattern.get(filterOf(pattern));
+    if (there) there.route = undefined;
+  }
+
+  #groupOf(pattern: string): SharedGroup {
+    const known = this.#groups.get(pattern);
+    if (known) return known;
+    const group = new SharedGroup(filterOf(pattern), this.#isConnected);
+    this.#groups.set(pattern, group);
+    this.#join(group);
+    return group;
+  }
+
+  #join(listener: Listener): void {
+    const there = this.#byPattern.get(listener.pattern);
+    if (there === undefined) return this.#byPattern.put(listener);
     const audience = there instanceof Audience ? there : new Audience(there);
-    audience.members.add(subscription);
+    audience.members.add(listener);
     audience.route = undefined;
     if (audience !== there) this.#byPattern.put(audience);
   }
 
-  #leave(subscription: Subscription): void {
+  #end(subscription: Subscription): void {
+    const { pattern, subscriber } = subscription;
     this.#changes += 1;
-    const { pattern } = subscription;
-    const there = this.#byPattern.get(pattern);
     this.#size -= 1;
+    const group = this.#groups.get(pattern);
+    if (group === undefined) return this.#leave(subscription);
+    group.delete(subscriber);
+    this.#forgetRoute(pattern);
+    if (group.size > 0) return;
+    this.#groups.delete(pattern);
+    this.#leave(group);
+  }
+
+  #leave(listener: Listener): void {
+    const there = this.#byPattern.get(listener.pattern);
     if (there instanceof Audience) {
-      there.members.delete(subscription);
+      there.members.delete(listener);
       there.route = undefined;
       if (there.members.size > 0) return;
     }
-    this.#byPattern.delete(pattern);
+    this.#byPattern.delete(listener.pattern);
   }
 
-  #hasRoom({ size, levels }: Portfolio, pattern: string): boolean {
+  #hasRoom({ size, weight }: Portfolio, pattern: string): boolean {
     const { maxSubscriptions, maxSubscriptionsPerSubscriber } = this.#limits;
     return (
       this.#size < maxSubscriptions &&
       size < maxSubscriptionsPerSubscriber &&
       this.#byPattern.nodes + levelsOf(pattern) <= levelsAllowed(maxSubscriptions) &&
-      levels + levelsOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
+      weight + weightOf(pattern) <= levelsAllowed(maxSubscriptionsPerSubscriber)
     );
   }
-}
-
-function* chain(portfolio: Portfolio | undefined): Generator<Subscription, void> {
-  for (let one = portfolio?.newest; one !== undefined; one = one.older) yield one;
 }
 
 /** Subscriptions of one subscriber, to find those that match a channel. */
@@ -222,33 +239,4 @@ function treeOf(subscriptions: ReadonlyMap<string, SubscribeOptions>) {
   const tree = new LevelTree<SubscribeOptions & { pattern: string }>(({ pattern }) => pattern);
   for (const [pattern, options] of subscriptions) tree.put({ pattern, ...options });
   return tree;
-}
-
-function find(portfolio: Portfolio | undefined, pattern: string): Subscription | undefined {
-  let one = portfolio?.newest;
-  while (one !== undefined && one.pattern !== pattern) one = one.older;
-  return one;
-}
-
-function unlink(portfolio: Portfolio, subscription: Subscription): void {
-  let newer = portfolio.newest;
-  if (newer === subscription) portfolio.newest = subscription.older;
-  while (newer !== undefined && newer.older !== subscription) newer = newer.older;
-  if (newer !== undefined) newer.older = subscription.older;
-}
-
-function membersOf(there: Subscription | Audience): Iterable<Subscription> {
-  return there instanceof Audience ? there.members : [there];
-}
-
-function merge(matching: readonly (Subscription | Audience)[]): Route {
-  const recipients = new Map<Subscriber, Recipient>();
-  for (const there of matching) {
-    for (const { subscriber, options } of membersOf(there)) {
-      const recipient = recipientOf(subscriber, options);
-      const before = recipients.get(subscriber);
-      recipients.set(subscriber, before ? together(before, recipient) : recipient);
-    }
-  }
-  return [...recipients.values()];
 }

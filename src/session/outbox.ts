@@ -5,7 +5,7 @@ import type { Emit, Message, Ping, Qos, Reliable } from '../wire/messages.js';
 import { Backlog } from './backlog.js';
 import type { LinkTraits, SideLimits } from './contract.js';
 import type { Address, IdTable } from './id-table.js';
-import type { Channel, Outgoing, OutgoingControl, Unreliable } from './outgoing.js';
+import { type Channel, isExpired, type Outgoing, type OutgoingControl, type Unreliable } from './outgoing.js';
 import type { OutgoingQueue } from './outgoing-queue.js';
 import { Pacer } from './pacer.js';
 import { Pings } from './pings.js';
@@ -267,10 +267,11 @@ export class Outbox<C extends Channel> {
     for (let item = queue.peek(); item; item = queue.peek()) {
       const seq = item.lost ? item.seq : queue.nextSeq;
       const size = this.sizeOf(item);
-      if (!item.lost && size > this.maxPacket) {
+      const refusal = item.lost ? undefined : this.#refusal(item, size, now);
+      if (refusal) {
         queue.drop(item);
-        this.#counters.add('session.drop.too_large_for_receiver');
-        queue.finish([item], 'too_large_for_receiver');
+        this.#counters.add(`session.drop.${refusal}`);
+        queue.finish([item], refusal === 'expired' ? 'timeout' : refusal);
         continue;
       }
       if (!this.#suits(size, prefix) || !this.#add(item, seq, size)) break;
@@ -284,6 +285,16 @@ export class Outbox<C extends Channel> {
       items.push(item);
     }
     return items;
+  }
+
+  /** Why a message cannot be sent for the first time, if so. */
+  #refusal(
+    { content }: Outgoing<C>,
+    size: number,
+    now: number,
+  ): 'too_large_for_receiver' | 'expired' | undefined {
+    if (size > this.maxPacket) return 'too_large_for_receiver';
+    return content.type === 'emit' && isExpired(content, now) ? 'expired' : undefined;
   }
 
   /** Returns how many it added. */

@@ -15,10 +15,15 @@ export interface OutgoingEmit<C extends Channel> {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;
+  /** From when on it must not be sent for the first time, on its owner's clock in ms; never if left out. */
+  readonly expiresAt?: number | undefined;
 }
 
 /** What of an emit goes with QoS 0. */
-export type Unreliable<C extends Channel> = Pick<OutgoingEmit<C>, 'channel' | 'payload' | 'retain'>;
+export type Unreliable<C extends Channel> = Pick<
+  OutgoingEmit<C>,
+  'channel' | 'payload' | 'retain' | 'expiresAt'
+>;
 
 type Unnumbered<M> = Omit<M, 'seq'>;
 
@@ -58,4 +63,9 @@ export class Outgoing<C extends Channel> extends Transmission {
     this.at = at;
     this.settle = settle;
   }
+}
+
+/** Whether the message is an emit that must not be sent any more at `now`, unless it was before. */
+export function isExpired(content: { readonly expiresAt?: number | undefined }, now: number): boolean {
+  return content.expiresAt !== undefined && now >= content.expiresAt;
 }

@@ -9,6 +9,7 @@ import { GatewayKeepAlive, type KeepAlive, PeerKeepAlive } from './keep-alive.js
 import { Outbox } from './outbox.js';
 import {
   type Channel,
+  isExpired,
   Outgoing,
   type OutgoingControl,
   type OutgoingEmit,
@@ -139,9 +140,9 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
     this.sleeping = undefined;
   }
 
-  protected keep({ channel, payload, retain }: Unreliable<C>, limit: number): 'backlog_full' | undefined {
-    const kept: Unreliable<C> = { channel, payload: new Uint8Array(payload), retain };
-    const size = this.emitSize(channel, payload.length, false);
+  protected keep({ payload, ...rest }: Unreliable<C>, limit: number): 'backlog_full' | undefined {
+    const kept: Unreliable<C> = { ...rest, payload: new Uint8Array(payload) };
+    const size = this.emitSize(rest.channel, payload.length, false);
     const outcome = (this.sleeping as Sleep<C>).keep(kept, size, limit);
     if (outcome.superseded) this.counters.add('session.superseded');
     if (outcome.kept) return undefined;
@@ -156,7 +157,8 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
 
   /** What was kept for the other side goes to it now, however much that is. */
   protected pushKept(emit: Unreliable<C>): void {
-    const refusal = this.outbox.push(emit, Number.POSITIVE_INFINITY);
+    const expired = isExpired(emit, this.owner.now());
+    const refusal = expired ? 'expired' : this.outbox.push(emit, Number.POSITIVE_INFINITY);
     if (refusal) this.drop(refusal);
   }
 

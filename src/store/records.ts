@@ -71,6 +71,8 @@ export interface StoredMessage {
   readonly numbered: boolean;
   /** When it came, ms on the store's clock. */
   readonly at: number;
+  /** From when on it must not be sent for the first time, ms on the store's clock; undefined for never. */
+  readonly expiresAt: number | undefined;
   readonly message: Message & { readonly seq: number };
 }
 
@@ -99,6 +101,9 @@ export interface StoredLastValue {
 /** Digits of a record's number in its key, in base 36: the order of keys is that of the numbers. */
 const RECORD_DIGITS = 11;
 const MESSAGE_HEADER_BYTES = 9;
+/** What the first byte of a message tells. */
+const NUMBERED = 1;
+const EXPIRES = 2;
 
 // An identity holds no `/` (§4.1), so that what follows it can be anything.
 export const keys = {
@@ -144,21 +149,30 @@ export function readNumbering(value: Uint8Array): StoredNumbering {
   return { taken: new Uint8Array(Buffer.from(taken, 'base64')), ...rest };
 }
 
-export function writeMessage({ numbered, at, message }: Omit<StoredMessage, 'record'>): Uint8Array {
-  const header = Buffer.alloc(MESSAGE_HEADER_BYTES);
-  header.writeUInt8(numbered ? 1 : 0, 0);
+export function writeMessage({
+  numbered,
+  at,
+  expiresAt,
+  message,
+}: Omit<StoredMessage, 'record'>): Uint8Array {
+  const header = Buffer.alloc(MESSAGE_HEADER_BYTES + (expiresAt === undefined ? 0 : 8));
+  header.writeUInt8((numbered ? NUMBERED : 0) | (expiresAt === undefined ? 0 : EXPIRES), 0);
   header.writeDoubleBE(at, 1);
+  if (expiresAt !== undefined) header.writeDoubleBE(expiresAt, MESSAGE_HEADER_BYTES);
   return Buffer.concat([header, encodePacket([message])]);
 }
 
 export function readMessage(record: number, value: Uint8Array): StoredMessage {
   const header = Buffer.from(value.buffer, value.byteOffset, value.length);
-  const message = onlyMessage(value.subarray(MESSAGE_HEADER_BYTES));
+  const flags = header.readUInt8(0);
+  const expires = (flags & EXPIRES) !== 0;
+  const message = onlyMessage(value.subarray(MESSAGE_HEADER_BYTES + (expires ? 8 : 0)));
   if (!isNumbered(message)) throw new DamagedRecord('it holds no reliable message');
   return {
     record,
-    numbered: header.readUInt8(0) === 1,
+    numbered: (flags & NUMBERED) !== 0,
     at: header.readDoubleBE(1),
+    expiresAt: expires ? header.readDoubleBE(MESSAGE_HEADER_BYTES) : undefined,
     message: message as StoredMessage['message'],
   };
 }

@@ -166,6 +166,19 @@ describe('a client', () => {
     expect(count('router.delivered') - before).toBe(1);
   });
 
+  it('shares a subscription with others: each message comes to one of them', async () => {
+    const { tcp } = await startGateway();
+    const workers = [await connectTo(tcp), await connectTo(tcp)] as const;
+    const got = await Promise.all(workers.map((worker) => listen(worker, '$share/work/jobs/#')));
+    const boss = await connectTo(tcp);
+    for (const job of ['1', '2', '3']) await boss.emit('jobs/x', job);
+    await until(() => expect(got).toEqual([['jobs/x 1 1', 'jobs/x 3 1'], ['jobs/x 2 1']]));
+    workers[0].unsubscribe('$share/work/jobs/#');
+    await workers[0].emit('elsewhere', '');
+    await boss.emit('jobs/x', '4');
+    await until(() => expect(got[1]).toEqual(['jobs/x 2 1', 'jobs/x 4 1']));
+  });
+
   it('hears itself unless every subscription that matches says no local', async () => {
     const { tcp } = await startGateway();
     const client = await connectTo(tcp);

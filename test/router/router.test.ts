@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Counters } from '../../src/counters.js';
 import type { Channel } from '../../src/router/channel.js';
-import { type Replay, Router, type RouterLimits } from '../../src/router/router.js';
+import type { Replay } from '../../src/router/last-value-replay.js';
+import { Router, type RouterLimits } from '../../src/router/router.js';
 import type { Qos } from '../../src/wire/messages.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { asking, bytes, Inbox } from './inbox.js';
@@ -85,15 +86,12 @@ describe('emit', () => {
     expect(a.read()).toEqual(['x/y=hi@2']);
   });
 
-  it.each(['', 'x/#', 'a+', 'a\0', 'x'.repeat(256)])(
-    'on %j is refused: no channel has such a name',
-    (name) => {
-      router.subscribe(a, '#', asking(0));
-      expect(emit(name, 'hi')).toBe('bad_channel');
-      expect(a.read()).toEqual([]);
-      expect(counters.get('router.refused.bad_channel')).toBe(1);
-    },
-  );
+  it.each(['', 'x/#', 'a+', 'a\0'])('on %j is refused: no channel has such a name', (name) => {
+    router.subscribe(a, '#', asking(0));
+    expect(emit(name, 'hi')).toBe('bad_channel');
+    expect(a.read()).toEqual([]);
+    expect(counters.get('router.refused.bad_channel')).toBe(1);
+  });
 
   it('on a channel of the gateway is refused to peers, by name and by channel', () => {
     router.subscribe(b, '$slipway/#', asking(0));
@@ -183,7 +181,7 @@ describe('full queues and small receivers (§5.7)', () => {
 });
 
 describe('subscriptions', () => {
-  it.each(['', 'a/#/b', 'a#', 'a+/b', 'a/\0', 'x'.repeat(256)])('to %j are refused', (pattern) => {
+  it.each(['', 'a/#/b', 'a#', 'a+/b', 'a/\0'])('to %j are refused', (pattern) => {
     expect(router.subscribe(a, pattern, asking(0))).toBe('bad_channel');
     expect(router.subscriptionsOf(a).size).toBe(0);
     expect(counters.get('router.refused.bad_channel')).toBe(1);

@@ -76,7 +76,12 @@ function records(): Records {
   } as const;
   const message = (record: number, numbered: boolean, seq: number): [string, Uint8Array] => [
     keys.message('dev', record),
-    writeMessage({ numbered, at: 1_700_000_000_000.5, message: emit(seq, `${record}`) }),
+    writeMessage({
+      numbered,
+      at: 1_700_000_000_000.5,
+      expiresAt: record === 9 ? 1_700_000_060_000.5 : undefined,
+      message: emit(seq, `${record}`),
+    }),
   ];
   return [
     [FORMAT.key, FORMAT.value],
@@ -113,10 +118,12 @@ describe('what a store holds', () => {
         const [session] = sessions;
         expect(session?.identity).toBe('dev');
         expect(session?.state).toEqual({ ...STATE, records: 8 });
-        expect(session?.messages.map(({ record, numbered }) => [record, numbered])).toEqual([
-          [7, true],
-          [9, true],
-          [12, false],
+        expect(
+          session?.messages.map(({ record, numbered, expiresAt }) => [record, numbered, expiresAt]),
+        ).toEqual([
+          [7, true, undefined],
+          [9, true, 1_700_000_060_000.5],
+          [12, false, undefined],
         ]);
         expect(session?.messages[0]).toMatchObject({
           at: 1_700_000_000_000.5,
@@ -198,7 +205,10 @@ describe('damage is found', () => {
   test('numbers that do not follow each other', () => {
     const gap: Records = [
       ...without(keys.message('dev', 9)),
-      [keys.message('dev', 9), writeMessage({ numbered: true, at: 0, message: emit(1, '') })],
+      [
+        keys.message('dev', 9),
+        writeMessage({ numbered: true, expiresAt: undefined, at: 0, message: emit(1, '') }),
+      ],
     ];
     expect(() => read(gap)).toThrow('the messages for "dev" have a gap at number');
   });
