@@ -7,6 +7,8 @@ import { AEDES_BROKER, BARE, gateway, MOSQUITTO, NATS, type ServerKind, startHel
 
 const GENERATOR = new URL('../load/tcp-generator.js', import.meta.url);
 const BLIND = new URL('../servers/blind.js', import.meta.url);
+/** In a miniature there are no more publishers, and no more subscribers: what is on its way at once takes its time. */
+const SMOKE_CLIENTS = 10;
 
 export type TcpWork = Omit<TcpLoad, 'dialect' | 'channel' | 'perPacket'>;
 
@@ -89,24 +91,27 @@ export class TcpContenders {
 
   /** The generator for that dialect against a server that does nothing with what it gets. */
   generator(dialect: DialectName): Contender {
-    const load = this.#load(dialect);
-    const open = (port: number) => ({ load, target: { port, blind: true } satisfies TcpTarget });
-    return {
-      name: `generator alone, ${dialect}`,
-      role: 'reported',
-      start: () => startLoad(() => startHelper(BLIND, load), GENERATOR, open, this.#figure),
+    const start = (context: BenchContext) => {
+      const load = this.#load(context, dialect);
+      const open = (port: number) => ({ load, target: { port, blind: true } satisfies TcpTarget });
+      return startLoad(() => startHelper(BLIND, load), GENERATOR, open, this.#figure);
     };
+    return { name: `generator alone, ${dialect}`, role: 'reported', start };
   }
 
-  #load(dialect: DialectName, perPacket = this.#work.block): TcpLoad {
-    return { ...this.#work, dialect, channel: 'bench', perPacket };
+  #load({ smoke }: BenchContext, dialect: DialectName, perPacket = this.#work.block): TcpLoad {
+    const most = smoke ? SMOKE_CLIENTS : Number.POSITIVE_INFINITY;
+    const publishers = Math.min(this.#work.publishers, most);
+    const subscribers = Math.min(this.#work.subscribers, most);
+    return { ...this.#work, publishers, subscribers, dialect, channel: 'bench', perPacket };
   }
 
   #contender(name: string, role: Contender['role'], server: ServerKind, perPacket?: number): Contender {
-    const load = this.#load(server.dialect, perPacket);
-    const open = (port: number) => ({ load, target: { port, blind: false } satisfies TcpTarget });
-    const start = (context: BenchContext) =>
-      startLoad(() => server.start(context), GENERATOR, open, this.#figure);
+    const start = (context: BenchContext) => {
+      const load = this.#load(context, server.dialect, perPacket);
+      const open = (port: number) => ({ load, target: { port, blind: false } satisfies TcpTarget });
+      return startLoad(() => server.start(context), GENERATOR, open, this.#figure);
+    };
     return { name, role, start };
   }
 }
