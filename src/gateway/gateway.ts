@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import type { Access } from '../access/access.js';
 import { type Policy, readPolicy } from '../access/policy.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
-import type { Config, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
+import type { Config, MqttConfig, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import { PortClaims } from '../links/serial/claims.js';
@@ -12,7 +12,7 @@ import type { OpenPort } from '../links/serial/port.js';
 import type { PortSupervisor } from '../links/serial/port-supervisor.js';
 import type { SerialLink } from '../links/serial/serial-link.js';
 import type { StreamListener } from '../links/tcp/stream-listener.js';
-import { listenTcp } from '../links/tcp/tcp-listener.js';
+import { listenMqtt, listenTcp } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
@@ -28,6 +28,7 @@ import { Hub, type HubLimits } from './hub.js';
 import { lastValueKeeper, restoreLastValues } from './last-value-records.js';
 import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
+import { MqttHub } from './mqtt/mqtt-hub.js';
 import { OneShots } from './one-shots.js';
 import { Presence } from './presence.js';
 import type { Session } from './session.js';
@@ -64,10 +65,12 @@ export class Gateway {
   readonly #router: Router;
   readonly #commons: Commons;
   readonly #hub: Hub;
+  readonly #mqttHub: MqttHub;
   readonly #presence: Presence;
   readonly #statistics: Statistics;
   readonly #linkReports: LinkReports;
   readonly #tcp: StreamListener[] = [];
+  readonly #mqtt: StreamListener[] = [];
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
   readonly #admission: Admission;
@@ -155,16 +158,30 @@ export class Gateway {
       },
       random32: () => randomInt(2 ** 32),
     });
+    this.#mqttHub = new MqttHub({
+      ...context,
+      commons: this.#commons,
+      access: options.access ?? this.#commons.access,
+      limits: { ...context.limits, maxPacket: limits.packet.tcp, receiveMaximum: limits.window.tcp },
+    });
     this.#admission = new Admission(limits.per_address.hellos, this.#hub, clock, this.#counters);
-    this.#statistics = new Statistics(this.#router, this.#hub, this.#counters, clock, logger);
+    this.#statistics = new Statistics(
+      this.#router,
+      this.#commons.places.residents,
+      this.#counters,
+      clock,
+      logger,
+    );
     this.#linkReports = new LinkReports(this.#router, this.#hub, clock, () =>
       this.#ports.map(({ link, report }) => [link, report] as const),
     );
   }
 
   /** Where it listens, with the ports that the system picked. */
-  get addresses(): { tcp: Address[]; udp: Address[] } {
-    return { tcp: this.#tcp.map(({ address }) => address), udp: this.#udp.map(({ address }) => address) };
+  get addresses(): Readonly<Record<'tcp' | 'udp' | 'mqtt', Address[]>> {
+    const addressesOf = (listeners: readonly { readonly address: Address }[]) =>
+      listeners.map(({ address }) => address);
+    return { tcp: addressesOf(this.#tcp), udp: addressesOf(this.#udp), mqtt: addressesOf(this.#mqtt) };
   }
 
   /** Emits on behalf of the gateway itself. Returns why not, if it was refused (PROTOCOL.md §7). */
@@ -193,6 +210,7 @@ export class Gateway {
     this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
     for (const entry of config.listen.tcp) await this.#listenTcp(entry);
     for (const entry of config.listen.udp) await this.#listenUdp(entry);
+    for (const entry of config.listen.mqtt) await this.#listenMqtt(entry);
     await this.#watchPorts(config.serial);
     this.#statistics.start(config.stats.interval);
     this.#linkReports.start();
@@ -212,12 +230,15 @@ export class Gateway {
     await Promise.race([this.#storeSettled(), grace]);
     this.#commons.stop();
     this.#hub.stop();
+    this.#mqttHub.stop();
     await Promise.race([this.#closeAll(grace), grace]);
     giveUp?.();
   }
 
   async #closeAll(grace: Promise<void>): Promise<void> {
-    await Promise.allSettled([...this.#tcp, ...this.#udp, ...this.#ports].map((part) => part.close()));
+    await Promise.allSettled(
+      [...this.#tcp, ...this.#mqtt, ...this.#udp, ...this.#ports].map((part) => part.close()),
+    );
     // A disk that cannot be written must not keep the process alive.
     await Promise.race([this.#storeSettled(), grace]);
     await this.#store?.close();
@@ -231,18 +252,21 @@ export class Gateway {
   }
 
   #restore(store: Store, contents: Contents): void {
-    const { sessions, lastValues } = contents;
+    const { sessions, mqttSessions, lastValues } = contents;
     const { logger } = this.#options;
     const emits = sessions.flatMap((session) =>
       session.messages.filter(({ message }) => message.type === 'emit'),
     );
+    const held = sessions.length + mqttSessions.length;
+    const messages = mqttSessions.reduce((sum, session) => sum + session.messages.length, emits.length);
     logger.info(
-      { sessions: sessions.length, messages: emits.length, lastValues: lastValues.length },
-      `the store holds ${sessions.length} sessions, ${emits.length} messages for them, ${lastValues.length} last values`,
+      { sessions: held, messages, lastValues: lastValues.length },
+      `the store holds ${held} sessions, ${messages} messages for them, ${lastValues.length} last values`,
     );
     const gone = restoreLastValues(store, this.#router, lastValues);
     if (gone > 0) logger.warn({ gone }, `${gone} last values are beyond limits.last_values, and gone`);
     this.#hub.restore(contents);
+    this.#mqttHub.restore(mqttSessions);
   }
 
   async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
@@ -265,6 +289,26 @@ export class Gateway {
     logger.info(
       { tcp: listener.address },
       `listening on TCP ${listener.address.host} port ${listener.address.port}`,
+    );
+  }
+
+  async #listenMqtt({ host, port, max_connections }: MqttConfig): Promise<void> {
+    const { logger, config } = this.#options;
+    const { packet, queue, backlog, per_address, tcp_stall } = config.limits;
+    const options = {
+      host,
+      port,
+      maxConnections: max_connections,
+      maxConnectionsPerParty: per_address.links,
+      acceptsPerSecond: per_address.connections,
+      maxBacklog: backlog + 2 * (queue.bytes + packet.tcp),
+      stallMs: tcp_stall,
+    };
+    const listener = await listenMqtt(options, (link) => this.#mqttHub.attach(link), logger, this.#counters);
+    this.#mqtt.push(listener);
+    logger.info(
+      { mqtt: listener.address },
+      `listening for MQTT on ${listener.address.host} port ${listener.address.port}`,
     );
   }
 

@@ -13,6 +13,7 @@ import type { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import { Doorkeeper, type Entry, type Verdict } from './doorkeeper.js';
 import { helloProblem, isLate, makeOffer } from './handshake.js';
+import { harmless } from './harmless.js';
 import type { RememberedNumberings } from './numbering.js';
 import type { Places } from './places.js';
 import type { QuietLogger } from './quiet-logger.js';
@@ -257,9 +258,4 @@ export class Introductions {
 
 function closeIfUnused({ session, offer, link }: Connection): void {
   if (session === undefined && offer === undefined) void link.close();
-}
-
-/** `text` with every character that is not shown as `\u{…}`. */
-function harmless(text: string): string {
-  return text.replace(/\p{C}/gu, (c) => `\\u{${c.codePointAt(0)?.toString(16)}}`);
 }

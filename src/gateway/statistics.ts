@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Router } from '../router/router.js';
-import type { Hub } from './hub.js';
+import type { Resident } from './resident.js';
 
 /** What `$slipway/stats` holds, as JSON (PROTOCOL.md §6.6). */
 export interface StatisticsSnapshot {
@@ -20,7 +20,7 @@ const TROUBLE =
 /** Emits the counters on `$slipway/stats`, and logs what was lost or refused since the last time. */
 export class Statistics {
   readonly #router: Router;
-  readonly #hub: Hub;
+  readonly #residents: Iterable<Resident>;
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -28,9 +28,16 @@ export class Statistics {
   #reported: Record<string, number> = {};
   #cancel: Cancel | undefined;
 
-  constructor(router: Router, hub: Hub, counters: Counters, clock: Clock, logger: Logger) {
+  /** `residents`: the sessions there are, of all protocols. */
+  constructor(
+    router: Router,
+    residents: Iterable<Resident>,
+    counters: Counters,
+    clock: Clock,
+    logger: Logger,
+  ) {
     this.#router = router;
-    this.#hub = hub;
+    this.#residents = residents;
     this.#counters = counters;
     this.#clock = clock;
     this.#logger = logger;
@@ -51,7 +58,7 @@ export class Statistics {
   }
 
   snapshot(): StatisticsSnapshot {
-    const sessions = [...this.#hub.sessions.values()];
+    const sessions = [...this.#residents];
     const open = sessions.filter((session) => session.open).length;
     return {
       uptime_s: Math.round((this.#clock.now() - this.#startedAt) / 1000),

@@ -1,16 +1,30 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
+import type { MessageExtras, MessageProperties } from '../router/message.js';
 import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
 import { WILL_DELAY_MS } from '../wire/limits.js';
 import type { Emit, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 
+/** What a session wants emitted when its peer is lost. */
+export interface StandingWill extends Pick<Will, 'name' | 'payload' | 'qos' | 'retain'> {
+  /** How long it is worth something once it is emitted, ms; for ever if left out (MQTT 5, 3.1.3.2.4). */
+  readonly expiryMs?: number | undefined;
+  readonly properties?: MessageProperties | undefined;
+}
+
+/** What takes a will back. */
+export const NO_WILL: StandingWill = { name: '', payload: new Uint8Array(), qos: 0, retain: false };
+
 /** A session that may leave a will. */
 export interface WillOwner {
   readonly identity: string;
   /** Emits on its behalf. Returns why not, if it was refused (PROTOCOL.md §7). */
-  emit(name: string, message: Pick<Emit, 'payload' | 'qos' | 'retain'>): Reason | undefined;
+  emit(
+    name: string,
+    message: Pick<Emit, 'payload' | 'qos' | 'retain'> & { readonly extras?: MessageExtras | undefined },
+  ): Reason | undefined;
   /** What is kept of its will has changed. */
   touch(): void;
 }
@@ -28,7 +42,7 @@ const RETRY_MS = [1000, 2000, 4000, 8000, 16_000, 32_000];
 
 /** A will on its way. */
 interface Due {
-  readonly will: Will;
+  readonly will: StandingWill;
   cancel: Cancel;
   /** How often it was refused. */
   tries: number;
@@ -40,7 +54,7 @@ interface Due {
  */
 export class Wills {
   readonly #context: WillsContext;
-  readonly #standing = new Map<WillOwner, Will>();
+  readonly #standing = new Map<WillOwner, StandingWill>();
   readonly #due = new Map<WillOwner, Due>();
   #bytes = 0;
 
@@ -59,12 +73,12 @@ export class Wills {
   }
 
   /** The will of that session, if it left one. */
-  of(session: WillOwner): Will | undefined {
+  of(session: WillOwner): StandingWill | undefined {
     return this.#standing.get(session);
   }
 
   /** Replaces the session's will; one without a name takes it back. Returns why not, if it was refused (§7). */
-  set(session: WillOwner, will: Will): Reason | undefined {
+  set(session: WillOwner, will: StandingWill): Reason | undefined {
     const problem = problemOf(will);
     if (problem) return problem;
     const growth = sizeOf(will) - sizeOf(this.#standing.get(session));
@@ -84,7 +98,8 @@ export class Wills {
     const due: Due = { will, tries: 0, cancel: () => undefined };
     this.#due.set(session, due);
     session.touch();
-    due.cancel = this.#context.clock.schedule(delayMs, () => this.#try(session, due));
+    if (delayMs === 0) this.#try(session, due);
+    else due.cancel = this.#context.clock.schedule(delayMs, () => this.#try(session, due));
   }
 
   /** The session goes on: what was not emitted yet is not emitted any more. */
@@ -121,10 +136,15 @@ export class Wills {
 
   #try(session: WillOwner, due: Due): void {
     const { clock, counters, logger } = this.#context;
-    const { name, payload, qos, retain } = due.will;
+    const { name, payload, qos, retain, properties, expiryMs } = due.will;
     const pause = RETRY_MS[due.tries];
     // One subscriber without room must not keep the loss from everyone else for ever.
-    const refusal = session.emit(name, { payload, qos: pause === undefined ? 0 : qos, retain });
+    const extras = (properties || expiryMs !== undefined) && {
+      properties,
+      expiresAt: expiryMs === undefined ? undefined : clock.now() + expiryMs,
+    };
+    const message = { payload, qos: pause === undefined ? 0 : qos, retain, ...(extras && { extras }) };
+    const refusal = session.emit(name, message);
     if (refusal === undefined || refusal === 'too_large_for_receiver') {
       counters.add('session.wills');
       logger.info({ identity: session.identity, channel: name }, `emitted the will of ${session.identity}`);
@@ -154,13 +174,13 @@ export class Wills {
   }
 }
 
-function problemOf({ name, retain }: Will): Reason | undefined {
+function problemOf({ name, retain }: StandingWill): Reason | undefined {
   if (name === '') return undefined;
   if (channelProblem(name) !== undefined) return 'bad_channel';
   const mayEmit = name === BROADCAST_CHANNEL ? !retain : !name.startsWith('$');
   return mayEmit ? undefined : 'not_allowed';
 }
 
-function sizeOf(will: Will | undefined): number {
+function sizeOf(will: StandingWill | undefined): number {
   return will ? Buffer.byteLength(will.name) + will.payload.length : 0;
 }

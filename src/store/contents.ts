@@ -1,5 +1,6 @@
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Subscribe, Will } from '../wire/messages.js';
+import { MqttContentsReader, type StoredMqttSession } from './mqtt-records.js';
 import {
   DamagedRecord,
   FORMAT,
@@ -35,6 +36,7 @@ export interface StoredSession {
 export interface Contents {
   readonly sessions: readonly StoredSession[];
   readonly numberings: readonly (readonly [identity: string, numbering: StoredNumbering])[];
+  readonly mqttSessions: readonly StoredMqttSession[];
   readonly lastValues: readonly StoredLastValue[];
   /** What the time was when something was written last, ms on the store's clock; undefined of a new store. */
   readonly time: number | undefined;
@@ -51,6 +53,7 @@ interface Collected {
 /** Reads and checks all of a store: give it every record, then ask for the contents. */
 export class ContentsReader {
   readonly #sessions = new Map<string, Collected>();
+  readonly #mqtt = new MqttContentsReader();
   readonly #numberings: [string, StoredNumbering][] = [];
   readonly #lastValues: StoredLastValue[] = [];
   #format: number | undefined;
@@ -79,6 +82,7 @@ export class ContentsReader {
     return {
       sessions: Array.from(this.#sessions, ([identity, found]) => checked(identity, found)),
       numberings: this.#numberings,
+      mqttSessions: this.#mqtt.sessions(),
       lastValues: this.#lastValues.sort((a, b) => a.mark - b.mark),
       time: this.#time,
     };
@@ -116,6 +120,7 @@ export class ContentsReader {
         this.#lastValues.push(readLastValue(key.slice(kind.length + 1), value));
         return;
       default:
+        if (this.#mqtt.add(kind, owner, rest, value)) return;
         throw new DamagedRecord('nothing of that kind is known');
     }
   }

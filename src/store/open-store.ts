@@ -62,7 +62,10 @@ async function create(path: string): Promise<OpenedStore> {
   await new Promise<void>((resolve, reject) => {
     backend.write(format, (error) => (error === undefined ? resolve() : reject(error)));
   });
-  return { backend, contents: { sessions: [], numberings: [], lastValues: [], time: undefined } };
+  return {
+    backend,
+    contents: { sessions: [], numberings: [], mqttSessions: [], lastValues: [], time: undefined },
+  };
 }
 
 async function read(path: string): Promise<OpenedStore> {

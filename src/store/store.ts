@@ -82,6 +82,11 @@ export class Store {
     return this.#batch;
   }
 
+  /** The last batch in which something changed until now. */
+  get lastChange(): number {
+    return this.#changes.size === 0 && this.#changed.size === 0 ? this.#batch - 1 : this.#batch;
+  }
+
   /** The last batch that will survive a power cut. */
   get committed(): number {
     return this.#committed;
@@ -128,8 +133,7 @@ export class Store {
 
   /** Runs `task` as soon as all that has changed until now is committed; at once if it is. */
   settled(task: () => void): void {
-    const nothingNew = this.#changes.size === 0 && this.#changed.size === 0;
-    this.after(nothingNew ? this.#batch - 1 : this.#batch, task);
+    this.after(this.lastChange, task);
   }
 
   /** Writes no more, and closes the backend. What is not committed by then is lost: see `settled`. */

@@ -57,7 +57,7 @@ describe('statistics', () => {
       'session.refused.queue_full',
     ];
     bad.push('session.drop.link_lost', 'session.peer_refused.queue_full', 'udp.socket_error.EACCES');
-    const { counters, clock, router, hub } = new Simulation(1);
+    const { counters, clock, router, commons } = new Simulation(1);
     for (const name of [
       ...bad,
       'router.refused.queue_full',
@@ -70,7 +70,7 @@ describe('statistics', () => {
       counters.add(name);
     const lines: string[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
-    new Statistics(router, hub, counters, clock, logger).stop();
+    new Statistics(router, commons.places.residents, counters, clock, logger).stop();
     const { trouble } = JSON.parse(lines[0] as string) as { trouble: object };
     expect(Object.keys(trouble)).toEqual(bad.toSorted());
   });

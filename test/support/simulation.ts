@@ -1,10 +1,11 @@
 import { pino } from 'pino';
-import { Access } from '../../src/access/access.js';
+import type { Access } from '../../src/access/access.js';
 import type { Cancel } from '../../src/clock.js';
 import { Counters } from '../../src/counters.js';
 import { Commons } from '../../src/gateway/commons.js';
 import { Hub, type HubLimits } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
+import { MqttHub, type MqttLimits } from '../../src/gateway/mqtt/mqtt-hub.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
 import { frameSize } from '../../src/links/serial/slip.js';
@@ -42,6 +43,7 @@ const SILENT = pino({ level: 'silent' });
 
 export interface SimulationLimits {
   hub?: Partial<HubLimits>;
+  mqtt?: Partial<MqttLimits>;
   router?: Partial<RouterLimits>;
   /** Bytes; endless if left out. */
   storeBacklog?: number;
@@ -66,6 +68,7 @@ export class Simulation {
   router!: Router;
   commons!: Commons;
   hub!: Hub;
+  mqttHub!: MqttHub;
   readonly presence: string[] = [];
   packets = 0;
   #links = 0;
@@ -134,7 +137,7 @@ export class Simulation {
     this.hub = new Hub({
       ...context,
       commons: this.commons,
-      access: this.#limits.access ?? new Access(),
+      access: this.#limits.access ?? this.commons.access,
       random32: () => this.random.u32(),
       events: {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
@@ -142,15 +145,23 @@ export class Simulation {
         text: () => undefined,
       },
     });
+    this.mqttHub = new MqttHub({
+      ...context,
+      commons: this.commons,
+      access: this.#limits.access ?? this.commons.access,
+      limits: { ...limits, maxPacket: limits.packet.tcp, receiveMaximum: 10, ...this.#limits.mqtt },
+    });
     if (!store || !kept) return;
     restoreLastValues(store, this.router, kept.lastValues);
     this.hub.restore(kept);
+    this.mqttHub.restore(kept.mqttSessions);
   }
 
   /** Stops the gateway as `Gateway.stop` does. */
   stop(): void {
     this.commons.stop();
     this.hub.stop();
+    this.mqttHub.stop();
   }
 
   connect(kind: 'serial' | 'udp', device: Device, faults: Faults): SimulatedLink {

@@ -1,0 +1,214 @@
+import { z } from 'zod';
+import { DamagedRecord } from './records.js';
+
+/**
+ * How the store writes MQTT sessions down: one record a thing, as in `records.ts`. What carries a payload is a JSON head, behind its
+ * length, and the payload.
+ */
+
+const qos = z.union([z.literal(0), z.literal(1), z.literal(2)]);
+
+const bytes = z.base64().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64')));
+
+const properties = z.strictObject({
+  payloadFormat: z.union([z.literal(0), z.literal(1)]).exactOptional(),
+  contentType: z.string().exactOptional(),
+  responseTopic: z.string().exactOptional(),
+  correlationData: bytes.exactOptional(),
+  userProperties: z
+    .array(z.tuple([z.string(), z.string()]).readonly())
+    .readonly()
+    .exactOptional(),
+});
+type StoredProperties = z.output<typeof properties>;
+
+const principal = z.strictObject({
+  device: z.string().exactOptional(),
+  user: z.string().exactOptional(),
+  credential: z.string().exactOptional(),
+  from: z.enum(['serial', 'loopback', 'network']),
+});
+
+const sessionState = z.strictObject({
+  /** How long it outlives its connection, ms. */
+  expiryMs: z.number(),
+  /** When it expires, ms on the store's clock; null while it is connected. */
+  expiresAt: z.number().nullable(),
+  willDelayMs: z.number(),
+  /** Its connection is lost, and its will not emitted yet. */
+  willDue: z.boolean(),
+  principal,
+  /** Packet identifiers of QoS 2 that the client has not released. */
+  taken: z.array(z.int()),
+  /** How many messages, subscriptions and wills it has: if fewer are found, the disk has lost some. */
+  records: z.int(),
+});
+export type StoredMqttState = z.output<typeof sessionState>;
+
+const publish = z.strictObject({
+  topic: z.string(),
+  qos,
+  retain: z.boolean(),
+  stage: z.enum(['waiting', 'published', 'released']),
+  /** Its packet identifier; 0 while it waits. */
+  id: z.int(),
+  /** When it came, and from when on it is worth nothing, ms on the store's clock. */
+  at: z.number(),
+  expiresAt: z.number().exactOptional(),
+  properties: properties.exactOptional(),
+  identifiers: z.array(z.int()).exactOptional(),
+});
+/** A message on its way to a client. */
+export type StoredPublish = z.output<typeof publish> & {
+  readonly payload: Uint8Array;
+  /** In the order in which messages came. */
+  readonly record: number;
+};
+
+const subscription = z.strictObject({
+  qos,
+  noLocal: z.boolean(),
+  noLastValue: z.boolean(),
+  retainAsPublished: z.boolean().optional(),
+  subscriptionId: z.int().optional(),
+});
+export interface StoredMqttSubscription {
+  readonly filter: string;
+  readonly options: z.output<typeof subscription>;
+}
+
+const will = z.strictObject({
+  name: z.string(),
+  qos,
+  retain: z.boolean(),
+  expiryMs: z.number().exactOptional(),
+  properties: properties.exactOptional(),
+});
+export type StoredMqttWill = z.output<typeof will> & { readonly payload: Uint8Array };
+
+export interface StoredMqttSession {
+  readonly clientId: string;
+  readonly state: StoredMqttState;
+  /** In the order in which they came. */
+  readonly messages: readonly StoredPublish[];
+  readonly subscriptions: readonly StoredMqttSubscription[];
+  readonly will: StoredMqttWill | undefined;
+}
+
+/** Digits of a record's number in its key, in base 36: the order of keys is that of the numbers. */
+const RECORD_DIGITS = 11;
+
+// A client id may hold anything, `/` too.
+export const mqttKeys = {
+  session: (clientId: string) => `mqtt/${encodeURIComponent(clientId)}`,
+  message: (clientId: string, record: number) =>
+    `mqtt-message/${encodeURIComponent(clientId)}/${record.toString(36).padStart(RECORD_DIGITS, '0')}`,
+  subscription: (clientId: string, filter: string) =>
+    `mqtt-subscription/${encodeURIComponent(clientId)}/${filter}`,
+  will: (clientId: string) => `mqtt-will/${encodeURIComponent(clientId)}`,
+};
+
+export function writeMqttState(state: StoredMqttState): Uint8Array {
+  return Buffer.from(JSON.stringify(state));
+}
+
+export function writePublish({ payload, ...head }: Omit<StoredPublish, 'record'>): Uint8Array {
+  return withHead({ ...head, ...written(head.properties) }, payload);
+}
+
+export function writeMqttSubscription(options: StoredMqttSubscription['options']): Uint8Array {
+  return Buffer.from(JSON.stringify(options));
+}
+
+export function writeMqttWill({ payload, ...head }: StoredMqttWill): Uint8Array {
+  return withHead({ ...head, ...written(head.properties) }, payload);
+}
+
+/** Bytes are written in base64. */
+function written(properties: StoredProperties | undefined): object {
+  if (properties === undefined) return {};
+  const { correlationData } = properties;
+  const text = correlationData && Buffer.from(correlationData).toString('base64');
+  return { properties: { ...properties, correlationData: text } };
+}
+
+function withHead(head: object, payload: Uint8Array): Uint8Array {
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(text.length);
+  return Buffer.concat([length, text, payload]);
+}
+
+function readHead<T>(schema: z.ZodType<T>, value: Uint8Array): { head: T; payload: Uint8Array } {
+  const record = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const end = 4 + record.readUInt32BE();
+  return { head: readJson(schema, record.subarray(4, end)), payload: new Uint8Array(record.subarray(end)) };
+}
+
+function readJson<T>(schema: z.ZodType<T>, value: Uint8Array): T {
+  return schema.parse(JSON.parse(Buffer.from(value).toString()));
+}
+
+interface Collected {
+  state: StoredMqttState | undefined;
+  readonly messages: StoredPublish[];
+  readonly subscriptions: StoredMqttSubscription[];
+  will: StoredMqttWill | undefined;
+}
+
+/** Puts MQTT sessions together from their records. */
+export class MqttContentsReader {
+  readonly #sessions = new Map<string, Collected>();
+
+  /**
+   * Takes a record, of kind `mqtt…`; `owner` and `rest` are what follows in its key. Returns false if it knows no such kind.
+   * @throws an error when it is not as it was written
+   */
+  add(kind: string, owner: string, rest: string, value: Uint8Array): boolean {
+    switch (kind) {
+      case 'mqtt':
+        this.#collected(owner).state = readJson(sessionState, value);
+        return true;
+      case 'mqtt-message': {
+        const { head, payload } = readHead(publish, value);
+        this.#collected(owner).messages.push({ ...head, payload, record: Number.parseInt(rest, 36) });
+        return true;
+      }
+      case 'mqtt-subscription':
+        this.#collected(owner).subscriptions.push({ filter: rest, options: readJson(subscription, value) });
+        return true;
+      case 'mqtt-will': {
+        const { head, payload } = readHead(will, value);
+        this.#collected(owner).will = { ...head, payload };
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  /** @throws DamagedRecord when records are missing */
+  sessions(): StoredMqttSession[] {
+    return Array.from(this.#sessions, ([owner, { state, messages, subscriptions, will }]) => {
+      const clientId = decodeURIComponent(owner);
+      if (!state) throw new DamagedRecord(`the MQTT session of "${clientId}" is missing`);
+      const records = messages.length + subscriptions.length + (will ? 1 : 0);
+      if (records !== state.records)
+        throw new DamagedRecord(
+          `${records} of the ${state.records} records of "${clientId}" (MQTT) are left`,
+        );
+      return { clientId, state, messages: messages.sort((a, b) => a.record - b.record), subscriptions, will };
+    });
+  }
+
+  #collected(owner: string): Collected {
+    const known = this.#sessions.get(owner) ?? {
+      state: undefined,
+      messages: [],
+      subscriptions: [],
+      will: undefined,
+    };
+    this.#sessions.set(owner, known);
+    return known;
+  }
+}
