@@ -4,13 +4,14 @@ import type { Link } from '../links/link.js';
 import type { Channel } from '../router/channel.js';
 import type { Replay } from '../router/last-value-replay.js';
 import type { MessageExtras } from '../router/message.js';
-import type { DeliveryRefusal, Subscriber } from '../router/subscriber.js';
+import type { DeliveryRefusal, Run, Subscriber } from '../router/subscriber.js';
 import type { Epoch, MessageSource, SessionOwner } from '../session/contract.js';
 import { Driver, type WayOut } from '../session/driver.js';
 import { SessionEngine } from '../session/engine.js';
 import type { StoredSession } from '../store/contents.js';
 import type { SessionState } from '../store/records.js';
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
+import { EmitRun } from '../wire/emit-run.js';
 import { encodePacket } from '../wire/encode.js';
 import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
@@ -328,11 +329,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
       this.#fullSince = undefined;
       engine.emitReliable({ type: 'emit', channel, payload, qos, retain, expiresAt });
     } else {
-      const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
-      refusal = engine.emitUnreliable(
-        { channel, payload, retain, expiresAt },
-        this.#context.limits.backlog - unsent,
-      );
+      refusal = engine.emitUnreliable({ channel, payload, retain, expiresAt }, this.#room());
     }
     this.#driver?.wake();
     // What is not the sender's business is counted already.
@@ -341,6 +338,21 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
 
   unsubscribed(pattern: string): void {
     this.#wishes.ended(pattern);
+  }
+
+  takesRun(channel: Channel, run: Run): boolean {
+    return run instanceof EmitRun && this.engine.takesRun(channel, run);
+  }
+
+  deliverRun(channel: Channel, run: Run): void {
+    if (run instanceof EmitRun && this.engine.emitRun(channel, run, this.#room())) this.#driver?.wake();
+    else for (const payload of run) this.deliver(channel, payload, 0, false);
+  }
+
+  /** What of QoS 0 may wait to be packed, bytes. */
+  #room(): number {
+    const unsent = (this.link?.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
+    return this.#context.limits.backlog - unsent;
   }
 
   // --------------------------------------------------------------------------------------- the engine's side
@@ -391,6 +403,10 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     const name = typeof target === 'string' ? target : target.name;
     if (name === BROADCAST_CHANNEL) return router.broadcast(emit.payload, emit, this);
     return router.emit(target, emit.payload, emit, this);
+  }
+
+  emitRun(channel: Channel, run: EmitRun): boolean {
+    return this.#context.router.emitRun(channel, run, this);
   }
 
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined {

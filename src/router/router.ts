@@ -11,7 +11,7 @@ import { type LastValueKeeper, type LastValueLimits, LastValues, type NewLastVal
 import type { MessageExtras } from './message.js';
 import { MAX_NAME_BYTES } from './names.js';
 import { recipientOf } from './recipients.js';
-import { lowerQos, type SubscribeOptions, type Subscriber } from './subscriber.js';
+import { lowerQos, type Run, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
 
 export interface RouterLimits extends SubscriptionLimits, LastValueLimits {
@@ -29,6 +29,9 @@ export interface EmitOptions {
   /** What goes with it besides, to every receiver and into the last value. */
   readonly extras?: MessageExtras | undefined;
 }
+
+/** As many deliveries as a run may cause: what is more is to be interrupted by other work. */
+const MAX_RUN_DELIVERIES = 8192;
 
 /** What being connected asks for: every broadcast but its own. */
 const BROADCAST_OPTIONS: SubscribeOptions = { qos: 2, noLocal: true, noLastValue: true };
@@ -199,6 +202,24 @@ export class Router {
     if (typeof channel === 'string') return this.#refuse(channel);
     if (from?.rights !== undefined && !mayEmit(channel, from.rights)) return this.#refuse('not_allowed');
     return this.#send(channel, payload, options, from);
+  }
+
+  /**
+   * As `emit` at QoS 0 for each message of the run. Returns false, and has done nothing, if they have to be emitted one by one: since not
+   * all that get them can take a run, or the emits would be refused, or it would be too much for one piece of work.
+   */
+  emitRun(channel: Channel, run: Run, from: Subscriber): boolean {
+    if (channel.reserved || (from.rights !== undefined && !mayEmit(channel, from.rights))) return false;
+    const route = channel.route ?? this.#findRoute(channel);
+    if (route.length * run.count > MAX_RUN_DELIVERIES) return false;
+    for (const { subscriber } of route) if (subscriber.takesRun?.(channel, run) !== true) return false;
+    for (const { subscriber, noLocal, own } of route) {
+      if (noLocal && subscriber === from && own === undefined) continue;
+      subscriber.deliverRun?.(channel, run);
+      this.#delivered.add(run.count);
+    }
+    this.#emitted.add(run.count);
+    return true;
   }
 
   /** The last value of the channel of that name. */

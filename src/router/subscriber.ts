@@ -9,6 +9,14 @@ import type { MessageExtras } from './message.js';
  */
 export type DeliveryRefusal = 'queue_full' | 'too_large_for_receiver' | 'name_too_long';
 
+/**
+ * Messages of QoS 0 on one channel that came together; their payloads are there during the call only. The router knows no more of
+ * them, but whoever made it may do better with it than to take one after the other.
+ */
+export interface Run extends Iterable<Uint8Array> {
+  readonly count: number;
+}
+
 /** Something that takes messages: all that the router knows of a session. None of its methods may throw. */
 export interface Subscriber {
   /** Whom counts for what it makes the router keep, if anyone; see `LastValueLimits`. */
@@ -48,6 +56,15 @@ export interface Subscriber {
     extras: MessageExtras | undefined,
     recipient: Recipient,
   ): DeliveryRefusal | undefined;
+
+  /**
+   * Whether none of the run's messages is too large for it. It need not know: with false, or without this method, they are delivered
+   * one by one. Must not call the router.
+   */
+  takesRun?(channel: Channel, run: Run): boolean;
+
+  /** As `deliver` at QoS 0 for each message of a run that it has just said to take. Must not call the router. */
+  deliverRun?(channel: Channel, run: Run): void;
 
   /** The router ended its subscription to that pattern: its rights do not allow it any more. Must not call the router. */
   unsubscribed?(pattern: string): void;

@@ -1,4 +1,5 @@
 import { decodePacket, type Side } from '../wire/decode.js';
+import type { EmitRun } from '../wire/emit-run.js';
 import { type EmitHeader, type PacketBuilder, writeLongEmit } from '../wire/encode.js';
 import type { Emit } from '../wire/messages.js';
 import { Writer } from '../wire/writer.js';
@@ -29,12 +30,22 @@ export class Backlog {
 
   /** `emit` is one of QoS 0; `size`: what it has without L. */
   push(emit: EmitHeader, payload: Uint8Array, size: number): void {
+    writeLongEmit(this.#outFor(size + 4), emit, payload, size);
+    this.#count++;
+  }
+
+  /** Puts all messages of a run, under the id that is the channel's here, behind those that wait. */
+  pushRun(run: EmitRun, id: number, gatewayId: boolean): void {
+    run.writeTo(this.#outFor(run.length), id, gatewayId);
+    this.#count += run.count;
+  }
+
+  #outFor(bytes: number): Writer {
     this.#out ??= SPARE.pop() ?? new Writer();
     const out = this.#out;
     // Only when most of it is spent, or as many bytes would be moved for each message.
-    if (this.#start * 2 > out.at && out.at + size + 4 > out.bytes.length) this.#compact(out);
-    writeLongEmit(out, emit, payload, size);
-    this.#count++;
+    if (this.#start * 2 > out.at && out.at + bytes > out.bytes.length) this.#compact(out);
+    return out;
   }
 
   /** Moves what fits to the packet's end, so that it does not get longer than `limit` unless it was empty. Returns how many. */

@@ -1,3 +1,4 @@
+import type { EmitRun } from '../wire/emit-run.js';
 import type { Emit, Message, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Channel, Outgoing } from './outgoing.js';
@@ -52,6 +53,9 @@ export interface Epoch {
 export interface MessageSource {
   readonly done: boolean;
   next(): Message;
+  /** What comes next, if it is a run that was not offered yet: it is taken as a whole, or read one by one. */
+  run(): EmitRun | undefined;
+  take(run: EmitRun): void;
 }
 
 /** Who acts on what arrives. A returned reason refuses the message (§7). */
@@ -64,6 +68,11 @@ export interface SessionOwner<C extends Channel> {
   release(channel: C, forId?: boolean): void;
   /** `target` is a name where the message carried one. The payload may be reused afterwards: copy what is kept. */
   emit(target: C | string, message: Emit): Reason | undefined;
+  /**
+   * As `emit` for each message of a run. Returns false, and has done nothing, if they have to be emitted one by one: also when
+   * they are refused.
+   */
+  emitRun?(channel: C, run: EmitRun): boolean;
   /** What else a peer may ask of a gateway. Its bytes may be reused afterwards: copy what is kept. */
   control(message: Subscribe | Unsubscribe | Will | Sleep): Reason | undefined;
   /** The other side refused something unreliable, or the session (§7). */

@@ -1,4 +1,5 @@
 import type { Counters } from '../counters.js';
+import type { EmitRun } from '../wire/emit-run.js';
 import { type EmitHeader, emitSize, encodePacket, messageSize, PacketBuilder } from '../wire/encode.js';
 import { MAX_SERIAL_FIRST_LENGTH } from '../wire/limits.js';
 import type { Emit, Message, Ping, Qos, Reliable } from '../wire/messages.js';
@@ -139,6 +140,21 @@ export class Outbox<C extends Channel> {
     this.#backlog ??= new Backlog();
     this.#backlog.push(header, payload, size);
     return undefined;
+  }
+
+  /** Whether no message of a run is too large for the other side; false if they cannot stay as long as they are. */
+  takesRun(channel: C, run: EmitRun): boolean {
+    const address = this.address(channel, false);
+    return address !== undefined && run.takesId(address.id) && run.longest <= this.maxPacket;
+  }
+
+  /** Queues all of a run that `takesRun` is true for, as `push` would. Returns false if there is no room for all of it. */
+  pushRun(channel: C, run: EmitRun, limit: number): boolean {
+    const address = this.address(channel, false);
+    if (address === undefined || this.backlogBytes + run.length > limit) return false;
+    this.#backlog ??= new Backlog();
+    this.#backlog.pushRun(run, address.id, this.#isGatewayId(address));
+    return true;
   }
 
   /** The other side has read the packet that carried `item`. */

@@ -1,4 +1,5 @@
 import type { Counters } from '../counters.js';
+import type { EmitRun } from '../wire/emit-run.js';
 import { emitSize } from '../wire/encode.js';
 import { FIRST_RESEND_MS, MAX_RESENDS } from '../wire/limits.js';
 import type { Message } from '../wire/messages.js';
@@ -104,6 +105,20 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
     if (refusal) this.drop(refusal);
     else this.#declare(emit.channel);
     return refusal;
+  }
+
+  /** Whether all of a run can go to the other side, as far as the size of its messages goes. It need not know: then false. */
+  takesRun(channel: C, run: EmitRun): boolean {
+    return this.outbox.takesRun(channel, run);
+  }
+
+  /**
+   * As `emitUnreliable` for each message of a run that it takes. Returns false, and has done nothing, if anything else is to be done with one
+   * of them than to send it on.
+   */
+  emitRun(channel: C, run: EmitRun, backlogLimit: number): boolean {
+    if (this.sleeping || !this.link || this.role === 'peer') return false;
+    return this.outbox.pushRun(channel, run, backlogLimit);
   }
 
   /** Queues a reliable control message. */

@@ -1,3 +1,4 @@
+import { EmitRun } from './emit-run.js';
 import { CONTROL_QOS, controlTypeOf, HEAD, qosOf } from './head.js';
 import { MAX_CHANNEL_BYTES } from './limits.js';
 import type { Emit, Message, Qos } from './messages.js';
@@ -38,6 +39,8 @@ export function decodePacket(packet: Uint8Array, from: Side): Message[] {
 export class PacketReader {
   readonly #reader: Reader;
   readonly #from: Side;
+  /** Up to here runs were looked for. */
+  #noRunBefore = 0;
 
   constructor(packet: Uint8Array, from: Side) {
     this.#reader = new Reader(packet);
@@ -61,6 +64,23 @@ export class PacketReader {
     const head = beginMessage(reader);
     const qos = qosOf(head);
     return qos === CONTROL_QOS ? readControlMessage(reader, head, this.#from) : readEmit(reader, head, qos);
+  }
+
+  /**
+   * What comes next, if it is a run that was not offered yet: whoever does not `take` it reads its messages one by one. The packet
+   * must have been checked.
+   */
+  run(): EmitRun | undefined {
+    const { bytes, at } = this.#reader;
+    if (at < this.#noRunBefore) return undefined;
+    const run = EmitRun.at(bytes, at);
+    if (run) this.#noRunBefore = run.end;
+    return run;
+  }
+
+  /** Goes on behind a run that `run` told of. */
+  take(run: EmitRun): void {
+    this.#reader.at = run.end;
   }
 
   /**

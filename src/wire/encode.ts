@@ -1,6 +1,7 @@
 import { HEAD, headOf } from './head.js';
 import type { Message } from './messages.js';
 import { lengthSize, messageSize } from './size.js';
+import { varintAt } from './varint.js';
 import { type EmitHeader, writeBody, writeLongEmit, writeLongHead } from './write-body.js';
 import { unencodable, Writer } from './writer.js';
 
@@ -91,7 +92,7 @@ export class PacketBuilder {
     let count = 0;
     // Only the ends are looked for here: all that is taken is copied at once.
     while (next < end) {
-      const { length, start } = lengthAt(run, next + 1);
+      const { value: length, next: start } = varintAt(run, next + 1);
       const before = out.at + next - at;
       const whole = before + 1 + length;
       if (whole > this.maxPacket || (before > 0 && whole > limit)) break;
@@ -170,15 +171,4 @@ export function encodePacket(messages: readonly Message[]): Uint8Array {
   BUILDER.start(Number.POSITIVE_INFINITY);
   for (const message of messages) BUILDER.add(message);
   return BUILDER.finish();
-}
-
-/** The length that a message's L tells, from `at` on, and where what it counts begins. */
-function lengthAt(run: Uint8Array, at: number): { length: number; start: number } {
-  let length = 0;
-  let start = at;
-  for (let shift = 0; ; shift += 7) {
-    const byte = run[start++] as number;
-    length |= (byte & 0x7f) << shift;
-    if (byte < 0x80) return { length, start };
-  }
 }

@@ -22,3 +22,14 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   target[next++] = rest;
   return next;
 }
+
+/** Reads the varint at index `at`, of bytes that were checked, and says where what follows it begins. */
+export function varintAt(bytes: Uint8Array, at: number): { value: number; next: number } {
+  let value = 0;
+  let next = at;
+  for (let shift = 0; ; shift += 7) {
+    const byte = bytes[next++] as number;
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return { value, next };
+  }
+}

@@ -1,7 +1,7 @@
 import { Session } from '../../src/gateway/session.js';
 import type { Channel } from '../../src/router/channel.js';
 import { type EmitOptions, Router } from '../../src/router/router.js';
-import type { Subscriber } from '../../src/router/subscriber.js';
+import type { Run, Subscriber } from '../../src/router/subscriber.js';
 import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
 import type { Qos } from '../../src/wire/messages.js';
 import type { ReasonName } from '../../src/wire/reasons.js';
@@ -45,6 +45,19 @@ export class WatchedRouter extends Router {
     );
   }
 
+  override emitRun(channel: Channel, run: Run, from: Subscriber): boolean {
+    const texts = [...run].map((payload) => Buffer.from(payload).toString());
+    let passed = true;
+    try {
+      passed = super.emitRun(channel, run, from);
+    } finally {
+      // Also when the process dies in the middle of it.
+      const emission = { channel: channel.name, qos: 0, from: nameOf(from), refusal: undefined } as const;
+      if (passed) for (const text of texts) this.watch?.emitted({ ...emission, text });
+    }
+    return passed;
+  }
+
   override remove(subscriber: Subscriber): void {
     super.remove(subscriber);
     if (subscriber instanceof Session) this.watch?.ended(subscriber);
@@ -58,7 +71,7 @@ export class WatchedRouter extends Router {
     pass: () => ReasonName | undefined,
   ): ReasonName | undefined {
     const text = Buffer.from(payload).toString();
-    const from = subscriber instanceof Session ? subscriber.identity : undefined;
+    const from = nameOf(subscriber);
     let refusal: ReasonName | undefined;
     try {
       refusal = pass();
@@ -69,4 +82,8 @@ export class WatchedRouter extends Router {
     }
     return refusal;
   }
+}
+
+function nameOf(subscriber: Subscriber | undefined): string | undefined {
+  return subscriber instanceof Session ? subscriber.identity : undefined;
 }
