@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { isMap } from 'yaml';
 import { z } from 'zod';
-import { SourceDocument } from '../config/document.js';
+import { keyName, SourceDocument, shown, walk } from '../config/document.js';
 import { repeatedKeys } from '../config/load.js';
 import { ConfigError, type Problem } from '../config/problems.js';
 import { identityProblem } from '../wire/channels.js';
@@ -16,6 +17,8 @@ export interface User {
   readonly password: { readonly hash: PasswordHash; readonly credential: string } | undefined;
   /** What names its password and its tokens (`Principal.credential`). */
   readonly credentials: ReadonlySet<string>;
+  /** The labels of its tokens. */
+  readonly tokens: readonly string[];
 }
 
 /** The token of a user. */
@@ -45,10 +48,25 @@ export class Users {
         name,
         password: hash && { hash, credential: credentialOf(password ?? '') },
         credentials: new Set([password ?? [], ...texts].flat().map(credentialOf)),
+        tokens: Object.keys(tokens),
       });
     }
     for (const [name, { key }] of Object.entries(devices))
       this.#keys.set(name, { bytes: Buffer.from(key, 'hex'), credential: credentialOf(key) });
+  }
+
+  /** The users in the order of the file, without secrets. */
+  list(): { name: string; password: boolean; tokens: readonly string[] }[] {
+    return Array.from(this.#users.values(), ({ name, password, tokens }) => ({
+      name,
+      password: password !== undefined,
+      tokens,
+    }));
+  }
+
+  /** The devices that have keys, in the order of the file. */
+  devices(): string[] {
+    return [...this.#keys.keys()];
   }
 
   get(name: string): User | undefined {
@@ -150,7 +168,11 @@ export function parseUsers(fileText: string, fileName: string): Users {
   if (broken.length > 0) throw new ConfigError(fileName, broken);
   const read = FILE.safeParse(valuesOf(source, fileName));
   const issues = read.success ? [] : read.error.issues;
-  const problems = [...repeatedKeys(source), ...issues.flatMap((issue) => problemsOf(source, issue))];
+  const problems = [
+    ...repeatedKeys(source),
+    ...unusableNames(source),
+    ...issues.flatMap((issue) => problemsOf(source, issue)),
+  ];
   if (!read.success || problems.length > 0) throw new ConfigError(fileName, problems);
   return new Users(read.data);
 }
@@ -161,6 +183,18 @@ function valuesOf(source: SourceDocument, fileName: string): unknown {
   } catch {
     throw new ConfigError(fileName, [{ key: '', message: 'is not valid YAML' }]);
   }
+}
+
+/** What no plain object can have as a key would be left out without a word. */
+function unusableNames(source: SourceDocument): Problem[] {
+  const problems: Problem[] = [];
+  for (const { node, path } of walk(source.yaml.contents)) {
+    if (!isMap(node)) continue;
+    const pair = node.items.find((item) => keyName(item) === '__proto__');
+    if (pair)
+      problems.push(source.problem(node.range?.[0] ?? 0, shown([...path, '__proto__']), 'is no name'));
+  }
+  return problems;
 }
 
 function problemsOf(source: SourceDocument, issue: z.core.$ZodIssue): Problem[] {

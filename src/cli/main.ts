@@ -15,6 +15,8 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ['emit', async () => (await import('./emit.js')).emitCommand()],
   ['broadcast', async () => (await import('./emit.js')).broadcastCommand()],
   ['devices', async () => (await import('./devices.js')).devicesCommand()],
+  ['user', async () => (await import('./user.js')).userCommand()],
+  ['key', async () => (await import('./key.js')).keyCommand()],
   ['ports', async () => (await import('./ports.js')).portsCommand()],
   ['doctor', async () => (await import('./doctor.js')).doctorCommand()],
   ['simulate', async () => (await import('./simulate.js')).simulateCommand()],
@@ -38,7 +40,7 @@ Exit codes: 0 done, 1 failed at run time, 2 wrong usage or config.`,
 
 const called = COMMANDS.get(process.argv[2] ?? '');
 for (const load of called ? [called] : COMMANDS.values()) {
-  program.addCommand((await load()).showHelpAfterError('(--help shows how to use it)').exitOverride());
+  program.addCommand(withOurErrors(await load()));
 }
 program.exitOverride().showHelpAfterError('(--help lists the commands)');
 
@@ -46,6 +48,12 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
+}
+
+/** Of subcommands, too, the errors are ours to report. */
+function withOurErrors(command: Command): Command {
+  for (const subcommand of command.commands) withOurErrors(subcommand);
+  return command.showHelpAfterError('(--help shows how to use it)').exitOverride();
 }
 
 /** Says what went wrong, one line for what a user can mend, and returns what to exit with. */

@@ -2,7 +2,19 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { slipway } from '../support/programs.js';
 
-const COMMANDS = ['run', 'check', 'sub', 'emit', 'broadcast', 'devices', 'ports', 'simulate', 'demo'];
+const COMMANDS = [
+  'run',
+  'check',
+  'sub',
+  'emit',
+  'broadcast',
+  'devices',
+  'user',
+  'key',
+  'ports',
+  'simulate',
+  'demo',
+];
 
 describe('slipway', () => {
   it('lists its commands with --help, and with none', async () => {
@@ -39,6 +51,8 @@ describe('slipway', () => {
     [['emit', 'x', 'y', '--port', '65536'], 'It must be a port from 1 to 65535.'],
     [['emit', 'x', 'y', 'z'], 'too many arguments'],
     [['run', '--config'], 'argument missing'],
+    [['user', 'add', 'ada', 'secret'], 'too many arguments'],
+    [['key', 'ad'], "unknown command 'ad'"],
     [['demo', '--count', 'many'], 'It must be a whole number from 1.'],
   ])('says what is wrong with the usage of %j', async (args, problem) => {
     const program = slipway(args);
