@@ -260,7 +260,6 @@ export class Router {
   forgetRights(subscriber?: Subscriber): void {
     this.#channels.forgetRights();
     for (const one of subscriber ? [subscriber] : [...this.#subscriptions.subscribers]) {
-      this.#subscriptions.forgetRights(one);
       for (const pattern of this.#subscriptions.of(one).keys()) {
         if (one.rights?.maySubscribe(filterOf(pattern)) ?? true) continue;
         this.unsubscribe(one, pattern);
@@ -393,7 +392,10 @@ export class Router {
       subscriber.broadcastsOnRequest === true && this.#connected.has(subscriber);
     return [
       ...all.map((subscriber) => recipientOf(subscriber, BROADCAST_OPTIONS)),
-      ...this.#subscriptions.routeAmong(BROADCAST_CHANNEL, asks),
+      // Not to who sends it, whatever its subscription says: as with everyone else.
+      ...this.#subscriptions
+        .routeAmong(BROADCAST_CHANNEL, asks)
+        .map((recipient) => ({ ...recipient, noLocal: true, own: undefined })),
     ];
   }
 

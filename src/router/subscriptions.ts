@@ -121,6 +121,7 @@ export class Subscriptions {
     const [first] = matching;
     if (first === undefined) return NOBODY;
     const mayHear = ({ rights }: Subscriber) => rights?.mayReceive(channelName) ?? true;
+    // What is kept has everyone: rights may change without it.
     if (matching.length > 1 || !admitsAll(first, mayHear)) return recipientsOf(matching, mayHear);
     first.route ??= recipientsOf(matching, mayHear);
     return first.route;
@@ -164,11 +165,6 @@ export class Subscriptions {
   /** Whether anybody's pattern could match the channel `prefix` or one below it. */
   reaches(prefix: string): boolean {
     return this.#byPattern.hasPatternsAt(prefix);
-  }
-
-  /** That subscriber may hear something else than before. */
-  forgetRights(subscriber: Subscriber): void {
-    for (const { pattern } of this.#bySubscriber.get(subscriber) ?? []) this.#forgetRoute(pattern);
   }
 
   #find(subscriber: Subscriber, pattern: string): Subscription | undefined {
