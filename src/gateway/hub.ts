@@ -205,13 +205,13 @@ export class Hub {
     if (connection.session && connection.session !== standing)
       this.#release(connection.session, `${identity} is on its link now`);
     const kept = offer.welcome.resumed ? standing : undefined;
-    if (kept) this.#commons.wills.resumed(kept);
-    else if (standing?.open && !standing.engine.asleep) this.#commons.wills.lost(standing);
+    if (!kept && standing?.open && !standing.engine.asleep) this.#commons.wills.lost(standing);
     if (standing) this.#leaveOldLink(standing, connection);
     if (standing && !kept) this.#end(standing, 'end_session');
     if (!standing) this.#commons.makeRoom(connection.link.party);
     const session = kept ?? new Session(identity, this.#sessionContext);
     this.#sessions.set(identity, session);
+    this.#commons.wills.resumed(session);
     this.#commons.places.returned(session);
     this.#introductions.taken(connection, true);
     this.#commons.places.enter(session, connection.link.party);

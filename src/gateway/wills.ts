@@ -56,6 +56,8 @@ export class Wills {
   readonly #context: WillsContext;
   readonly #standing = new Map<WillOwner, StandingWill>();
   readonly #due = new Map<WillOwner, Due>();
+  /** By identity: sessions that are over, and whose will was refused and is tried again. */
+  readonly #orphans = new Map<string, WillOwner>();
   #bytes = 0;
 
   constructor(context: WillsContext) {
@@ -102,12 +104,11 @@ export class Wills {
     else due.cancel = this.#context.clock.schedule(delayMs, () => this.#try(session, due));
   }
 
-  /** The session goes on: what was not emitted yet is not emitted any more. */
+  /** The peer is there again, with this session: what was not emitted yet for an earlier loss is not emitted any more. */
   resumed(session: WillOwner): void {
-    const due = this.#due.get(session);
-    if (!due) return;
-    this.#done(session, due);
-    if (due.tries > 0) this.#giveUp(session, due, `${session.identity} is back`);
+    this.#callOff(session);
+    const orphan = this.#orphans.get(session.identity);
+    if (orphan) this.#callOff(orphan);
   }
 
   /** The session is over: a will that waits for its return is emitted now. */
@@ -117,6 +118,7 @@ export class Wills {
       due.cancel();
       this.#try(session, due);
     }
+    if (this.#due.has(session)) this.#orphans.set(session.identity, session);
     this.#bytes -= sizeOf(this.#standing.get(session));
     this.#standing.delete(session);
   }
@@ -158,6 +160,13 @@ export class Wills {
     due.cancel = clock.schedule(pause, () => this.#try(session, due));
   }
 
+  #callOff(session: WillOwner): void {
+    const due = this.#due.get(session);
+    if (!due) return;
+    this.#done(session, due);
+    if (due.tries > 0) this.#giveUp(session, due, `${session.identity} is back`);
+  }
+
   #giveUp(session: WillOwner, { will }: Due, why: string): void {
     this.#context.counters.add('session.drop.will');
     this.#context.logger.warn(
@@ -169,6 +178,7 @@ export class Wills {
   #done(session: WillOwner, due: Due): void {
     due.cancel();
     this.#due.delete(session);
+    if (this.#orphans.get(session.identity) === session) this.#orphans.delete(session.identity);
     session.touch();
     this.#bytes -= sizeOf(due.will);
   }

@@ -241,6 +241,35 @@ describe('a will that cannot be emitted', () => {
     expect(simulation.counters.get('session.drop.will')).toBe(1);
   });
 
+  test('is given up when the peer is back, also with a new session', () => {
+    const system = start({ expiry: 1 });
+    const { simulation, watcher } = system;
+    watcher.full = true;
+    system.link.cut();
+    simulation.clock.advance(3000);
+    expect(simulation.hub.sessions.size).toBe(0);
+    comeBack(system);
+    watcher.full = false;
+    simulation.clock.advance(100_000);
+    expect(watcher.seen).toEqual([]);
+    expect(simulation.counters.get('session.drop.will')).toBe(1);
+  });
+
+  test('is given up when its peer has begun anew in place of that session', () => {
+    const system = start();
+    const { simulation, watcher } = system;
+    watcher.full = true;
+    const reborn = new EngineDevice(simulation, 'uno', { clean: true });
+    reborn.will('gone', 'anew', 1);
+    system.link.restart(reborn);
+    simulation.clock.until(() => reborn.outcomes.includes('will ok'), 10_000, 'booted');
+    expect(simulation.counters.get('session.drop.will')).toBe(1);
+    watcher.full = false;
+    system.link.cut();
+    simulation.clock.advance(100_000);
+    expect(watcher.seen).toEqual(['gone=anew@1']);
+  });
+
   test.each([
     ['not_allowed', '$slipway/stats', 'x'],
     ['bad_channel', 'a/+', 'x'],

@@ -39,8 +39,8 @@ export class WillsBook {
   readonly #requests = new Map<string, Request[]>();
   readonly #losses = new Map<string, Loss>();
   readonly #endedAt = new Map<string, number>();
-  /** Of sessions that are over: what found no room. */
-  readonly #retried = new Set<string>();
+  /** Of sessions that are over: what found no room, and whose it is. */
+  readonly #retried = new Map<string, string>();
   #stopping = false;
   /** How many were. */
   emitted = 0;
@@ -84,8 +84,10 @@ export class WillsBook {
     this.#lose(identity, RETURN_MS, certain);
   }
 
+  /** What found no room before is given up. */
   online(identity: string): void {
     this.#losses.delete(identity);
+    for (const [text, owner] of this.#retried) if (owner === identity) this.#retried.delete(text);
   }
 
   /** The session is over: what is due is emitted at once. */
@@ -94,7 +96,7 @@ export class WillsBook {
     const loss = this.#losses.get(identity);
     this.#checkTried(identity, loss);
     // Who was refused for want of room tries again, with or without a session.
-    if (loss?.tried !== undefined && !loss.done) this.#retried.add(loss.tried);
+    if (loss?.tried !== undefined && !loss.done) this.#retried.set(loss.tried, identity);
     this.#losses.delete(identity);
     this.renewed(identity);
   }
