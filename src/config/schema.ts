@@ -125,6 +125,11 @@ const limits = section(
       .describe(
         'How long a peer on TCP may take to finish a packet, or to read anything of what waits for it; 0 for as long as it likes.',
       ),
+    mqtt_keep_alive: duration(1000, 65_535_000)
+      .prefault('1m')
+      .describe(
+        'The longest keep-alive of an MQTT 5 client: one that asks for a longer one, or none, is told this instead; 0 for any. Older versions cannot be told.',
+      ),
     backlog: size(1024, MUCH)
       .prefault('4 MiB')
       .describe(

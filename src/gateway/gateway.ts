@@ -162,7 +162,12 @@ export class Gateway {
       ...context,
       commons: this.#commons,
       access: options.access ?? this.#commons.access,
-      limits: { ...context.limits, maxPacket: limits.packet.tcp, receiveMaximum: limits.window.tcp },
+      limits: {
+        ...context.limits,
+        maxPacket: limits.packet.tcp,
+        receiveMaximum: limits.window.tcp,
+        keepAliveMs: limits.mqtt_keep_alive,
+      },
     });
     this.#admission = new Admission(limits.per_address.hellos, this.#hub, clock, this.#counters);
     this.#statistics = new Statistics(

@@ -149,7 +149,13 @@ export class Simulation {
       ...context,
       commons: this.commons,
       access: this.#limits.access ?? this.commons.access,
-      limits: { ...limits, maxPacket: limits.packet.tcp, receiveMaximum: 10, ...this.#limits.mqtt },
+      limits: {
+        ...limits,
+        maxPacket: limits.packet.tcp,
+        receiveMaximum: 10,
+        keepAliveMs: 0,
+        ...this.#limits.mqtt,
+      },
     });
     if (!store || !kept) return;
     restoreLastValues(store, this.router, kept.lastValues);

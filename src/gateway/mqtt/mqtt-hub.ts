@@ -31,6 +31,8 @@ export interface MqttLimits {
   readonly receiveMaximum: number;
   /** The longest that a session outlives its connection, ms. */
   readonly expiryMs: number;
+  /** The longest keep-alive that a client of MQTT 5 may ask for, ms; 0 for any. */
+  readonly keepAliveMs: number;
 }
 
 export interface MqttHubContext {
@@ -219,8 +221,15 @@ export class MqttHub implements MqttKeeper {
     session.willDelayMs = (packet.will?.properties.willDelay ?? 0) * 1000;
     this.#unused.stop(connection);
     session.take(connection);
-    session.send(encode(this.#connack(packet, session, standing !== undefined), packet.level));
-    connection.admitted(session, packet.keepAlive);
+    connection.admitted(session, this.#keepAliveOf(packet));
+    const connack = encode(
+      this.#connack(packet, session, standing !== undefined),
+      packet.level,
+      connection.maximumPacketSize,
+    );
+    // [MQTT-3.1.2-24]
+    if (!connack) return connection.hangUp('it takes no packet as large as a CONNACK');
+    session.send(connack);
     session.begin(connection, packet);
     const { identity } = session;
     commons.peerLog.info(
@@ -251,17 +260,27 @@ export class MqttHub implements MqttKeeper {
     const { limits } = this.#context;
     const wanted = packet.properties.sessionExpiry ?? 0;
     const granted = session.expiryMs / 1000;
+    const keepAlive = this.#keepAliveOf(packet);
     return {
       ...accepted,
       properties: {
-        // Only what differs from what was asked for ([MQTT-3.2.2-…], 3.2.2.3.2).
+        // Only what differs from what was asked for (3.2.2.3.2).
         ...(granted !== wanted && { sessionExpiry: granted }),
         receiveMaximum: Math.min(limits.receiveMaximum, 0xffff),
         maximumPacketSize: limits.maxPacket,
         topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
         ...(packet.clientId === '' && { assignedClientId: session.clientId }),
+        // [MQTT-3.2.2-21]
+        ...(keepAlive !== packet.keepAlive && { serverKeepAlive: keepAlive }),
       },
     };
+  }
+
+  /** In s; 0 for none. Of those that speak an older version it is what they say: they cannot be told another one. */
+  #keepAliveOf({ level, keepAlive }: Connect): number {
+    const longest = Math.floor(this.#context.limits.keepAliveMs / 1000);
+    if (level < 5 || longest === 0) return keepAlive;
+    return keepAlive === 0 ? longest : Math.min(keepAlive, longest);
   }
 
   /** How long the session is to outlive its connection, ms: in 3.1.1 as long as the gateway allows, unless it is clean. */

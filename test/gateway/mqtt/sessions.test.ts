@@ -136,6 +136,28 @@ describe('a connection of MQTT', () => {
     expect(client.ended).toBeDefined();
   });
 
+  it('has the longest keep-alive that the gateway allows, if its client can be told [MQTT-3.2.2-21]', () => {
+    const { simulation, clock } = gateway({ mqtt: { keepAliveMs: 60_000 } });
+    const told = (keepalive: number) =>
+      new SimulatedClient(simulation).connect(`meter-${keepalive}`, { keepalive })?.properties
+        ?.serverKeepAlive;
+    expect([0, 59, 60, 61].map(told)).toEqual([60, undefined, undefined, 60]);
+    clock.advance(91_000);
+    expect(simulation.mqttHub.connections.size).toBe(0);
+    const older = new SimulatedClient(simulation, 4);
+    older.connect('older', { keepalive: 0 });
+    clock.advance(200_000);
+    expect(older.ended).toBeUndefined();
+  });
+
+  it('is closed when its client takes no packet as large as a CONNACK [MQTT-3.1.2-24]', () => {
+    const { simulation } = gateway();
+    const client = new SimulatedClient(simulation);
+    expect(client.connect('small', { properties: { maximumPacketSize: 4 } })).toBeUndefined();
+    expect(client.ended).toBeDefined();
+    expect(simulation.mqttHub.sessions.has('small')).toBe(false);
+  });
+
   it('is closed when nobody introduces himself', () => {
     const { simulation, clock } = gateway();
     const client = new SimulatedClient(simulation);
