@@ -4,7 +4,7 @@ export {
   connect,
 } from './client/client.js';
 export type { TimeOfDay } from './client/gateway-time.js';
-export type { ConnectOptions, EmitOptions, LastWillOptions } from './client/options.js';
+export type { ConnectOptions, EmitOptions, LastWillOptions, TlsOptions } from './client/options.js';
 export {
   type MessageHandler,
   ReceivedMessage,

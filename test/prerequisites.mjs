@@ -15,6 +15,7 @@ const NEEDED = [
   { program: 'g++', package: 'g++' },
   { file: '/usr/include/x86_64-linux-gnu/gnu/stubs-32.h', package: 'gcc-multilib', arch: 'x64' },
   { program: 'socat', package: 'socat' },
+  { program: 'openssl', package: 'openssl' },
 ];
 
 function isThere({ program, file, runtime, arch }) {

@@ -64,5 +64,7 @@ function exitCodeOf(error: unknown): number {
   // Each line of a config report begins with its place in the file.
   const speaker = error.code === 'config_invalid' ? '' : 'slipway: ';
   process.stderr.write(`${speaker}${error.message}\n`);
-  return ['config_invalid', 'usage', 'bad_channel'].includes(error.code) ? WRONG_USAGE : FAILED;
+  return ['config_invalid', 'tls_unusable', 'usage', 'bad_channel'].includes(error.code)
+    ? WRONG_USAGE
+    : FAILED;
 }

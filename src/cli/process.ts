@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+
 /** Writes a line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -10,4 +12,49 @@ export function stopRequest(): Promise<void> {
     process.once('SIGTERM', () => resolve());
     process.stdout.on('error', () => resolve());
   });
+}
+
+/**
+ * From now on SIGHUP does not end the process, unless its terminal was closed. Each calls what `handle` was given, one call at a
+ * time; those that come before it is known, or during a call, make one more.
+ */
+export function onHangUp(): { handle(handler: () => Promise<void>): void } {
+  const terminal = process.stdin.isTTY || process.stdout.isTTY;
+  let handler: (() => Promise<void>) | undefined;
+  let due = false;
+  let busy = false;
+  const work = async (): Promise<void> => {
+    if (busy || handler === undefined) return;
+    busy = true;
+    while (due) {
+      due = false;
+      await handler();
+    }
+    busy = false;
+  };
+  const hungUp = (): void => {
+    if (terminal && !hasTerminal()) {
+      process.off('SIGHUP', hungUp);
+      process.kill(process.pid, 'SIGHUP');
+      return;
+    }
+    due = true;
+    void work();
+  };
+  process.on('SIGHUP', hungUp);
+  return {
+    handle(given) {
+      handler = given;
+      void work();
+    },
+  };
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import type { Logger } from 'pino';
 import { CONFIG_FILES, resolveConfig } from '../config/find.js';
+import { reasonOf, SlipwayError } from '../errors.js';
 import { Gateway } from '../gateway/gateway.js';
 import { createLogger } from './logger.js';
-import { stopRequest } from './process.js';
+import { onHangUp, stopRequest } from './process.js';
 import { version } from './version.js';
 
 const EXAMPLES = `
@@ -11,11 +13,13 @@ Examples:
       Listens on 127.0.0.1, TCP and UDP port 7770, unless there is a config file.
   $ slipway run -c /etc/slipway/slipway.yaml
 
-SIGTERM or Ctrl-C ends it: peers are told, and it exits within 2 s.`;
+SIGTERM or Ctrl-C ends it: peers are told, and it exits within 2 s. SIGHUP has it read the config and the certificates
+again; the log says what needs a restart. A config that cannot be used changes nothing.`;
 
 /**
  * `slipway run`: the daemon.
- * @throws ConfigError with every problem of the config; SlipwayError `listen_failed` when it cannot listen
+ * @throws ConfigError with every problem of the config; SlipwayError `listen_failed` when it cannot listen, `tls_unusable` for a
+ *   certificate or key that cannot be used
  */
 export function runCommand(): Command {
   return new Command('run')
@@ -24,6 +28,7 @@ export function runCommand(): Command {
     .addHelpText('after', EXAMPLES)
     .action(async (options: { config?: string }) => {
       const stop = stopRequest();
+      const hangUps = onHangUp();
       const { config, file } = await resolveConfig(options.config, process.env);
       const logger = await createLogger(config.log);
       logger.info(
@@ -31,6 +36,7 @@ export function runCommand(): Command {
         `slipway ${version}, ${file ? `config: ${file}` : 'no config file: the defaults apply'}`,
       );
       const gateway = await Gateway.start({ config, logger });
+      hangUps.handle(() => reload(gateway, options.config, logger));
       await stop;
       logger.info('stopping');
       await gateway.stop();
@@ -38,4 +44,20 @@ export function runCommand(): Command {
       // A peer that reads nothing would hold its connection, and this process, for longer.
       process.exit();
     });
+}
+
+/** Reads the config again and takes on what can be; the old one stays where it cannot be used. */
+async function reload(gateway: Gateway, named: string | undefined, logger: Logger): Promise<void> {
+  try {
+    const { config, file } = await resolveConfig(named, process.env);
+    const restart = await gateway.reload(config);
+    logger.info({ config: file }, `read again: ${file ?? 'no config file, the defaults apply'}`);
+    if (restart.length > 0)
+      logger.warn({ settings: restart }, `changed, but only a restart applies it: ${restart.join(', ')}`);
+  } catch (error) {
+    logger.error(
+      error instanceof SlipwayError ? {} : { err: error },
+      `nothing is changed, the old config stays: ${reasonOf(error)}`,
+    );
+  }
 }

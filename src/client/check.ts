@@ -1,7 +1,7 @@
 import { suggestion } from '../config/nearest.js';
 import { SlipwayError } from '../errors.js';
 import type { Qos } from '../wire/messages.js';
-import type { LastWillOptions } from './options.js';
+import type { LastWillOptions, TlsOptions } from './options.js';
 
 /**
  * For what callers without types may get wrong, and for ranges that types do not tell.
@@ -47,6 +47,17 @@ export function checkWill(will: unknown): asserts will is LastWillOptions {
   if (typeof channel !== 'string') throw invalid(`will.channel is ${String(channel)}: it must be text`);
   if (typeof payload !== 'string' && !(payload instanceof Uint8Array))
     throw invalid(`will.payload is ${String(payload)}: it must be text or a Uint8Array`);
+}
+
+/** @throws SlipwayError `invalid_option` unless it is an object of certificates and the like, a key with each certificate */
+export function checkTls(tls: TlsOptions): void {
+  checkKeys('tls', tls, ['ca', 'cert', 'key', 'servername']);
+  for (const [name, value] of Object.entries(tls)) {
+    const good = typeof value === 'string' || (name !== 'servername' && value instanceof Uint8Array);
+    if (value !== undefined && !good) throw invalid(`tls.${name} is of another type: it must be text (PEM)`);
+  }
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    throw invalid('tls.cert and tls.key belong together: give both, or neither');
 }
 
 /** @throws SlipwayError `invalid_option` unless it is 0, 1 or 2 */

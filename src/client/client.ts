@@ -99,6 +99,7 @@ export class Client {
     this.#reconnector = new Reconnector({
       host,
       port,
+      tls: options.tls === true ? {} : options.tls || undefined,
       timeoutMs,
       maxPacket: DEFAULT_MAX_PACKET_BYTES.tcp,
       clock: this.#clock,
@@ -109,14 +110,18 @@ export class Client {
   /** `connect` calls this. */
   async open(): Promise<void> {
     const { host = DEFAULT_HOST, port = DEFAULT_PORT, timeoutMs = DEFAULT_TIMEOUT_MS, will } = this.#options;
-    const silent = `${host}:${port} took the connection but did not answer within ${timeoutMs} ms: is it a Slipway gateway?`;
     let stopWaiting: Cancel | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         const stands = new Promise<void>((established) => {
           this.#opening = { resolve: established, reject };
         });
-        const giveUp = () => reject(new SlipwayError('connect_failed', silent));
+        const giveUp = () => {
+          const { lostOver } = this.#reconnector;
+          const lost = lostOver === undefined ? '' : ` (${lostOver})`;
+          const silent = `${host}:${port} took the connection but did not answer within ${timeoutMs} ms${lost}: is it a Slipway gateway?`;
+          reject(new SlipwayError('connect_failed', silent + this.#wantsCertificate(lostOver)));
+        };
         const connected = this.#reconnector.connect().then(() => {
           stopWaiting = this.#clock.schedule(timeoutMs, giveUp);
         });
@@ -130,6 +135,13 @@ export class Client {
       stopWaiting?.();
       this.#opening = undefined;
     }
+  }
+
+  /** A gateway that wants a certificate hangs up on who has none, and cannot say why. */
+  #wantsCertificate(lostOver: string | undefined): string {
+    const { tls } = this.#options;
+    const none = tls === true || (typeof tls === 'object' && tls.cert === undefined);
+    return none && lostOver !== undefined ? ' Or does it want a certificate (tls.cert, tls.key)?' : '';
   }
 
   /** What a listener throws becomes an uncaught exception of the process. */

@@ -36,8 +36,8 @@ export function credentialsOf(options: ConnectOptions): Credentials {
 }
 
 /** Whether nobody but the gateway can read what is sent, or the program does not mind. */
-function secretsAreSafe({ host = DEFAULT_HOST, insecure = false }: ConnectOptions): boolean {
-  return insecure || host === 'localhost' || isLoopback(host);
+function secretsAreSafe({ host = DEFAULT_HOST, tls = false, insecure = false }: ConnectOptions): boolean {
+  return insecure || tls !== false || host === 'localhost' || isLoopback(host);
 }
 
 function checkedText(name: string, value: unknown): string {

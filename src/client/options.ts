@@ -3,7 +3,7 @@ import { SlipwayError } from '../errors.js';
 import { identityProblem } from '../wire/channels.js';
 import { MAX_VARINT } from '../wire/limits.js';
 import type { Qos } from '../wire/messages.js';
-import { checkKeys, checkNumber, checkWill } from './check.js';
+import { checkKeys, checkNumber, checkTls, checkWill } from './check.js';
 
 export interface ConnectOptions {
   /** 127.0.0.1 unless given. */
@@ -33,9 +33,22 @@ export interface ConnectOptions {
   readonly token?: string;
   /** The key of the identity (PROTOCOL.md §4.8), which is proved and not sent: 32 bytes, or 64 hexadecimal digits. */
   readonly key?: string | Uint8Array;
+  /** Connects over TLS 1.2 or newer: true, or what proves the gateway and this program. Not encrypted unless given. */
+  readonly tls?: boolean | TlsOptions;
   /** Sends the password or token though others on the network can read it. */
   readonly insecure?: boolean;
   readonly clock?: Clock;
+}
+
+/** What proves the gateway, and this program, over TLS; all PEM, the content and not the file's name. */
+export interface TlsOptions {
+  /** Who must have signed the gateway's certificate; those that Node trusts unless given. */
+  readonly ca?: string | Uint8Array;
+  /** This program's certificate, whose common name is a user, and its private key. */
+  readonly cert?: string | Uint8Array;
+  readonly key?: string | Uint8Array;
+  /** The name that the gateway's certificate must have; that of `host` unless given. */
+  readonly servername?: string;
 }
 
 export interface EmitOptions {
@@ -71,6 +84,7 @@ const CONNECT_KEYS = Object.keys({
   password: true,
   token: true,
   key: true,
+  tls: true,
   insecure: true,
   clock: true,
 } satisfies Record<keyof ConnectOptions, true>);
@@ -91,5 +105,6 @@ export function checkOptions(options: ConnectOptions): ConnectOptions {
   checkNumber('timeoutMs', options.timeoutMs ?? DEFAULT_TIMEOUT_MS, 1, MAX_TIMEOUT_MS);
   checkNumber('maxQueue', options.maxQueue ?? DEFAULT_MAX_QUEUE, 1, Number.MAX_SAFE_INTEGER);
   if (options.will !== undefined) checkWill(options.will);
+  if (options.tls !== undefined && typeof options.tls !== 'boolean') checkTls(options.tls);
   return options;
 }

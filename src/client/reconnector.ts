@@ -2,6 +2,7 @@ import type { Cancel, Clock } from '../clock.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import { connectTcp } from '../links/tcp/tcp-connect.js';
+import type { TlsOptions } from './options.js';
 
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 5000;
@@ -9,6 +10,8 @@ const MAX_PAUSE_MS = 5000;
 export interface ReconnectorOptions {
   readonly host: string;
   readonly port: number;
+  /** Over TLS, if given. */
+  readonly tls?: TlsOptions | undefined;
   /** How long one attempt may take, ms, and then a connection without a session. */
   readonly timeoutMs: number;
   readonly maxPacket: number;
@@ -29,6 +32,7 @@ export class Reconnector {
   #cancel: Cancel | undefined;
   #link: Link | undefined;
   #cancelDoubt: Cancel | undefined;
+  #lostOver: string | undefined;
 
   constructor(options: ReconnectorOptions) {
     this.#options = options;
@@ -39,9 +43,9 @@ export class Reconnector {
    * @throws SlipwayError `connect_failed`
    */
   async connect(): Promise<void> {
-    const { host, port, timeoutMs, maxPacket, onLink } = this.#options;
+    const { onLink } = this.#options;
     const counters = this.#counters;
-    await connectTcp({ host, port, maxPacket, timeoutMs, counters, signal: this.#abort.signal }, (link) => {
+    await connectTcp({ ...this.#options, counters, signal: this.#abort.signal }, (link) => {
       this.#link = link;
       this.doubted();
       const events = onLink(link);
@@ -51,11 +55,17 @@ export class Reconnector {
         closed: (reason) => {
           this.#cancelDoubt?.();
           this.#link = undefined;
+          this.#lostOver = reason;
           events.closed(reason);
           this.#later();
         },
       };
     });
+  }
+
+  /** Why the last connection that was lost was; undefined if none was. */
+  get lostOver(): string | undefined {
+    return this.#lostOver;
   }
 
   /** The session stands: the connection is good, and the next pause a short one again. */

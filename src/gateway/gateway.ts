@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import type { Access } from '../access/access.js';
 import { type Policy, readPolicy } from '../access/policy.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
-import type { Config, MqttConfig, SerialConfig, TcpConfig, UdpConfig } from '../config/schema.js';
+import type { Config, SerialConfig, UdpConfig } from '../config/schema.js';
 import { Counters } from '../counters.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import { PortClaims } from '../links/serial/claims.js';
@@ -11,8 +11,6 @@ import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
 import type { PortSupervisor } from '../links/serial/port-supervisor.js';
 import type { SerialLink } from '../links/serial/serial-link.js';
-import type { StreamListener } from '../links/tcp/stream-listener.js';
-import { listenMqtt, listenTcp } from '../links/tcp/tcp-listener.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
 import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
@@ -31,8 +29,10 @@ import { LinkReports } from './link-reports.js';
 import { MqttHub } from './mqtt/mqtt-hub.js';
 import { OneShots } from './one-shots.js';
 import { Presence } from './presence.js';
+import { needingRestart } from './reload.js';
 import type { Session } from './session.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
+import { StreamListeners } from './stream-listeners.js';
 
 /** What a gateway needs from outside; all but the config has a default that is the real thing. */
 export interface GatewayOptions {
@@ -69,8 +69,7 @@ export class Gateway {
   readonly #presence: Presence;
   readonly #statistics: Statistics;
   readonly #linkReports: LinkReports;
-  readonly #tcp: StreamListener[] = [];
-  readonly #mqtt: StreamListener[] = [];
+  readonly #streams: StreamListeners;
   readonly #udp: UdpListener[] = [];
   readonly #ports: PortSupervisor[] = [];
   readonly #admission: Admission;
@@ -80,8 +79,9 @@ export class Gateway {
 
   /**
    * Starts a gateway: takes up what its store kept, opens its listeners, and its ports as they appear.
-   * @throws SlipwayError `listen_failed` when an address cannot be listened on, `store_unusable` or `store_in_use` when
-   *   the store cannot be opened; ConfigError when the users file cannot be used. Nothing is left open then.
+   * @throws SlipwayError `listen_failed` when an address cannot be listened on, `tls_unusable` for a certificate or key that
+   *   cannot be used, `store_unusable` or `store_in_use` when the store cannot be opened; ConfigError when the users file
+   *   cannot be used. Nothing is left open then.
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const { config, logger = pino({ level: 'silent' }), clock = systemClock } = options;
@@ -169,6 +169,13 @@ export class Gateway {
         keepAliveMs: limits.mqtt_keep_alive,
       },
     });
+    this.#streams = new StreamListeners({
+      limits,
+      logger,
+      counters: this.#counters,
+      onLink: (link) => this.#hub.attach(link),
+      onMqtt: (link) => this.#mqttHub.attach(link),
+    });
     this.#admission = new Admission(limits.per_address.hellos, this.#hub, clock, this.#counters);
     this.#statistics = new Statistics(
       this.#router,
@@ -184,9 +191,28 @@ export class Gateway {
 
   /** Where it listens, with the ports that the system picked. */
   get addresses(): Readonly<Record<'tcp' | 'udp' | 'mqtt', Address[]>> {
-    const addressesOf = (listeners: readonly { readonly address: Address }[]) =>
-      listeners.map(({ address }) => address);
-    return { tcp: addressesOf(this.#tcp), udp: addressesOf(this.#udp), mqtt: addressesOf(this.#mqtt) };
+    return {
+      tcp: this.#streams.addresses('tcp'),
+      mqtt: this.#streams.addresses('mqtt'),
+      udp: this.#udp.map(({ address }) => address),
+    };
+  }
+
+  /**
+   * Applies what can change while it runs: rules, users and the certificates of its listeners. Nothing changes when it throws.
+   * @returns the settings that differ and need a restart, as `limits.backlog`
+   * @throws SlipwayError `tls_unusable` for a certificate or key that cannot be used; ConfigError when the users file cannot be
+   *   used
+   */
+  async reload(config: Config): Promise<string[]> {
+    const useCertificates = await this.#streams.readCertificates(config.listen);
+    const policy = await readPolicy(config.access);
+    const { access } = this.#commons;
+    useCertificates();
+    // A listener that stands may reach further than those of the new config, which need no rules.
+    const opens = policy === undefined && access.enforced;
+    if (!opens) access.change(policy);
+    return [...(opens ? ['access'] : []), ...needingRestart(this.#options.config, config)];
   }
 
   /** Emits on behalf of the gateway itself. Returns why not, if it was refused (PROTOCOL.md §7). */
@@ -213,9 +239,8 @@ export class Gateway {
   async #start(): Promise<void> {
     const { config, logger } = this.#options;
     this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
-    for (const entry of config.listen.tcp) await this.#listenTcp(entry);
+    await this.#streams.open(config.listen);
     for (const entry of config.listen.udp) await this.#listenUdp(entry);
-    for (const entry of config.listen.mqtt) await this.#listenMqtt(entry);
     await this.#watchPorts(config.serial);
     this.#statistics.start(config.stats.interval);
     this.#linkReports.start();
@@ -241,9 +266,7 @@ export class Gateway {
   }
 
   async #closeAll(grace: Promise<void>): Promise<void> {
-    await Promise.allSettled(
-      [...this.#tcp, ...this.#mqtt, ...this.#udp, ...this.#ports].map((part) => part.close()),
-    );
+    await Promise.allSettled([this.#streams, ...this.#udp, ...this.#ports].map((part) => part.close()));
     // A disk that cannot be written must not keep the process alive.
     await Promise.race([this.#storeSettled(), grace]);
     await this.#store?.close();
@@ -272,49 +295,6 @@ export class Gateway {
     if (gone > 0) logger.warn({ gone }, `${gone} last values are beyond limits.last_values, and gone`);
     this.#hub.restore(contents);
     this.#mqttHub.restore(mqttSessions);
-  }
-
-  async #listenTcp({ host, port, max_connections }: TcpConfig): Promise<void> {
-    const { logger, config } = this.#options;
-    const { packet, queue, backlog, per_address, tcp_stall } = config.limits;
-    // Room for all that the limits above the link let through: reaching it is a fault, not a slow peer.
-    const maxBacklog = backlog + 2 * (queue.bytes + packet.tcp);
-    const options = {
-      host,
-      port,
-      maxConnections: max_connections,
-      maxConnectionsPerParty: per_address.links,
-      acceptsPerSecond: per_address.connections,
-      maxPacket: packet.tcp,
-      maxBacklog,
-      stallMs: tcp_stall,
-    };
-    const listener = await listenTcp(options, (link) => this.#hub.attach(link), logger, this.#counters);
-    this.#tcp.push(listener);
-    logger.info(
-      { tcp: listener.address },
-      `listening on TCP ${listener.address.host} port ${listener.address.port}`,
-    );
-  }
-
-  async #listenMqtt({ host, port, max_connections }: MqttConfig): Promise<void> {
-    const { logger, config } = this.#options;
-    const { packet, queue, backlog, per_address, tcp_stall } = config.limits;
-    const options = {
-      host,
-      port,
-      maxConnections: max_connections,
-      maxConnectionsPerParty: per_address.links,
-      acceptsPerSecond: per_address.connections,
-      maxBacklog: backlog + 2 * (queue.bytes + packet.tcp),
-      stallMs: tcp_stall,
-    };
-    const listener = await listenMqtt(options, (link) => this.#mqttHub.attach(link), logger, this.#counters);
-    this.#mqtt.push(listener);
-    logger.info(
-      { mqtt: listener.address },
-      `listening for MQTT on ${listener.address.host} port ${listener.address.port}`,
-    );
   }
 
   async #listenUdp({ host, port, one_shot }: UdpConfig): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Count, Counters } from '../../counters.js';
 import type { ByteLinkEvents } from '../byte-link.js';
 import type { Link, LinkEvents, PeerSecurity } from '../link.js';
-import type { TcpConnection } from './tcp-connection.js';
+import type { StreamConnection } from '../stream/stream-connection.js';
 import { FramingFault, recordSize, TcpParser } from './tcp-framing.js';
 
 export interface TcpLinkOptions {
@@ -20,14 +20,14 @@ export class TcpLink implements Link, ByteLinkEvents {
   readonly ordered = true;
   readonly maxPacket: number;
 
-  readonly #connection: TcpConnection;
+  readonly #connection: StreamConnection;
   readonly #counters: Counters;
   readonly #received: Count;
   readonly #sent: Count;
   readonly #parser: TcpParser;
   #events: LinkEvents | undefined;
 
-  constructor(connection: TcpConnection, { maxPacket, counters }: TcpLinkOptions) {
+  constructor(connection: StreamConnection, { maxPacket, counters }: TcpLinkOptions) {
     this.name = connection.name;
     this.party = connection.party;
     this.secure = connection.secure;

@@ -2,11 +2,15 @@ import type { Logger } from 'pino';
 import type { Counters } from '../../counters.js';
 import type { ByteLink, ByteLinkEvents } from '../byte-link.js';
 import type { LinkEvents } from '../link.js';
-import { listenForStreams, type StreamListener, type StreamListenOptions } from './stream-listener.js';
-import { TcpConnection, type TcpConnectionOptions } from './tcp-connection.js';
+import { StreamConnection, type StreamConnectionOptions } from '../stream/stream-connection.js';
+import {
+  listenForStreams,
+  type StreamListener,
+  type StreamListenOptions,
+} from '../stream/stream-listener.js';
 import { TcpLink } from './tcp-link.js';
 
-export type ByteListenOptions = StreamListenOptions & Pick<TcpConnectionOptions, 'maxBacklog' | 'stallMs'>;
+export type ByteListenOptions = StreamListenOptions & Pick<StreamConnectionOptions, 'maxBacklog' | 'stallMs'>;
 
 export interface TcpListenOptions extends ByteListenOptions {
   /** The largest packet in bytes. */
@@ -27,8 +31,8 @@ export function listenTcp(
   return listenForStreams(
     'tcp',
     options,
-    (socket, secure) => {
-      const connection = new TcpConnection(socket, { kind: 'tcp', maxBacklog, stallMs, secure, counters });
+    (stream) => {
+      const connection = new StreamConnection(stream.socket, stream, { maxBacklog, stallMs, counters });
       const link = new TcpLink(connection, { maxPacket, counters });
       link.start(onLink(link));
       return link;
@@ -53,8 +57,8 @@ export function listenMqtt(
   return listenForStreams(
     'mqtt',
     options,
-    (socket, secure) => {
-      const connection = new TcpConnection(socket, { kind: 'mqtt', maxBacklog, stallMs, secure, counters });
+    (stream) => {
+      const connection = new StreamConnection(stream.socket, stream, { maxBacklog, stallMs, counters });
       connection.start(onLink(connection));
       return connection;
     },

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { OutgoingBytes } from '../../../src/links/tcp/outgoing-bytes.js';
+import { OutgoingBytes } from '../../../src/links/stream/outgoing-bytes.js';
 import { writeRecord } from '../../../src/links/tcp/tcp-framing.js';
 import { until } from '../../support/gateways.js';
 import { Random } from '../../support/random.js';

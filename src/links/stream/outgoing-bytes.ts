@@ -1,7 +1,7 @@
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { Queue } from '../../session/queue.js';
 import { giveBuffer, SPARE_BYTES, takeBuffer } from '../../spare-buffers.js';
-import { recordSize, writeRecord, writeRecordLength } from './tcp-framing.js';
+import { recordSize, writeRecord, writeRecordLength } from '../tcp/tcp-framing.js';
 
 /** Bytes are gathered in pieces of these sizes: a small one first, for most turns bring little. */
 const SMALL_PIECES = [1024, 8192] as const;
@@ -14,7 +14,7 @@ const LARGE_BYTES = 16_384;
  * packets to a slow reader take the room of their bytes.
  */
 export class OutgoingBytes {
-  readonly #socket: Socket;
+  readonly #socket: Writable;
   /** Told when the system has taken so many bytes, or never will. */
   readonly #written: (bytes: number, error: Error | null | undefined) => void;
   #piece: Buffer | undefined;
@@ -25,7 +25,7 @@ export class OutgoingBytes {
   /** Of these, what the system was given. */
   #writing = 0;
 
-  constructor(socket: Socket, written: (bytes: number, error: Error | null | undefined) => void) {
+  constructor(socket: Writable, written: (bytes: number, error: Error | null | undefined) => void) {
     this.#socket = socket;
     this.#written = written;
   }
@@ -59,6 +59,12 @@ export class OutgoingBytes {
       this.#filled = writeRecordLength(piece, this.#filled, packet);
       this.#appendPiece(packet);
     }
+  }
+
+  /** Puts a packet behind all others that is written by itself, as one message. As `append` otherwise. */
+  appendMessage(packet: Uint8Array): void {
+    this.#bytes += packet.length;
+    this.#appendPiece(packet);
   }
 
   /** Gives the system what waits, unless it is still busy. */

@@ -61,7 +61,7 @@ async function connection(options: Partial<ByteListenOptions> = {}, events = new
   return { link: links[0] as ByteLink, events, socket, counters };
 }
 
-describe('TcpConnection', () => {
+describe('StreamConnection', () => {
   it('carries bytes both ways as they are, and knows who is there', async () => {
     const { link, events, socket, counters } = await connection();
     link.send(Buffer.from('one '));

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { StallWatch } from '../../../src/links/tcp/stall-watch.js';
+import { StallWatch } from '../../../src/links/stream/stall-watch.js';
 
 beforeEach(() => void vi.useFakeTimers({ now: 1000 }));
 afterEach(() => void vi.useRealTimers());

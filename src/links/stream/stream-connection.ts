@@ -1,23 +1,29 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Counters } from '../../counters.js';
 import { reasonOf } from '../../errors.js';
 import type { ByteLink, ByteLinkEvents } from '../byte-link.js';
-import { endpointName, plainHost } from '../endpoint.js';
 import type { PeerSecurity } from '../link.js';
-import { partyOf } from '../party.js';
 import { OutgoingBytes } from './outgoing-bytes.js';
 import { StallWatch } from './stall-watch.js';
 
 /** How long `close()` waits for the other side to read what is queued and to close too. */
 const CLOSE_GRACE_MS = 2000;
-/** After so long in silence the system asks whether the other end is still there. */
-const KEEP_ALIVE_PROBE_MS = 30_000;
 export const DEFAULT_STALL_MS = 60_000;
 export const DEFAULT_MAX_BACKLOG_BYTES = 32 * 1_048_576;
 
-export interface TcpConnectionOptions {
-  /** What its name and its counters begin with. */
-  readonly kind: 'tcp' | 'mqtt';
+/** Who is at the other end of a stream, and how it came. */
+export interface StreamPeer {
+  /** What its counters begin with. */
+  readonly kind: 'tcp' | 'mqtt' | 'ws';
+  /** For logs: `mqtt:127.0.0.1:40312`. */
+  readonly name: string;
+  /** Whom limits count it for. */
+  readonly party: string;
+  /** Undefined where it is not encrypted. */
+  readonly secure: PeerSecurity | undefined;
+}
+
+export interface StreamConnectionOptions {
   /**
    * A connection with more unsent bytes than this is given up: its peer does not read. Owners stop sending long
    * before. 32 MiB if left out.
@@ -28,21 +34,20 @@ export interface TcpConnectionOptions {
    * long as it likes. 60 s if left out.
    */
   readonly stallMs?: number | undefined;
-  readonly secure?: PeerSecurity | undefined;
   readonly counters: Counters;
 }
 
 /**
- * A TCP connection that stands, encrypted or not: bytes, whatever they mean. Counts what goes wrong under its kind, as
+ * A connection that stands (TCP, TLS or WebSocket): bytes, whatever they mean. Counts what goes wrong under its kind, as
  * `mqtt.closed.too_slow`.
  */
-export class TcpConnection implements ByteLink {
-  readonly kind: 'tcp' | 'mqtt';
+export class StreamConnection implements ByteLink {
+  readonly kind: StreamPeer['kind'];
   readonly name: string;
   readonly party: string;
   readonly secure: PeerSecurity | undefined;
 
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #maxBacklog: number;
   readonly #counters: Counters;
   #events: ByteLinkEvents | undefined;
@@ -64,12 +69,12 @@ export class TcpConnection implements ByteLink {
   #toldClosed = false;
   #closing: Promise<void> | undefined;
 
-  constructor(socket: Socket, options: TcpConnectionOptions) {
-    const { kind, stallMs = DEFAULT_STALL_MS } = options;
-    this.kind = kind;
-    this.name = endpointName(kind, socket.remoteAddress ?? 'unknown', socket.remotePort ?? 0);
-    this.party = partyOf(plainHost(socket.remoteAddress ?? 'unknown'));
-    this.secure = options.secure;
+  constructor(socket: Duplex, peer: StreamPeer, options: StreamConnectionOptions) {
+    const { stallMs = DEFAULT_STALL_MS } = options;
+    this.kind = peer.kind;
+    this.name = peer.name;
+    this.party = peer.party;
+    this.secure = peer.secure;
     this.#socket = socket;
     this.#maxBacklog = options.maxBacklog ?? DEFAULT_MAX_BACKLOG_BYTES;
     this.#counters = options.counters;
@@ -80,8 +85,6 @@ export class TcpConnection implements ByteLink {
       const unread = () => (this.#outgoing.bytes > 0 ? this.#writtenAt : undefined);
       this.#writing = new StallWatch(stallMs, unread, () => this.#stalled('too_slow'));
     }
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
   }
 
   /** Begins to read. Called once, in the turn in which the connection was made. */
@@ -164,7 +167,7 @@ export class TcpConnection implements ByteLink {
 
   #receive(chunk: Buffer): void {
     const events = this.#events as ByteLinkEvents;
-    if (this.#closing !== undefined) return;
+    if (this.#closing !== undefined || this.#socket.destroyed) return;
     const taken = events.bytes(chunk);
     // The owner may have ended the connection meanwhile: then nobody wants the rest.
     if (this.#closing !== undefined || this.#socket.destroyed) return;
