@@ -178,6 +178,7 @@ export class Hub {
       session.rights = rights;
       if (!admitted && session.open) this.#letGo(session, 'it is not allowed any more', 'not_allowed');
     }
+    this.#context.router.forgetRights();
   }
 
   /** Says goodbye to everyone. */

@@ -18,7 +18,7 @@ export class Doors extends Access {
   /** Those whose password is being looked at. */
   readonly #waiting: (() => void)[] = [];
   readonly #atOnce: boolean;
-  #changed: () => void = () => undefined;
+  readonly #watchers = new Set<() => void>();
 
   readonly #strict: boolean;
 
@@ -62,8 +62,8 @@ export class Doors extends Access {
   }
 
   override watch(listener: () => void): () => void {
-    this.#changed = listener;
-    return () => undefined;
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
   }
 
   /** The passwords that wait have been looked at, and the answers were heard. */
@@ -74,7 +74,7 @@ export class Doors extends Access {
 
   /** Says that users or keys have changed. */
   override change(): void {
-    this.#changed();
+    for (const watcher of this.#watchers) watcher();
   }
 
   #admitted(principal: Principal): Admission {
