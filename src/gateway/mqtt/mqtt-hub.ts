@@ -79,6 +79,7 @@ export class MqttHub implements MqttKeeper {
       limits: { ...limits, topicAliasMaximum: TOPIC_ALIAS_MAXIMUM },
       keeper: {
         will: (session, will) => wills.set(session, will),
+        rightsOf: (principal) => context.access.review(principal).rights,
         isWillDue: (session) => wills.stateOf(session).due,
         full: (session, bytes, sinceMs, first) => held.full(session, bytes, sinceMs, first),
         evict: (session) => this.#evict(session),
@@ -112,10 +113,9 @@ export class MqttHub implements MqttKeeper {
 
   /** Takes up the sessions that the store kept: all are absent, and have what was left of their time to come back. */
   restore(stored: readonly StoredMqttSession[]): void {
-    const { commons, store, access } = this.#context;
+    const { commons, store } = this.#context;
     for (const one of stored) {
       const session = MqttSession.restore(one, this.#sessionContext);
-      session.rights = access.review(session.principal).rights;
       this.#sessions.set(session.clientId, session);
       commons.places.enter(session, undefined);
     }
