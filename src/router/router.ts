@@ -250,7 +250,7 @@ export class Router {
 
   /** Whether anybody is subscribed to the channel `name`. The channel itself is not kept for that. */
   hasAudience(name: string): boolean {
-    return this.#subscriptions.routeOf(name).length > 0;
+    return (this.#channels.get(name)?.route ?? this.#subscriptions.routeOf(name)).length > 0;
   }
 
   /**

@@ -277,9 +277,10 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   // --------------------------------------------------------------------------------------- the engine's side
 
   #owner(): MqttOwner {
-    const { clock } = this.#context;
+    const { clock, router } = this.#context;
     return {
       emit: (topic, payload, options) => this.emit(topic, { payload, ...options }),
+      isHeard: (topic) => topic === BROADCAST_CHANNEL || router.hasAudience(topic),
       subscribe: (request, identifier) => this.#subscribe(request, identifier),
       replay: (filter) => this.#replay(filter),
       unsubscribe: (filter) => this.#unsubscribe(filter),
