@@ -190,10 +190,11 @@ export class Gateway {
   }
 
   /** Where it listens, with the ports that the system picked. */
-  get addresses(): Readonly<Record<'tcp' | 'udp' | 'mqtt', Address[]>> {
+  get addresses(): Readonly<Record<'tcp' | 'udp' | 'mqtt' | 'ws', Address[]>> {
     return {
       tcp: this.#streams.addresses('tcp'),
       mqtt: this.#streams.addresses('mqtt'),
+      ws: this.#streams.addresses('ws'),
       udp: this.#udp.map(({ address }) => address),
     };
   }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Config, TlsConfig } from '../config/schema.js';
+import type { Config, MqttConfig, TcpConfig, TlsConfig, WsConfig } from '../config/schema.js';
 import type { Counters } from '../counters.js';
 import type { ByteLink, ByteLinkEvents } from '../links/byte-link.js';
 import type { Link, LinkEvents } from '../links/link.js';
@@ -18,16 +18,16 @@ export interface StreamListenersContext {
 }
 
 /** An entry of the config, what it listens as and where it stands there: `listen.mqtt[1]`. */
-interface Entry {
-  readonly kind: StreamKind;
-  readonly setting: string;
-  readonly config: Config['listen'][StreamKind][number];
-}
+type Entry = { readonly setting: string } & (
+  | { readonly kind: 'tcp' | 'mqtt'; readonly config: TcpConfig | MqttConfig }
+  | { readonly kind: 'ws'; readonly config: WsConfig }
+);
 
-type StreamKind = (typeof KINDS)[number];
-
-const KINDS = ['tcp', 'mqtt'] as const;
-const LISTENING = { tcp: 'listening on TCP', mqtt: 'listening for MQTT on' } as const;
+const LISTENING = {
+  tcp: 'listening on TCP',
+  mqtt: 'listening for MQTT on',
+  ws: 'listening for WebSocket on',
+} as const;
 
 /** The listeners of the config for connections: everything but UDP. */
 export class StreamListeners {
@@ -59,7 +59,7 @@ export class StreamListeners {
   }
 
   /** Where it listens, with the ports that the system picked. */
-  addresses(kind: StreamKind): StreamListener['address'][] {
+  addresses(kind: Entry['kind']): StreamListener['address'][] {
     return this.#open.filter(({ entry }) => entry.kind === kind).map(({ listener }) => listener.address);
   }
 
@@ -92,8 +92,9 @@ export class StreamListeners {
     return credentials;
   }
 
-  #listen({ kind, config }: Entry, tls: TlsCredentials | undefined): Promise<StreamListener> {
-    const { limits, logger, counters, onLink, onMqtt } = this.#context;
+  async #listen(entry: Entry, tls: TlsCredentials | undefined): Promise<StreamListener> {
+    const { limits, logger, counters, ...owners } = this.#context;
+    const { config } = entry;
     const { packet, queue, backlog, per_address, tcp_stall } = limits;
     const options: StreamListenOptions = {
       host: config.host,
@@ -105,11 +106,17 @@ export class StreamListeners {
     };
     // Room for all that the limits above the link let through: reaching it is a fault, not a slow peer.
     const bounds = { maxBacklog: backlog + 2 * (queue.bytes + packet.tcp), stallMs: tcp_stall };
-    switch (kind) {
+    switch (entry.kind) {
       case 'tcp':
-        return listenTcp({ ...options, ...bounds, maxPacket: packet.tcp }, onLink, logger, counters);
+        return listenTcp({ ...options, ...bounds, maxPacket: packet.tcp }, owners.onLink, logger, counters);
       case 'mqtt':
-        return listenMqtt({ ...options, ...bounds }, onMqtt, logger, counters);
+        return listenMqtt({ ...options, ...bounds }, owners.onMqtt, logger, counters);
+      case 'ws': {
+        // Loaded only where it is needed.
+        const { listenWs } = await import('../links/ws/ws-listener.js');
+        const more = { maxPacket: packet.tcp, origins: entry.config.origins };
+        return listenWs({ ...options, ...bounds, ...more }, owners, logger, counters);
+      }
     }
   }
 }
@@ -132,14 +139,20 @@ async function readListed(setting: string, files: TlsConfig): Promise<ReadCreden
   return readCredentials(`${setting}.tls`, files);
 }
 
-function entriesOf(listen: Config['listen']): Entry[] {
-  return KINDS.flatMap((kind) =>
-    listen[kind].map((config, index) => ({
-      kind,
+function entriesOf({ tcp, mqtt, ws }: Config['listen']): Entry[] {
+  return [
+    ...tcp.map((config, index) => ({ kind: 'tcp' as const, config, setting: setting('tcp', tcp, index) })),
+    ...mqtt.map((config, index) => ({
+      kind: 'mqtt' as const,
       config,
-      setting: `listen.${kind}${listen[kind].length > 1 ? `[${index}]` : ''}`,
+      setting: setting('mqtt', mqtt, index),
     })),
-  );
+    ...ws.map((config, index) => ({ kind: 'ws' as const, config, setting: setting('ws', ws, index) })),
+  ];
+}
+
+function setting(kind: Entry['kind'], entries: readonly unknown[], index: number): string {
+  return entries.length > 1 ? `listen.${kind}[${index}]` : `listen.${kind}`;
 }
 
 function isSamePlace(a: Entry, b: Entry): boolean {

@@ -43,7 +43,7 @@ describe('starting a gateway', () => {
     await (await connectTo(other)).emit('x', 'over there');
     await until(() => expect(got).toEqual(['over there']));
     const none = await startGateway({ listen: { tcp: false, udp: false } });
-    expect(none.gateway.addresses).toEqual({ tcp: [], udp: [], mqtt: [] });
+    expect(none.gateway.addresses).toEqual({ tcp: [], udp: [], mqtt: [], ws: [] });
   });
 });
 

@@ -1,4 +1,5 @@
 import { vi } from 'vitest';
+import type { ByteLinkEvents } from '../../src/links/byte-link.js';
 import type { LinkEvents } from '../../src/links/link.js';
 
 /** Notes what a link tells. */
@@ -15,6 +16,34 @@ export class Recorder implements LinkEvents {
 
   closed(reason: string): void {
     this.reasons.push(reason);
+  }
+
+  drained(): void {
+    this.drains++;
+  }
+}
+
+/** Notes what a byte link tells; takes all unless told otherwise. */
+export class ByteRecorder implements ByteLinkEvents {
+  text = '';
+  unfinished = false;
+  readonly reasons: string[] = [];
+  readonly stalls: string[] = [];
+  drains = 0;
+  take: (chunk: Buffer) => number = (chunk) => chunk.length;
+
+  bytes(chunk: Buffer): number {
+    const taken = this.take(chunk);
+    this.text += chunk.toString('latin1', 0, taken);
+    return taken;
+  }
+
+  closed(reason: string): void {
+    this.reasons.push(reason);
+  }
+
+  stalled(reason: string): void {
+    this.stalls.push(reason);
   }
 
   drained(): void {

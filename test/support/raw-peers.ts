@@ -2,6 +2,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { WebSocket } from 'ws';
 import type { Address } from '../../src/gateway/gateway.js';
 import { recordSize, TcpParser, writeRecord } from '../../src/links/tcp/tcp-framing.js';
 import { decodePacket } from '../../src/wire/decode.js';
@@ -126,6 +127,28 @@ export class RawTcp extends RawPeer {
   /** Reads no more: from now on the gateway's bytes stay where they are. */
   stopReading(): void {
     this.socket.pause();
+  }
+}
+
+/** A WebSocket to a gateway that speaks Slipway. */
+export class RawWs extends RawPeer {
+  readonly ws: WebSocket;
+
+  static async open({ host, port }: Address): Promise<RawWs> {
+    const ws = new WebSocket(`ws://${host}:${port}`, 'slipway');
+    onTestFinished(() => ws.terminate());
+    await once(ws, 'open');
+    return new RawWs(ws);
+  }
+
+  private constructor(ws: WebSocket) {
+    super();
+    this.ws = ws;
+    ws.on('message', (packet: Buffer) => this.take(packet));
+  }
+
+  override sendPacket(packet: Uint8Array): void {
+    this.ws.send(packet);
   }
 }
 

@@ -25,7 +25,7 @@ export interface AcceptedStream extends StreamPeer {
   turnAway(reason: string, why: string): void;
 }
 
-const DEFAULT_HANDSHAKE_MS = 10_000;
+export const DEFAULT_HANDSHAKE_MS = 10_000;
 
 export interface StreamListener {
   readonly address: { readonly host: string; readonly port: number };

@@ -3,41 +3,13 @@ import { connect as rawConnect, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Counters } from '../../../src/counters.js';
-import type { ByteLink, ByteLinkEvents } from '../../../src/links/byte-link.js';
+import type { ByteLink } from '../../../src/links/byte-link.js';
 import { type ByteListenOptions, listenMqtt } from '../../../src/links/tcp/tcp-listener.js';
-import { until } from '../recorder.js';
+import { ByteRecorder, until } from '../recorder.js';
 
 afterEach(() => {
   vi.useRealTimers();
 });
-
-/** Notes what a byte link tells; takes all unless told otherwise. */
-class ByteRecorder implements ByteLinkEvents {
-  text = '';
-  unfinished = false;
-  readonly reasons: string[] = [];
-  readonly stalls: string[] = [];
-  drains = 0;
-  take: (chunk: Buffer) => number = (chunk) => chunk.length;
-
-  bytes(chunk: Buffer): number {
-    const taken = this.take(chunk);
-    this.text += chunk.toString('latin1', 0, taken);
-    return taken;
-  }
-
-  closed(reason: string): void {
-    this.reasons.push(reason);
-  }
-
-  stalled(reason: string): void {
-    this.stalls.push(reason);
-  }
-
-  drained(): void {
-    this.drains++;
-  }
-}
 
 /** One connection: the gateway's end, what it tells, and the peer's socket. */
 async function connection(options: Partial<ByteListenOptions> = {}, events = new ByteRecorder()) {
