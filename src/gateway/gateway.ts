@@ -184,7 +184,7 @@ export class Gateway {
       clock,
       logger,
     );
-    this.#linkReports = new LinkReports(this.#router, this.#hub, clock, () =>
+    this.#linkReports = new LinkReports(this.#router, this.#hub, this.#mqttHub, clock, () =>
       this.#ports.map(({ link, report }) => [link, report] as const),
     );
   }

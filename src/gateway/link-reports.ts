@@ -1,12 +1,14 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { PortReport } from '../links/serial/port-status.js';
 import type { Router } from '../router/router.js';
-import type { Connection } from './connection.js';
+import { Connection } from './connection.js';
 import type { Hub } from './hub.js';
+import type { MqttConnection } from './mqtt/mqtt-connection.js';
+import type { MqttHub } from './mqtt/mqtt-hub.js';
 
 /** What `$slipway/links/<link>` says of one link, as JSON (PROTOCOL.md §6.6). What is not known is left out. */
 export interface LinkReport {
-  /** `serial:bench`, `udp:192.0.2.7:5000`, `tcp:127.0.0.1:40312`. */
+  /** `serial:bench`, `udp:192.0.2.7:5000`, `tcp:127.0.0.1:40312`, `mqtt:127.0.0.1:40313`. */
   readonly link: string;
   /** Who stands on it. */
   readonly identity?: string;
@@ -38,22 +40,25 @@ const PROBE_MS = 5000;
 export class LinkReports {
   readonly #router: Router;
   readonly #hub: Hub;
+  readonly #mqttHub: MqttHub;
   readonly #clock: Clock;
   /** Serial ports as they are, open or not, by the name of their link. */
   readonly #ports: () => Iterable<readonly [link: string, port: PortReport]>;
   #cancel: Cancel | undefined;
   /** Where the last round stopped. */
-  #round: Iterator<Connection> | undefined;
+  #round: Iterator<Connection | MqttConnection> | undefined;
   #probedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     router: Router,
     hub: Hub,
+    mqttHub: MqttHub,
     clock: Clock,
     ports: () => Iterable<readonly [link: string, port: PortReport]>,
   ) {
     this.#router = router;
     this.#hub = hub;
+    this.#mqttHub = mqttHub;
     this.#clock = clock;
     this.#ports = ports;
   }
@@ -78,6 +83,10 @@ export class LinkReports {
       const { name } = connection.link;
       const channel = `${LINK_REPORTS}/${name}`;
       if (!this.#router.hasAudience(channel)) continue;
+      if (!(connection instanceof Connection)) {
+        this.#emit(channel, reportOfMqtt(connection));
+        continue;
+      }
       const report = reportOf(connection, ports.get(name));
       if (probe && report.round_trip_ms === undefined) ask(connection);
       this.#emit(channel, report);
@@ -92,9 +101,14 @@ export class LinkReports {
     this.#router.emit(channel, Buffer.from(JSON.stringify(report)), { qos: 0, retain: false });
   }
 
+  *#allConnections(): Generator<Connection | MqttConnection, undefined> {
+    yield* this.#hub.connections.values();
+    yield* this.#mqttHub.connections;
+  }
+
   /** As many as one interval may have; the rest comes in the next ones. */
-  *#nextConnections(): Generator<Connection> {
-    this.#round ??= this.#hub.connections.values();
+  *#nextConnections(): Generator<Connection | MqttConnection> {
+    this.#round ??= this.#allConnections();
     for (let i = 0; i < MAX_REPORTS_PER_INTERVAL; i++) {
       const { done, value } = this.#round.next();
       if (done) {
@@ -104,6 +118,11 @@ export class LinkReports {
       yield value;
     }
   }
+}
+
+function reportOfMqtt({ link, session }: MqttConnection): LinkReport {
+  const common = { link: link.name, backlog: link.backlog() };
+  return session ? { ...common, identity: session.identity, pending: session.pending } : common;
 }
 
 function reportOf(connection: Connection, port: PortReport | undefined): LinkReport {

@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { connect } from 'node:net';
+import { generate } from 'mqtt-packet';
+import { expect, it, onTestFinished } from 'vitest';
 import type { Client } from '../../src/client/client.js';
 import type { Clock } from '../../src/clock.js';
 import { LINK_REPORTS, type LinkReport } from '../../src/gateway/link-reports.js';
@@ -144,4 +146,26 @@ it('come in turn when there are more links than a second may have', async () => 
   clock.skip(INTERVAL_MS);
   await until(() => expect(watched.order.length).toBeGreaterThanOrEqual(1006));
   expect(new Set(watched.order.slice(0, 1006)).size).toBe(1006);
+});
+
+it('tell of clients of MQTT who they are, and what waits for them', async () => {
+  const { gateway, clock, watcher } = await bench({ listen: { mqtt: { port: 0 }, udp: false } });
+  const { last } = await watch(watcher, `${LINK_REPORTS}/+`);
+  const [{ port } = { port: 0 }] = gateway.addresses.mqtt;
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    generate({
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: 4,
+      clientId: 'phone',
+      clean: true,
+      keepalive: 0,
+    }),
+  );
+  await until(() => expect(gateway.statistics().sessions.open).toBe(2));
+  clock.skip(INTERVAL_MS);
+  const link = `mqtt:127.0.0.1:${socket.localPort}`;
+  await until(() => expect(last.get(link)).toEqual({ link, identity: 'phone', backlog: 0, pending: 0 }));
 });
