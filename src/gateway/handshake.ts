@@ -70,6 +70,13 @@ function newToken(held: number, random32: () => number): number {
   return token >>> 0 || 1;
 }
 
+/** Whether what its peer may do is as it was: if not, it has to say again what it wants (§4.8). */
+function keepsRights({ principal }: Session, entry: Entry): boolean {
+  if (entry.rights === undefined) return true;
+  const { user, from, key } = entry.principal;
+  return principal.user === user && principal.from === from && principal.key === key;
+}
+
 /** What goes on and what begins anew: the table of §4.3. */
 export function makeOffer(
   hello: Hello,
@@ -84,7 +91,7 @@ export function makeOffer(
   const sameNumbering = old?.nonce === hello.nonce && old.token === hello.token;
   // A peer that repeats `clean` because it is not sure that its epoch began has nothing older to be rid of.
   const kept = hello.clean && !sameNumbering ? undefined : session;
-  const continues = sameNumbering && kept?.numberingStands === true;
+  const continues = sameNumbering && kept?.numberingStands === true && keepsRights(kept, entry);
   const nextIn = continues ? (old as Numbering).nextIn : farFrom(old?.nextIn, random32);
   const nextOut = continues ? (old as Numbering).nextOut : farFrom(old?.nextOut, random32);
   // An epoch that goes on keeps its token: whether or not the BEGIN arrives, both sides name the same numbering.

@@ -171,14 +171,19 @@ export class Hub {
 
   /** Rules, users or keys have changed: what each may do is asked anew, and who is not let in any more loses its link (§4.8). */
   #review(): void {
-    const { access } = this.#context;
+    const { access, router } = this.#context;
     this.#introductions.rightsChanged();
     for (const session of this.#sessions.values()) {
       const { rights, admitted } = access.review(session.principal);
       session.rights = rights;
-      if (!admitted && session.open) this.#letGo(session, 'it is not allowed any more', 'not_allowed');
+      if (!admitted && session.open) this.#letGo(session, 'it is not let in any more', 'not_allowed');
     }
-    this.#context.router.forgetRights();
+    router.forgetRights();
+    for (const session of this.#sessions.values()) {
+      // It lost a subscription: it has to say all of them again, and hears which are refused.
+      if (session.open && !session.numberingStands)
+        this.#letGo(session, 'a subscription of it is not allowed any more', 'not_allowed');
+    }
   }
 
   /** Says goodbye to everyone. */

@@ -16,7 +16,6 @@ import { encodePacket } from '../wire/encode.js';
 import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Share } from './fair-turns.js';
-import { grantRights } from './grant-rights.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
 import type { Resident } from './resident.js';
@@ -167,7 +166,9 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.epochs++;
     this.program = who.program;
     this.principal = who.principal;
-    grantRights(this, who.rights, router);
+    const before = this.rights;
+    this.rights = who.rights;
+    if (before !== who.rights) router.forgetRights(this);
     this.expiryMs = expiryMs;
     this.expiresAt = null;
     this.#numberingStands = true;
@@ -339,6 +340,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
 
   unsubscribed(pattern: string): void {
     this.#wishes.ended(pattern);
+    // Its peer does not know: with a new numbering it says again what it wants (§4.3).
+    this.giveUpNumbering();
   }
 
   takesRun(channel: Channel, run: Run): boolean {

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Rights } from '../../src/access/rights.js';
+import type { Session } from '../../src/gateway/session.js';
 import type { Hello, Message, Refuse } from '../../src/wire/messages.js';
 import { gatewayProof, peerProof } from '../../src/wire/proof.js';
 import { Doors } from '../support/doors.js';
@@ -249,6 +251,72 @@ describe('a program with a password (PROTOCOL.md §4.8)', () => {
     later.say(hello({ ...ada, nonce: 2, secret: Buffer.from('another') }));
     await doors.look();
     expect(later.received).toMatchObject([{ type: 'welcome', resumed: true }]);
+  });
+});
+
+describe('rules that change', () => {
+  const wish = (seq: number, pattern: string): Message => ({
+    type: 'subscribe',
+    seq,
+    qos: 1,
+    noLocal: false,
+    noLastValue: false,
+    id: 0,
+    pattern,
+  });
+  const withoutB: Rights = {
+    mayEmit: () => true,
+    maySubscribe: (pattern) => pattern !== 'b',
+    mayReceive: (channel) => channel !== 'b',
+    mayBroadcast: true,
+  };
+
+  it('end a subscription: its peer comes back, says what it wants, and hears what it cannot have', () => {
+    const line = new Line(simulation, 'serial');
+    const { nextIn, token } = line.begin(hello());
+    line.say(wish(nextIn, 'a'), wish(nextIn + 1, 'b'));
+    const { router, hub } = simulation;
+    const session = hub.sessions.get('uno') as Session;
+    expect([...router.subscriptionsOf(session).keys()]).toEqual(['a', 'b']);
+    line.received.length = 0;
+    doors.rights = withoutB;
+    doors.change();
+    expect(line.received).toEqual([{ type: 'bye', reason: 'not_allowed' }]);
+    expect([...router.subscriptionsOf(session).keys()]).toEqual(['a']);
+    // What is held for it meanwhile is not lost.
+    router.emit('a', Buffer.from('held'), { qos: 1, retain: false });
+    const again = line.begin(hello({ token, received: 0 }));
+    const held = line.received.flatMap((message) =>
+      message.type === 'emit' ? [Buffer.from(message.payload).toString()] : [],
+    );
+    expect(again).toMatchObject({ resumed: true, continues: false, known: true });
+    const answers = line.say(wish(again.nextIn, 'a'), wish(again.nextIn + 1, 'b'));
+    expect(answers.filter(({ type }) => type === 'reject')).toMatchObject([
+      { of: again.nextIn + 1, reason: 'not_allowed' },
+    ]);
+    expect(held).toEqual(['held']);
+  });
+
+  it('leave alone whom they take nothing from', () => {
+    const line = new Line(simulation, 'serial');
+    const { nextIn } = line.begin(hello());
+    line.say(wish(nextIn, 'a'));
+    line.received.length = 0;
+    doors.rights = withoutB;
+    doors.change();
+    expect(line.received).toEqual([]);
+    expect(simulation.hub.sessions.get('uno')?.open).toBe(true);
+  });
+
+  it('have a peer say again what it wants that comes back as somebody else', async () => {
+    doors.passwords.set('ada', 'secret');
+    const line = new Line(simulation, 'serial');
+    const { token } = line.begin(hello());
+    line.events.closed('pulled');
+    const other = new Line(simulation, 'serial');
+    other.say(hello({ token, user: 'ada', secret: Buffer.from('secret') }));
+    await doors.look();
+    expect(other.received).toMatchObject([{ type: 'welcome', resumed: true, continues: false }]);
   });
 });
 

@@ -13,13 +13,13 @@ const EVERYTHING: Rights = {
 export class Doors extends Access {
   readonly keys = new Map<string, Uint8Array>();
   readonly passwords = new Map<string, string>();
+  /** What everybody may do who is let in. */
+  rights = EVERYTHING;
   /** What was asked so far. */
   readonly claims: Claim[] = [];
   /** Those whose password is being looked at. */
   readonly #waiting: (() => void)[] = [];
   readonly #atOnce: boolean;
-  readonly #watchers = new Set<() => void>();
-
   readonly #strict: boolean;
 
   /** `at once`: no password waits for `look`. A token is anybody's password. */
@@ -44,7 +44,12 @@ export class Doors extends Access {
     const token = user === undefined && secret ? Buffer.from(secret).toString() : undefined;
     const known = token !== undefined && [...this.passwords.values()].includes(token);
     if (!known && (token !== undefined || (this.#strict && !secret))) return { refused: 'bad_credentials' };
-    if (user === undefined || !secret) return this.#admitted({ ...(device && { device }), from: 'loopback' });
+    if (user === undefined || !secret)
+      return this.#admitted({
+        ...(device && { device }),
+        ...(proved && { key: 'proved' }),
+        from: 'loopback',
+      });
     return new Promise<void>((resolve) => {
       if (this.#atOnce) resolve();
       else this.#waiting.push(resolve);
@@ -55,15 +60,10 @@ export class Doors extends Access {
     );
   }
 
-  override review({ device, user }: Principal): Review {
+  override review({ device, user, key }: Principal): Review {
     const gone = user !== undefined && !this.passwords.has(user);
-    const unproved = device !== undefined && this.keys.has(device);
-    return { rights: EVERYTHING, admitted: !gone && !unproved };
-  }
-
-  override watch(listener: () => void): () => void {
-    this.#watchers.add(listener);
-    return () => this.#watchers.delete(listener);
+    const unproved = device !== undefined && this.keys.has(device) && key === undefined;
+    return { rights: this.rights, admitted: !gone && !unproved };
   }
 
   /** The passwords that wait have been looked at, and the answers were heard. */
@@ -72,12 +72,12 @@ export class Doors extends Access {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Says that users or keys have changed. */
+  /** Says that users, keys or rights have changed. */
   override change(): void {
-    for (const watcher of this.#watchers) watcher();
+    super.change(undefined);
   }
 
   #admitted(principal: Principal): Admission {
-    return { principal, rights: EVERYTHING };
+    return { principal, rights: this.rights };
   }
 }
