@@ -31,12 +31,19 @@ static slipway_slot_t slots[4];
 /* In flash only so that it is not counted as the library's RAM: this program is weighed, not run. */
 static const char identity[] PROGMEM = "i";
 
+#if SLIPWAY_WITH_KEY
+static const uint8_t key[SLIPWAY_KEY_BYTES] PROGMEM = {1};
+#endif
+
 static slipway_t gateway = {
     .identity = identity,
     .room = room,
     .write = write,
     .buffer = packet,
     .buffer_size = sizeof packet,
+#if SLIPWAY_WITH_KEY
+    .key = key,
+#endif
     .channels = channels,
     .channel_count = 2,
 #if SLIPWAY_WITH_RELIABLE

@@ -1,5 +1,5 @@
-// What the C client costs on an ATmega328P: flash and RAM of the library alone, in three configurations, and what sleep, will and
-// time add to the smaller two.
+// What the C client costs on an ATmega328P: flash and RAM of the library alone, in three configurations, what sleep, will and
+// time add to the smaller two, and a key to each.
 //
 //   node size-report.mjs           prints the tables, and what each configuration leaves out
 //   node size-report.mjs --check   leaves out the costs of the three, and exits 1 if a figure is over its limit
@@ -26,6 +26,8 @@ const sources = readdirSync(join(here, 'src'))
 
 // Off in these two, and what each costs is told apart.
 const features = ['SLEEP', 'WILL', 'TIME'];
+// Off in all three, unless asked for.
+const extras = ['KEY'];
 
 // One serial line, plain channels, no counters: what the smallest boards want.
 const small = [
@@ -63,7 +65,7 @@ const configurations = [
     name: 'everything, by default',
     options: [],
     limits: { flash: 6650, ram: 400 },
-    without: 'nothing',
+    without: 'keys',
   },
 ];
 
@@ -89,14 +91,13 @@ function measure(folder, options) {
   return { flash: whole.flash - without.flash, ram: whole.ram };
 }
 
-/** What each of `features` adds to the two small configurations: flash and RAM in bytes. */
+/** What each feature adds to the configurations that do not have it: flash and RAM in bytes. */
 function measureFeatures(folder) {
-  const small = configurations
-    .slice(0, 2)
-    .map(({ options }) => ({ options, plain: measure(folder, options) }));
-  return features.map((feature) => ({
+  const all = configurations.map(({ options }) => ({ options, plain: measure(folder, options) }));
+  const among = (names, some) => names.map((feature) => ({ feature, some }));
+  return [...among(features, all.slice(0, 2)), ...among(extras, all)].map(({ feature, some }) => ({
     feature: feature.toLowerCase(),
-    costs: small.map(({ options, plain }) => {
+    costs: some.map(({ options, plain }) => {
       const more = measure(folder, [...options, `-USLIPWAY_WITH_${feature}`, `-DSLIPWAY_WITH_${feature}=1`]);
       return { flash: more.flash - plain.flash, ram: more.ram - plain.ram };
     }),
@@ -105,10 +106,13 @@ function measureFeatures(folder) {
 
 function reportFeatures(folder) {
   console.log('');
-  console.log('| added | to QoS 0 only | to QoS 1/2 |');
-  console.log('| --- | --- | --- |');
+  console.log('| added | to QoS 0 only | to QoS 1/2 | to everything |');
+  console.log('| --- | --- | --- | --- |');
   for (const { feature, costs } of measureFeatures(folder)) {
-    console.log(`| ${feature} | ${costs.map(({ flash, ram }) => `${flash} B, RAM ${ram} B`).join(' | ')} |`);
+    const cells = configurations.map((_, i) =>
+      costs[i] ? `${costs[i].flash} B, RAM ${costs[i].ram} B` : 'has it',
+    );
+    console.log(`| ${feature} | ${cells.join(' | ')} |`);
   }
 }
 

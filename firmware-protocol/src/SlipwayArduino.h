@@ -142,6 +142,16 @@ public:
   /* Broadcasts, and messages that no subscription of this sketch fits. */
   void onOther(slipway_handler_t handler) { context.on_other = handler; }
 
+  /* The key of this board's name, which proves that the board is no other (slipway_t.key): `slipway key add NAME` prints the line that
+   * makes one. To be called before begin(). */
+#if SLIPWAY_WITH_KEY
+  void key(const uint8_t *key) { context.key = key; }
+#else
+  template <typename Key> void key(Key) {
+    static_assert(sizeof(Key) == 0, "slipway: a key needs #define SLIPWAY_WITH_KEY 1 in slipway_options.h");
+  }
+#endif
+
 #if SLIPWAY_WITH_EVENTS
   /* Connections, losses and refusals: see slipway_event_t. */
   void onEvent(void (*handler)(slipway_t *, slipway_event_t, uint8_t reason, uint8_t id)) { context.on_event = handler; }

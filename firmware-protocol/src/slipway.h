@@ -77,6 +77,9 @@ typedef uint32_t slipway_time_t;
 typedef uint16_t slipway_time_t;
 #endif
 
+/* Bytes of a key (§4.8). */
+#define SLIPWAY_KEY_BYTES 32u
+
 typedef struct slipway slipway_t;
 
 /* What a call made of your message. (Kept in a byte: an enum would be two on AVR.) */
@@ -168,8 +171,9 @@ enum {
   SLIPWAY_CONNECTED,
   /* It is gone, and the library is introducing itself again. `reason`: TIMEOUT when the gateway fell silent. */
   SLIPWAY_LOST,
-  /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` VERSION, IDENTITY_IN_USE
-   * or IDENTITY_INVALID and no session it is this board itself. */
+  /* The gateway refused something. `id` is the table entry concerned, 0 if none: with `reason` VERSION, IDENTITY_IN_USE,
+   * IDENTITY_INVALID or BAD_CREDENTIALS (the key: also when it was the gateway that did not prove to have it) and no session it
+   * is this board itself. */
   SLIPWAY_REFUSED,
   /* The gateway knows that this board sleeps: it may stop polling and power down (slipway_sleep). */
   SLIPWAY_ASLEEP,
@@ -247,6 +251,12 @@ struct slipway {
    * but `buffer_size` is: the largest datagram that you can take. At least 50 bytes (48 without a serial line): a
    * WELCOME must fit (§3.2). */
   uint8_t *buffer;
+#if SLIPWAY_WITH_KEY
+  /* The key of this identity, SLIPWAY_KEY_BYTES that the gateway has, too (`slipway key add`); on AVR in flash (PROGMEM). No session begins
+   * with a gateway that does not have it. Proving it takes time: on AVR at 16 MHz 24 ms, twice a connection, within
+   * slipway_receive, and 240 bytes of stack. NULL: none. */
+  const uint8_t *key;
+#endif
   slipway_channel_t *channels;
 #if SLIPWAY_WITH_RELIABLE
   slipway_slot_t *slots;
@@ -268,6 +278,10 @@ struct slipway {
 #if SLIPWAY_WITH_DATAGRAM
   uint8_t cookie[4];
   uint8_t cookie_state;
+#endif
+#if SLIPWAY_WITH_KEY
+  uint8_t proof[16];
+  uint8_t proof_size; /* 0 while the gateway has not asked for it */
 #endif
   uint16_t oldest; /* the sequence number of the first message in the window */
   slipway_time_t now;

@@ -63,6 +63,15 @@
 #define SLIPWAY_WITH_TIME 1
 #endif
 
+/* `key`: the board proves who it is, and has the gateway prove it, too (§4.8). Costs 2 KB of flash on AVR, hence off there. */
+#ifndef SLIPWAY_WITH_KEY
+#ifdef __AVR__
+#define SLIPWAY_WITH_KEY 0
+#else
+#define SLIPWAY_WITH_KEY 1
+#endif
+#endif
+
 /* 1, for QoS 0 on a serial line and SLIPWAY_MAX_PACKET of 255 at most: the board takes for granted that the gateway takes
  * packets of that size, ids for the whole table and the board's keep-alive, as one at its defaults does; and what the
  * frame's CRC has vouched for is checked only as far as the board reads it. */

@@ -8,9 +8,11 @@
 #include <avr/pgmspace.h>
 #define SLIPWAY_FLASH PROGMEM
 #define SLIPWAY_FLASH_BYTE(at) pgm_read_byte(at)
+#define SLIPWAY_FLASH_WORD(at) pgm_read_dword(at)
 #else
 #define SLIPWAY_FLASH
 #define SLIPWAY_FLASH_BYTE(at) (*(at))
+#define SLIPWAY_FLASH_WORD(at) (*(at))
 #endif
 
 /* For functions that are smaller together when gcc keeps them apart. Found by trying, with avr-gcc 5.4. Where a program has
@@ -63,7 +65,7 @@ enum {
 /* HELLO's and WELCOME's flags. */
 enum { HELLO_CLEAN = 1, HELLO_PROGRAM = 2 };
 enum { WELCOME_RESUMED = 1, WELCOME_CONTINUES = 2, WELCOME_KNOWN = 4 };
-enum { OPTION_TAKEN = 2 };
+enum { OPTION_COOKIE = 1, OPTION_TAKEN, OPTION_PROOF };
 
 /* SLIP (§2.1). */
 enum { END = 0xC0, ESC = 0xDB, ESC_END = 0xDC, ESC_ESC = 0xDD };
@@ -207,6 +209,13 @@ bool slipway_emit_arrived(slipway_t *s, uint8_t head, const uint8_t *p, slipway_
 enum { WELCOME_FIXED = 18, TIME_BYTES = 6 }; /* bytes of WELCOME from its version to its keep_alive, and of a time */
 enum { MIN_MAX_PACKET = 48 };                /* the least that WELCOME may say (§3.2) */
 void slipway_packet(slipway_t *s, const uint8_t *bytes, slipway_size_t count);
+
+/* slipway_key.c. `option`: what may be the gateway's proof, with its type and length. */
+enum { CHALLENGE_BYTES = 8, GATEWAY_PROOF_BYTES = 8 };
+#if SLIPWAY_WITH_KEY
+void slipway_prove(slipway_t *s, const uint8_t *challenge);
+bool slipway_is_proved(const slipway_t *s, const uint8_t *token, const uint8_t *option);
+#endif
 
 /* slipway_window.c */
 enum { SWEEP_WISH = 0, WILL_WISH = 0xFE, NO_WISH = 0xFF };

@@ -10,6 +10,10 @@ static uint8_t at_most_255(uint16_t value) { return (uint8_t)(value > 255 ? 255 
 /* §4.2, §4.3 */
 SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, slipway_size_t left, bool acting) {
   slipway_size_t max_packet = 0, window = 0, ids = 0;
+#if SLIPWAY_WITH_KEY
+  /* The last option. */
+  const uint8_t *proof = body + left - (2 + GATEWAY_PROOF_BYTES);
+#endif
 #if !SLIPWAY_TRUSTING
   const uint8_t *p = body + WELCOME_FIXED;
 #if SLIPWAY_WITH_TIME
@@ -59,6 +63,14 @@ SLIPWAY_APART_IF_LARGE static bool welcome(slipway_t *s, const uint8_t *body, sl
     /* It was stamped after the first HELLO, when that was not too long ago for the clock. */
     bool timely = !(s->clock_flags & CLOCK_KNOWN) && s->tries <= MOST_HELLOS_TIMED;
 #endif
+#if SLIPWAY_WITH_KEY
+    if (s->key && !slipway_is_proved(s, body + 6, proof)) {
+      s->tries = SLOWEST;
+      slipway_restart_timer(s);
+      slipway_tell(s, SLIPWAY_REFUSED, SLIPWAY_REASON_BAD_CREDENTIALS, 0);
+      return true;
+    }
+#endif
     slipway_welcomed(s, body, max_packet, at_most_255(window), at_most_255(ids));
 #if SLIPWAY_WITH_RELIABLE && !SLIPWAY_TRUSTING
     /* What was taken behind a refused message is done with, too. Of a window of more than nine the rest may come again. */
@@ -90,6 +102,14 @@ static void refuse(slipway_t *s, const uint8_t *p, slipway_size_t left) {
       /* At once, but only once: what comes next waits for its time. */
       if (!(s->cookie_state & COOKIE_TOLD)) s->due = s->now;
       s->cookie_state = COOKIE_HELD | COOKIE_TOLD;
+      return;
+    }
+#endif
+#if SLIPWAY_WITH_KEY
+    if (reason == SLIPWAY_REASON_PROVE_IDENTITY && s->key && left >= 2 + CHALLENGE_BYTES) {
+      /* The first at once, others when their time comes. */
+      if (!s->proof_size) s->due = s->now;
+      slipway_prove(s, p + 2);
       return;
     }
 #endif

@@ -134,9 +134,16 @@ static void put_hello(slipway_t *s) {
   put_name(s, s->identity, SLIPWAY_NAME_IN_RAM, true);
 #if SLIPWAY_WITH_DATAGRAM
   if (s->cookie_state) {
-    put(s, 1);
+    put(s, OPTION_COOKIE);
     put(s, 4);
     put_bytes(s, s->cookie, 4, SLIPWAY_NAME_IN_RAM);
+  }
+#endif
+#if SLIPWAY_WITH_KEY
+  if (s->key) {
+    put(s, OPTION_PROOF);
+    put(s, s->proof_size);
+    put_bytes(s, s->proof, s->proof_size, SLIPWAY_NAME_IN_RAM);
   }
 #endif
 }

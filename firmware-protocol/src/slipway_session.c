@@ -74,6 +74,9 @@ SLIPWAY_APART void slipway_enter(slipway_t *s, uint8_t state) {
 #if SLIPWAY_WITH_DATAGRAM
   s->cookie_state &= COOKIE_HELD;
 #endif
+#if SLIPWAY_WITH_KEY
+  s->proof_size = 0;
+#endif
 }
 
 void slipway_link(slipway_t *s, bool up) {

@@ -49,7 +49,7 @@ function add(): Command {
       print(key.toString('hex'));
       const bytes = Array.from(key, (byte) => `0x${byte.toString(16).padStart(2, '0')}`);
       process.stderr.write(
-        `In a sketch: const uint8_t key[${KEY_BYTES}] = {${bytes.join(', ')}};\n${HOW_TO_RELOAD}\n`,
+        `In a sketch: const uint8_t key[${KEY_BYTES}] PROGMEM = {${bytes.join(', ')}};\n${HOW_TO_RELOAD}\n`,
       );
     });
 }

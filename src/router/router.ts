@@ -200,8 +200,7 @@ export class Router {
     if (reserved && from !== undefined) return this.#refuse('not_allowed');
     const channel = typeof target === 'string' ? this.#channels.list(target) : target;
     if (typeof channel === 'string') return this.#refuse(channel);
-    if (from?.rights !== undefined && !this.#mayEmit(channel, from.rights))
-      return this.#refuse('not_allowed');
+    if (from?.rights !== undefined && !mayEmit(channel, from.rights)) return this.#refuse('not_allowed');
     return this.#send(channel, payload, options, from);
   }
 
@@ -210,7 +209,7 @@ export class Router {
    * all that get them can take a run, or the emits would be refused, or it would be too much for one piece of work.
    */
   emitRun(channel: Channel, run: Run, from: Subscriber): boolean {
-    if (channel.reserved || (from.rights !== undefined && !this.#mayEmit(channel, from.rights))) return false;
+    if (channel.reserved || (from.rights !== undefined && !mayEmit(channel, from.rights))) return false;
     const route = channel.route ?? this.#findRoute(channel);
     if (route.length * run.count > MAX_RUN_DELIVERIES) return false;
     for (const { subscriber } of route) if (subscriber.takesRun?.(channel, run) !== true) return false;
@@ -250,7 +249,7 @@ export class Router {
 
   /** Whether anybody is subscribed to the channel `name`. The channel itself is not kept for that. */
   hasAudience(name: string): boolean {
-    return (this.#channels.get(name)?.route ?? this.#subscriptions.routeOf(name)).length > 0;
+    return this.#subscriptions.routeOf(name).length > 0;
   }
 
   /**
@@ -259,12 +258,10 @@ export class Router {
    * queues is theirs.
    */
   forgetRights(subscriber?: Subscriber): void {
-    this.#channels.forgetEmitters();
+    this.#channels.forgetRights();
     for (const one of subscriber ? [subscriber] : [...this.#subscriptions.subscribers]) {
       for (const pattern of this.#subscriptions.of(one).keys()) {
-        const filter = filterOf(pattern);
-        this.#channels.forgetRoutes(filter);
-        if (one.rights?.maySubscribe(filter) ?? true) continue;
+        if (one.rights?.maySubscribe(filterOf(pattern)) ?? true) continue;
         this.unsubscribe(one, pattern);
         one.unsubscribed?.(pattern);
       }
@@ -361,14 +358,6 @@ export class Router {
     return refused;
   }
 
-  /** Has to be found out once for each channel, unless that is used too seldom to be listed. */
-  #mayEmit(channel: Channel, rights: Rights): boolean {
-    if (channel.emitters?.has(rights)) return true;
-    const may = rights.mayEmit(channel.name);
-    if (may) this.#channels.addEmitter(channel, rights);
-    return may;
-  }
-
   #refusalToKeep(value: NewLastValue, from: Subscriber | undefined): ReasonName | undefined {
     const refusal = this.#lastValues.refusal(value);
     // What the gateway itself keeps is bounded by what it knows of.
@@ -427,4 +416,18 @@ export class Router {
     this.#counters.add(`router.refused.${reason}`);
     return reason;
   }
+}
+
+/** Answers that are remembered of a channel at a time. */
+const MAX_EMITTERS = 1000;
+
+/** Whether those rights allow an emit on the channel; who may has to be looked up once. */
+function mayEmit(channel: Channel, rights: Rights): boolean {
+  if (channel.emitters?.has(rights)) return true;
+  if (!rights.mayEmit(channel.name)) return false;
+  if (channel.listed) {
+    if (channel.emitters === undefined || channel.emitters.size >= MAX_EMITTERS) channel.emitters = new Set();
+    channel.emitters.add(rights);
+  }
+  return true;
 }

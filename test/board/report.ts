@@ -77,7 +77,13 @@ export function boardTable({ sizes, cycles }: Report): string {
     times('the longest emit', ({ longest }) => longest.emit),
     times('the longest `slipway_receive` of one byte', ({ longest }) => longest.receive),
     ...sizes.features.map(({ feature, costs }) =>
-      row(`${feature} adds`, [...costs.map(({ flash, ram }) => `${bytes(flash)}, RAM ${ram} B`), 'has it']),
+      row(
+        `${feature} adds`,
+        sizes.configurations.map((_, i) => {
+          const cost = costs[i];
+          return cost ? `${bytes(cost.flash)}, RAM ${cost.ram} B` : 'has it';
+        }),
+      ),
     ),
   ].join('\n');
 }

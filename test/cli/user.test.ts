@@ -151,7 +151,7 @@ describe('slipway key', () => {
   it('makes keys, lists the devices that have one, and forgets them', async () => {
     const { stdout, stderr } = await key('add', 'pump');
     expect(stdout).toMatch(/^[0-9a-f]{64}\n$/);
-    expect(stderr).toMatch(/uint8_t key\[32\] = \{(0x[0-9a-f]{2}(, )?){32}\};/);
+    expect(stderr).toMatch(/uint8_t key\[32\] PROGMEM = \{(0x[0-9a-f]{2}(, )?){32}\};/);
     expect((await readUsers(file)).keyOf('pump')?.bytes).toEqual(Buffer.from(stdout.trim(), 'hex'));
     await expect(key('add', 'pump')).rejects.toMatchObject({ code: 'key_exists' });
     await expect(key('add', 'a b')).rejects.toMatchObject({ code: 'usage' });

@@ -37,6 +37,23 @@ export function unframe(bytes: Uint8Array): Uint8Array {
 
 export const TOKEN = '89abcdef';
 
+/** As size-report.mjs weighs it: QoS 0 on a serial line, and nothing that it can do without. */
+export const SMALLEST = {
+  SLIPWAY_WITH_DATAGRAM: 0,
+  SLIPWAY_WITH_STREAM: 0,
+  SLIPWAY_WITH_PATTERNS: 0,
+  SLIPWAY_WITH_NAMES: 0,
+  SLIPWAY_WITH_EVENTS: 0,
+  SLIPWAY_WITH_UNSUPPORTED: 0,
+  SLIPWAY_WITH_COUNTERS: 0,
+  SLIPWAY_WITH_SLEEP: 0,
+  SLIPWAY_WITH_WILL: 0,
+  SLIPWAY_WITH_TIME: 0,
+  SLIPWAY_TRUSTING: 1,
+  SLIPWAY_MAX_PACKET: 255,
+  SLIPWAY_RECEIVE_RING: 63,
+};
+
 export interface Welcome {
   flags?: number;
   nonce?: string;

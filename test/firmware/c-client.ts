@@ -27,6 +27,8 @@ export interface CClientOptions {
   identity?: string;
   /** 32 bits. */
   nonce?: number;
+  /** The key of its identity, 32 bytes. */
+  key?: Uint8Array;
   /** False: the build that only knows QoS 0. */
   reliable?: boolean;
   /** Bytes of the packet buffer, 2,048 at most. */
@@ -101,6 +103,7 @@ interface Exports {
     channels: number,
     nonce: number,
   ): void;
+  set_key?(): void;
   receive(length: number): number;
   poll(now: number): void;
   link_up(up: number): void;
@@ -210,6 +213,11 @@ export class CClient {
       },
     });
     this.#exports = instance.exports as unknown as Exports;
+    if (options.key) {
+      if (!this.#exports.set_key) throw new Error('this client was built without keys');
+      this.#put(options.key);
+      this.#exports.set_key();
+    }
     this.#exports.begin(
       this.#put(identity),
       FRAMINGS[framing],

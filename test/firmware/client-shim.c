@@ -51,6 +51,12 @@ void *memset(void *to, int byte, size_t count) {
   return to;
 }
 
+void *memmove(void *to, const void *from, size_t count) {
+  if (to <= from) return memcpy(to, from, count);
+  while (count--) ((uint8_t *)to)[count] = ((const uint8_t *)from)[count];
+  return to;
+}
+
 int memcmp(const void *a, const void *b, size_t count) {
   for (size_t i = 0; i < count; i++) {
     int difference = ((const uint8_t *)a)[i] - ((const uint8_t *)b)[i];
@@ -99,6 +105,15 @@ static void on_event(slipway_t *s, slipway_event_t event, uint8_t reason, uint8_
 #endif
 
 EXPORT uint8_t *io(void) { return io_bytes; }
+
+#if SLIPWAY_WITH_KEY
+/* The key is in io. To be called before `begin`. */
+EXPORT void set_key(void) {
+  static uint8_t key[SLIPWAY_KEY_BYTES];
+  memcpy(key, io_bytes, sizeof key);
+  client.key = key;
+}
+#endif
 
 /* The identity is in io. */
 EXPORT void begin(int identity_length, int framing, int buffer_size, int slot_count, int channel_count, uint32_t nonce) {

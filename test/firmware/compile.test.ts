@@ -60,6 +60,19 @@ const CONFIGURATIONS: Record<string, string[]> = {
     '-DSLIPWAY_TRUSTING=1',
     '-DSLIPWAY_MAX_PACKET=255',
   ],
+  'a key': ['-DSLIPWAY_WITH_KEY=1'],
+  'no key': ['-DSLIPWAY_WITH_KEY=0'],
+  'a key, and QoS 0 on a serial line': [
+    '-DSLIPWAY_WITH_KEY=1',
+    '-DSLIPWAY_WITH_RELIABLE=0',
+    '-DSLIPWAY_WITH_DATAGRAM=0',
+    '-DSLIPWAY_WITH_STREAM=0',
+    '-DSLIPWAY_WITH_PATTERNS=0',
+    '-DSLIPWAY_WITH_NAMES=0',
+    '-DSLIPWAY_WITH_EVENTS=0',
+    '-DSLIPWAY_TRUSTING=1',
+    '-DSLIPWAY_MAX_PACKET=255',
+  ],
   'no sleep, will nor time': ['-DSLIPWAY_WITH_SLEEP=0', '-DSLIPWAY_WITH_WILL=0', '-DSLIPWAY_WITH_TIME=0'],
   'sleep without time, and a long keep-alive': ['-DSLIPWAY_WITH_TIME=0', '-DSLIPWAY_KEEP_ALIVE_S=200'],
   'time and a long keep-alive': ['-DSLIPWAY_WITH_SLEEP=0', '-DSLIPWAY_KEEP_ALIVE_S=200'],
@@ -133,7 +146,9 @@ describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduin
   const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
 
   it.skipIf(missing)('its wrapper compiles without a warning', { timeout: 60_000 }, () => {
-    compile('avr-g++', ON_ARDUINO, [join(ROOT, 'test/firmware/wrapper.cpp')]);
+    const wrapper = join(ROOT, 'test/firmware/wrapper.cpp');
+    compile('avr-g++', ON_ARDUINO, [wrapper]);
+    compile('avr-g++', [...ON_ARDUINO, '-DSLIPWAY_WITH_KEY=1'], [wrapper]);
   });
 
   it.skipIf(missing)('the sketch of a battery sensor compiles without a warning', { timeout: 60_000 }, () => {

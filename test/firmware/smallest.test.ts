@@ -1,23 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeWithTools } from '../support/tools.js';
-import { ascii, Bench, bytes, frame, TOKEN } from './bench.js';
-
-/** As size-report.mjs weighs it: QoS 0 on a serial line, and nothing that it can do without. */
-const SMALLEST = {
-  SLIPWAY_WITH_DATAGRAM: 0,
-  SLIPWAY_WITH_STREAM: 0,
-  SLIPWAY_WITH_PATTERNS: 0,
-  SLIPWAY_WITH_NAMES: 0,
-  SLIPWAY_WITH_EVENTS: 0,
-  SLIPWAY_WITH_UNSUPPORTED: 0,
-  SLIPWAY_WITH_COUNTERS: 0,
-  SLIPWAY_WITH_SLEEP: 0,
-  SLIPWAY_WITH_WILL: 0,
-  SLIPWAY_WITH_TIME: 0,
-  SLIPWAY_TRUSTING: 1,
-  SLIPWAY_MAX_PACKET: 255,
-  SLIPWAY_RECEIVE_RING: 63,
-};
+import { ascii, Bench, bytes, frame, SMALLEST, TOKEN } from './bench.js';
 
 describeWithTools(['clang', 'wasm-ld'], 'the smallest build of the C client', () => {
   const make = () => new Bench({ framing: 'serial', reliable: false, buffer: 64, defines: SMALLEST });

@@ -31,11 +31,18 @@ static void onMessage(slipway_t *, const slipway_message_t *message) {
   one.emit(F("count"), slipwayToInt(message));
 }
 
+#if SLIPWAY_WITH_KEY
+static const uint8_t key[SLIPWAY_KEY_BYTES] PROGMEM = {1, 2, 3};
+#endif
+
 static void onEvent(slipway_t *, slipway_event_t, uint8_t, uint8_t) {}
 
 void setup() {
   one.onOther(onMessage);
   one.onEvent(onEvent);
+#if SLIPWAY_WITH_KEY
+  one.key(key);
+#endif
   one.begin();
   two.begin(42);
   three.begin();

@@ -7,6 +7,7 @@
  * It subscribes to the patterns at QoS 2 and prints what arrives, a line `CHANNEL TEXT` each. Lines `CHANNEL TEXT` on its
  * standard input are emitted at QoS 1. What happens to the session, and what is wrong, is told on standard error. It ends with its input
  * once everything that was read is acknowledged, or with SIGINT; with patterns it goes on listening.
+ * If the identity has a key, that is in the environment: SLIPWAY_KEY, 64 hexadecimal digits as `slipway key add` prints them.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -82,7 +83,7 @@ static const char *reason_in_words(slipway_reason_t reason) {
       [SLIPWAY_REASON_TOO_SLOW] = "this program did not read what it was sent",
       [SLIPWAY_REASON_PROVE_ADDRESS] = "the gateway wants this address proved",
       [SLIPWAY_REASON_NOT_STORED] = "the gateway cannot write its store: is its disk full?",
-      [SLIPWAY_REASON_BAD_CREDENTIALS] = "this name has a key that only one of the two has, or not the same",
+      [SLIPWAY_REASON_BAD_CREDENTIALS] = "this name has a key that only one of the two has, or not the same (SLIPWAY_KEY)",
       [SLIPWAY_REASON_TOO_MANY_ATTEMPTS] = "too many attempts with wrong credentials: it is to wait",
   };
   return reason < sizeof words / sizeof *words ? words[reason] : NULL;
@@ -304,6 +305,17 @@ static bool done(const program_t *p) {
          slipway_pending(&p->client) == 0;
 }
 
+/* Two hexadecimal digits a byte. */
+static bool read_key(const char *digits, uint8_t *key) {
+  size_t i;
+  if (strlen(digits) != 2 * SLIPWAY_KEY_BYTES || strspn(digits, "0123456789abcdefABCDEF") != 2 * SLIPWAY_KEY_BYTES) return false;
+  for (i = 0; i < SLIPWAY_KEY_BYTES; i++) {
+    const char pair[3] = {digits[2 * i], digits[2 * i + 1], 0};
+    key[i] = (uint8_t)strtoul(pair, NULL, 16);
+  }
+  return true;
+}
+
 static uint32_t nonce(void) {
   uint32_t value = now_ms() ^ (uint32_t)getpid() << 16;
   int fd = open("/dev/urandom", O_RDONLY);
@@ -318,6 +330,8 @@ int main(int count, char **words) {
   static program_t p;
   struct addrinfo hints = {0};
   struct addrinfo *found = NULL;
+  static uint8_t key[SLIPWAY_KEY_BYTES];
+  const char *digits = getenv("SLIPWAY_KEY");
   bool tcp;
   int i;
   if (count < 5 || (strcmp(words[1], "udp") != 0 && strcmp(words[1], "tcp") != 0)) {
@@ -336,6 +350,13 @@ int main(int count, char **words) {
   p.socket = -1;
   p.silent_since = now_ms();
   p.client.identity = words[4];
+  if (digits && *digits) {
+    if (!read_key(digits, key)) {
+      fprintf(stderr, "slipway-posix: SLIPWAY_KEY is not %u hexadecimal digits\n", 2 * SLIPWAY_KEY_BYTES);
+      return 2;
+    }
+    p.client.key = key;
+  }
   p.client.room = room;
   p.client.write = put;
   p.client.end = end;

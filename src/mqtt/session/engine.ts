@@ -239,12 +239,11 @@ export class MqttEngine {
   }
 
   /** PUBACK, PUBREC or PUBCOMP came. */
-  #acknowledged(packet: Acknowledgement): void {
-    const { type, id, code } = packet;
+  #acknowledged({ type, id, code }: Acknowledgement): void {
     const deliveries = this.#deliveries;
     const item = deliveries?.published(id);
     if (deliveries === undefined || (item === undefined && !deliveries.isReleased(id)))
-      return this.#unknown(packet);
+      return this.#unknown(type, id);
     if (!isDue(type, item)) {
       return this.#owner.fails(
         REASON.protocolError,
@@ -267,11 +266,10 @@ export class MqttEngine {
     this.#pump(deliveries);
   }
 
-  /** What was acknowledged is not known, or not any more. A PUBREC has to be answered (MQTT 5, 3.6.2.1), but one that tells of failure. */
-  #unknown({ type, id, code }: Acknowledgement): void {
+  /** What was acknowledged is not known, or not any more. A PUBREC has to be answered (MQTT 5, 3.6.2.1). */
+  #unknown(type: Acknowledgement['type'], id: number): void {
     this.#counters.add('mqtt.unknown_id');
-    if (type === 'pubrec' && code < REASON.unspecifiedError)
-      this.#answers?.acknowledge('pubrel', id, REASON.packetIdentifierNotFound);
+    if (type === 'pubrec') this.#answers?.acknowledge('pubrel', id, REASON.packetIdentifierNotFound);
   }
 
   #publishing(): Publications {

@@ -1,3 +1,0 @@
-import { conformance } from './suite.js';
-
-conformance('MQTT 5', [5]);
