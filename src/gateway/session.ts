@@ -324,12 +324,10 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     const { engine } = this;
     if (channel.long) return 'name_too_long';
     const expiresAt = extras?.expiresAt;
-    let refusal: ReturnType<typeof engine.emitUnreliable>;
+    let refusal: ReturnType<typeof engine.emitUnreliable | typeof engine.emitReliable>;
     if (qos > 0 && engine.takesReliable) {
-      if (engine.refusal(channel, payload.length, true) === 'too_large_for_receiver')
-        return 'too_large_for_receiver';
-      this.#fullSince = undefined;
-      engine.emitReliable({ type: 'emit', channel, payload, qos, retain, expiresAt });
+      refusal = engine.emitReliable({ type: 'emit', channel, payload, qos, retain, expiresAt });
+      if (refusal === undefined) this.#fullSince = undefined;
     } else {
       refusal = engine.emitUnreliable({ channel, payload, retain, expiresAt }, this.#room());
     }
@@ -394,7 +392,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   }
 
   now(): number {
-    return this.#context.clock.now();
+    return this.#context.alarms.turnAt;
   }
 
   wallTime(): number {

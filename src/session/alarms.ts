@@ -22,6 +22,7 @@ export class Alarms {
   #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: Cancel | undefined;
   #turn = 0;
+  #turnAt = 0;
   #turnEnds = false;
   #atTurnEnd: Alarm[] = [];
   #soon: Alarm[] = [];
@@ -32,11 +33,21 @@ export class Alarms {
 
   /** Which turn of the event loop this is, counting those in which this was asked. */
   get turn(): number {
-    if (!this.#turnEnds) {
-      this.#turnEnds = true;
-      this.clock.yield(this.#endTurn);
-    }
+    this.#beginTurn();
     return this.#turn;
+  }
+
+  /** What the clock said when `turn` or this was first asked in this turn of the event loop, ms: exact enough for whoever asks very often. */
+  get turnAt(): number {
+    this.#beginTurn();
+    return this.#turnAt;
+  }
+
+  #beginTurn(): void {
+    if (this.#turnEnds) return;
+    this.#turnEnds = true;
+    this.#turnAt = this.clock.now();
+    this.clock.yield(this.#endTurn);
   }
 
   /** Has `alarm` ring when what runs now is done: one task for all that ask meanwhile. */

@@ -212,8 +212,13 @@ export class Outbox<C extends Channel> {
   /** What `item` takes in a packet, bytes without L. */
   sizeOf({ content }: Outgoing<C>): number {
     if (content.type !== 'emit') return messageSize(control(content, 0));
-    const { name, id } = this.#header(content.channel, content.qos, content.retain, 0);
-    return emitSize(content.qos, name, id, content.payload.length);
+    return this.emitSize(content.channel, content.payload.length, content.qos > 0);
+  }
+
+  /** What an emit takes in a packet as things stand, bytes without L. */
+  emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
+    const address = this.address(channel, reliable);
+    return emitSize(reliable ? 1 : 0, address ? undefined : channel.name, address?.id, payloadBytes);
   }
 
   #add({ content }: Outgoing<C>, seq: number, size: number): boolean {

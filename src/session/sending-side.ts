@@ -1,6 +1,5 @@
 import type { Counters } from '../counters.js';
 import type { EmitRun } from '../wire/emit-run.js';
-import { emitSize } from '../wire/encode.js';
 import { FIRST_RESEND_MS, MAX_RESENDS } from '../wire/limits.js';
 import type { Message } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
@@ -73,10 +72,15 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
     payloadBytes: number,
     reliable: boolean,
   ): 'queue_full' | 'too_large_for_receiver' | undefined {
-    const size = this.emitSize(channel, payloadBytes, reliable);
-    if (this.window !== undefined && size > this.outbox.maxPacket) return 'too_large_for_receiver';
+    const size = this.outbox.emitSize(channel, payloadBytes, reliable);
+    if (this.#isTooLarge(size)) return 'too_large_for_receiver';
     if (!reliable) return undefined;
     return this.openQueue().isFull(size) ? 'queue_full' : undefined;
+  }
+
+  /** Nothing is, for a side that never said how much it takes. */
+  #isTooLarge(size: number): boolean {
+    return this.window !== undefined && size > this.outbox.maxPacket;
   }
 
   /** Whether the other side takes reliable messages at all (its window is not 0). */
@@ -84,11 +88,16 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
     return this.window !== 0;
   }
 
-  /** Queues an emit of QoS 1 or 2. Ask `refusal` first. `settle` is called once. */
-  emitReliable(emit: OutgoingEmit<C>, settle?: (refusal: Reason | undefined) => void): void {
+  /** Queues an emit of QoS 1 or 2. Ask `refusal` first; what is too large is not queued. `settle` is called once. */
+  emitReliable(
+    emit: OutgoingEmit<C>,
+    settle?: (refusal: Reason | undefined) => void,
+  ): 'too_large_for_receiver' | undefined {
+    const size = this.outbox.emitSize(emit.channel, emit.payload.length, true);
+    if (this.#isTooLarge(size)) return 'too_large_for_receiver';
     this.#declare(emit.channel);
-    const size = this.emitSize(emit.channel, emit.payload.length, true);
     this.enqueue(new Outgoing<C>(emit, size, this.owner.now(), settle));
+    return undefined;
   }
 
   /**
@@ -157,7 +166,7 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
 
   protected keep({ payload, ...rest }: Unreliable<C>, limit: number): 'backlog_full' | undefined {
     const kept: Unreliable<C> = { ...rest, payload: new Uint8Array(payload) };
-    const size = this.emitSize(rest.channel, payload.length, false);
+    const size = this.outbox.emitSize(rest.channel, payload.length, false);
     const outcome = (this.sleeping as Sleep<C>).keep(kept, size, limit);
     if (outcome.superseded) this.counters.add('session.superseded');
     if (outcome.kept) return undefined;
@@ -227,11 +236,6 @@ export abstract class SendingSide<C extends Channel> implements OutgoingQueueOwn
 
   protected drop(reason: string, amount = 1): void {
     if (amount > 0) this.counters.add(`session.drop.${reason}`, amount);
-  }
-
-  protected emitSize(channel: C, payloadBytes: number, reliable: boolean): number {
-    const address = this.outbox.address(channel, reliable);
-    return emitSize(reliable ? 1 : 0, address ? undefined : channel.name, address?.id, payloadBytes);
   }
 
   // -------------------------------------------------------------------------------------------------- packets

@@ -118,4 +118,21 @@ describe('alarms', () => {
     alarms.cancel(one);
     expect(waiting).toBe(0);
   });
+
+  test('the time of a turn is asked once, and is another in the next one', () => {
+    const clock = new VirtualClock();
+    const alarms = new Alarms(clock);
+    clock.advance(5);
+    expect(alarms.turnAt).toBe(clock.now());
+    let asked = 0;
+    const now = clock.now.bind(clock);
+    clock.now = () => {
+      asked++;
+      return now();
+    };
+    expect([alarms.turnAt, alarms.turn, alarms.turnAt]).toEqual([now(), alarms.turn, now()]);
+    expect(asked).toBe(0);
+    clock.advance(3);
+    expect(alarms.turnAt).toBe(now());
+  });
 });
