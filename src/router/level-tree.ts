@@ -3,6 +3,9 @@ const LEVELS_PER_PATH = 8;
 /** What the fewest paths may have together: a path of 255 bytes, all of them `/`. */
 const LEAST_LEVELS = 256;
 
+/** Characters from which on it pays to look at no more levels than are needed. */
+const LONG_PATH = 256;
+
 /** How many levels a tree of so many paths may have: what bounds the memory that deep paths can take. */
 export function levelsAllowed(paths: number): number {
   return paths * LEVELS_PER_PATH + LEAST_LEVELS;
@@ -119,27 +122,33 @@ export class LevelTree<T extends object> {
   matchingPatterns(name: string): T[] {
     const levels = name.split('/');
     const found: T[] = [];
-    const places: { place: Place<T>; depth: number }[] = [];
-    const look = (place: Place<T>, depth: number) => place !== undefined && places.push({ place, depth });
-    look(this.#root, 0);
-    for (let next = places.pop(); next !== undefined; next = places.pop()) {
-      const { place, depth } = next;
+    const places: (Fork<T> | T)[] = [this.#root];
+    const depths = [0];
+    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+      const depth = depths.pop() as number;
       if (!(place instanceof Fork)) {
-        if (matches(this.#levelsOf(place as T, levels.length), levels, depth)) found.push(place as T);
+        if (matches(this.#levelsOf(place, levels.length), levels, depth)) found.push(place);
         continue;
       }
       const level = levels[depth];
       const { children } = place;
+      if (level === undefined && place.value !== undefined) found.push(place.value);
+      if (children === undefined) continue;
       // A leading wildcard does not match a channel that begins with `$`.
       const wildcards = depth > 0 || !name.startsWith('$');
-      const rest = wildcards ? children?.get('#') : undefined;
+      const rest = wildcards ? children.get('#') : undefined;
       if (rest !== undefined) found.push(rest as T); // Nothing follows a #.
-      if (level === undefined) {
-        if (place.value !== undefined) found.push(place.value);
-        continue;
+      if (level === undefined) continue;
+      const anything = wildcards ? children.get('+') : undefined;
+      if (anything !== undefined) {
+        places.push(anything);
+        depths.push(depth + 1);
       }
-      if (wildcards) look(children?.get('+'), depth + 1);
-      look(children?.get(level), depth + 1);
+      const same = children.get(level);
+      if (same !== undefined) {
+        places.push(same);
+        depths.push(depth + 1);
+      }
     }
     return found;
   }
@@ -198,7 +207,9 @@ export class LevelTree<T extends object> {
 
   /** Of the value's path: as many as are needed to compare it with one that has `count`. */
   #levelsOf(value: T, count: number): string[] {
-    return this.#pathOf(value).split('/', count + 1);
+    const path = this.#pathOf(value);
+    // With a limit it takes longer, but for very many levels.
+    return path.length > LONG_PATH ? path.split('/', count + 1) : path.split('/');
   }
 
   /** Puts `value`, whose path goes through the new `fork`, there or, if it has one, below it at its next `level`. */
