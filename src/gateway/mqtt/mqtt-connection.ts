@@ -61,6 +61,10 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
   /** It is not known yet whether CONNECT is accepted. */
   #deciding = false;
   #taking = false;
+  /** It waits for its turn to act on what has come. */
+  #inLine = false;
+  /** Why the link is gone, while what came before that is still to be acted on. */
+  #lostTo: string | undefined;
   #over = false;
   #heardAt: number;
   /** How long it may be silent, ms; 0 for ever. */
@@ -90,7 +94,9 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
 
   work(share: Share): boolean {
     if (this.#takeAll(share)) return true;
-    if (!this.#waiting) this.link.resume();
+    this.#inLine = false;
+    if (this.#lostTo !== undefined) this.#end(this.#lostTo);
+    else if (!this.#waiting) this.link.resume();
     return false;
   }
 
@@ -104,8 +110,10 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
     else this.fails(REASON.quotaExceeded, 'it does not read what it is sent (limits.tcp_stall)');
   }
 
+  /** What came before still counts, a DISCONNECT above all; but not what there is no room for now. */
   closed(reason: string): void {
-    this.#end(reason);
+    if (this.#inLine) this.#lostTo = reason;
+    else this.#end(reason);
   }
 
   // ----------------------------------------------------------------------------------------- the gateway's side
@@ -225,6 +233,7 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
   }
 
   #waitForTurn(): void {
+    this.#inLine = true;
     this.link.pause();
     this.#context.turns.wait(this);
   }

@@ -36,6 +36,22 @@ describe('a session of MQTT', () => {
     expect(connect(false).answer).toMatchObject({ sessionPresent: level === 5 });
   });
 
+  it('acts on all that came before its connection broke, however much that is', () => {
+    const { simulation, clock } = gateway();
+    const hearer = new SimulatedClient(simulation);
+    hearer.connect('hearer');
+    hearer.subscribe('#');
+    const client = new SimulatedClient(simulation);
+    client.connect('meter', { will: { topic: 'will', payload: Buffer.from('lost'), qos: 1, retain: false } });
+    const emit = { cmd: 'publish', topic: 'a', payload: 'x', qos: 0, dup: false, retain: false } as const;
+    client.send(...Array.from({ length: 10_000 }, () => emit), { cmd: 'disconnect' });
+    client.cut();
+    clock.advance(60_000);
+    expect(hearer.messages).toHaveLength(10_000);
+    expect(hearer.messages).not.toContain('will lost');
+    expect(simulation.mqttHub.sessions.has('meter')).toBe(false);
+  });
+
   it('ends when its time is over, or with its connection if it has none', () => {
     const { simulation, clock } = gateway();
     const connect = (sessionExpiryInterval: number) => {

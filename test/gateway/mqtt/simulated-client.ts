@@ -52,9 +52,9 @@ export class SimulatedClient {
     this.#events = mqttHub.attach(link);
   }
 
-  /** Sends a packet. */
-  send(packet: Packet): void {
-    const chunk = generate(packet, { protocolVersion: this.#level });
+  /** Sends packets, all at once. */
+  send(...packets: Packet[]): void {
+    const chunk = Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: this.#level })));
     if (this.paused) this.#unread.push(chunk);
     else this.#events.bytes(chunk);
   }
