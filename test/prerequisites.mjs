@@ -15,6 +15,8 @@ const NEEDED = [
   { program: 'g++', package: 'g++' },
   { file: '/usr/include/x86_64-linux-gnu/gnu/stubs-32.h', package: 'gcc-multilib', arch: 'x64' },
   { program: 'socat', package: 'socat' },
+  { program: 'mosquitto_pub', package: 'mosquitto-clients' },
+  { file: '/usr/lib/python3/dist-packages/paho/mqtt/client.py', package: 'python3-paho-mqtt' },
   { program: 'openssl', package: 'openssl' },
 ];
 
