@@ -303,13 +303,16 @@ export class Hub {
 
   /** From now on the session has its expiry to come back. */
   #offline(session: Session, why: string, lost: boolean): void {
-    const { events } = this.#context;
-    const { identity } = session;
-    this.#commons.peerLog.info({ identity }, `${identity} is offline: ${why}`);
-    events.presence(session, 'offline');
-    if (lost) this.#commons.wills.lost(session);
+    this.#gone(session, why, lost);
     if (session.expiryMs === 0) return this.#end(session, 'end_session');
     this.#expireIn(session, session.expiryMs);
+  }
+
+  #gone(session: Session, why: string, lost: boolean): void {
+    const { identity } = session;
+    this.#commons.peerLog.info({ identity }, `${identity} is offline: ${why}`);
+    this.#context.events.presence(session, 'offline');
+    if (lost) this.#commons.wills.lost(session);
   }
 
   #expireIn(session: Session, ms: number): void {
@@ -329,9 +332,10 @@ export class Hub {
   }
 
   #evict(session: Session, reason: 'limit_reached' | 'queue_full'): void {
-    if (reason === 'limit_reached') return this.#end(session, reason);
-    this.#letGo(session, 'its queue is full', 'too_slow');
-    if (this.#sessions.get(session.identity) === session) this.#end(session, 'queue_full');
+    if (reason === 'queue_full') this.#letGo(session, 'its queue is full', 'too_slow');
+    // Else its last value would say for ever that it sleeps, and nobody would ever miss it.
+    if (session.engine.asleep) this.#gone(session, `its session is ended (${reason}) while it sleeps`, true);
+    if (this.#sessions.get(session.identity) === session) this.#end(session, reason);
   }
 
   #end(session: Session, reason: Reason): void {

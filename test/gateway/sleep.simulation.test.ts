@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Faults } from '../support/faulty-wire.js';
 import type { Random } from '../support/random.js';
 import { forSeeds } from '../support/seeds.js';
-import { EngineDevice, type SimulatedLink, Simulation, say } from '../support/simulation.js';
+import {
+  EngineDevice,
+  type SimulatedLink,
+  Simulation,
+  type SimulationLimits,
+  say,
+} from '../support/simulation.js';
 
 const NO_FAULTS: Faults = { loss: 0, duplicate: 0, corrupt: 0, delay: 5, jitter: 0 };
 const KEEP_ALIVE_S = 10;
@@ -27,8 +33,9 @@ function start(
   kind: 'udp' | 'serial',
   seed = 1,
   faults: (random: Random) => Faults = () => NO_FAULTS,
+  limits: SimulationLimits['hub'] = {},
 ): System {
-  const simulation = new Simulation(seed);
+  const simulation = new Simulation(seed, { hub: limits });
   const { clock, random } = simulation;
   const [sleeper, sender] = ['sleeper', 'sender'].map(
     (name) => new EngineDevice(simulation, name, { keepAlive: KEEP_ALIVE_S }),
@@ -157,6 +164,46 @@ test('a goodbye ends the sleep', () => {
   const hub = other.simulation.hub.sessions.get('sleeper');
   say(hub, { type: 'bye', reason: 'normal' });
   expect(presence(other)).toEqual(['online', 'asleep', 'offline']);
+});
+
+describe('a sleeper whose session the gateway ends is lost', () => {
+  function asleep(limits: SimulationLimits['hub']): System {
+    const system = start('udp', 1, () => NO_FAULTS, limits);
+    system.sender.subscribe('gone', 1);
+    system.sleeper.will('gone', 'sleeper', 1);
+    fallAsleep(system, 600);
+    return system;
+  }
+
+  function expectLost(system: System): void {
+    const { simulation, sender } = system;
+    expect(presence(system)).toEqual(['online', 'asleep', 'offline']);
+    expect(simulation.hub.sessions.has('sleeper')).toBe(false);
+    simulation.clock.advance(1000);
+    expect(sender.received.map(({ text }) => text)).toEqual(['sleeper']);
+    simulation.clock.advance(3_600_000);
+    expect(sender.received).toHaveLength(1);
+  }
+
+  test.each(['with', 'without'])('because its queue is full, %s a link', (having) => {
+    const system = asleep({ queue: { messages: 3, bytes: 1_000_000 }, endFull: true });
+    const { simulation, sender, link } = system;
+    if (having === 'without') link.cut();
+    for (let n = 0; n < 4; n++) sender.emit('data/x', `${n}`, 1);
+    simulation.clock.until(() => sender.outcomes.length === 4, 10_000, 'all are answered');
+    expect(simulation.counters.get('session.ended_full')).toBe(1);
+    expectLost(system);
+  });
+
+  test('because another needs its place', () => {
+    const system = asleep({ sessions: 2 });
+    const { simulation, link } = system;
+    link.cut();
+    const other = new EngineDevice(simulation, 'other');
+    simulation.connect('udp', other, NO_FAULTS);
+    simulation.clock.until(() => other.session.state === 'ready', 10_000, 'it has its place');
+    expectLost(system);
+  });
 });
 
 test('a sleep longer than sessions.expiry is taken as that long, and counted', () => {
