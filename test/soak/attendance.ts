@@ -86,8 +86,13 @@ export class Attendance {
   }
 
   ended(identity: string): void {
-    const { now, violate, expiryMs, isForgetful } = this.#context;
+    const { now, schedule, violate, expiryMs, isForgetful, hasSession } = this.#context;
     this.endings++;
+    schedule(MOMENT_MS, () => {
+      const { state: stateNow } = this.of(identity);
+      if (stateNow !== 'offline' && !hasSession(identity))
+        violate(`${identity} is said to be ${stateNow}, and its session is over`);
+    });
     const { state, since } = this.of(identity);
     const expired =
       state === 'offline' && (now() >= since + expiryMs(identity) - MOMENT_MS || this.#isWallClock(identity));

@@ -174,6 +174,12 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (lost && session.expiryMs === 0) this.#commons.wills.lost(session);',
   },
   {
+    name: 'a sleeper whose session the gateway ends is not missed',
+    file: 'src/gateway/hub.ts',
+    find: 'if (session.engine.asleep) this.#gone(',
+    replace: 'if (session.expiryMs < 0) this.#gone(',
+  },
+  {
     name: 'of QoS 0 a sleeper gets all, not the last of each channel',
     file: 'src/session/sleep.ts',
     find: 'const { name } = emit.channel;',
