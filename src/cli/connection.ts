@@ -3,9 +3,10 @@ import type { ConnectOptions } from '../client/options.js';
 import { SlipwayError } from '../errors.js';
 import { portNumber } from './options.js';
 import { type Profile, readProfile } from './profile.js';
+import { type TlsFlags, tlsOf, withTlsOptions } from './tls-flags.js';
 
 /** Where the gateway is and who asks, as a command is told. A password never is: everyone sees the arguments of a process. */
-export interface ConnectionFlags {
+export interface ConnectionFlags extends TlsFlags {
   readonly host?: string;
   readonly port?: number;
   readonly user?: string;
@@ -14,29 +15,34 @@ export interface ConnectionFlags {
 }
 
 /** What `connect` needs of them. */
-export type Connection = Pick<ConnectOptions, 'host' | 'port' | 'user' | 'password' | 'token' | 'insecure'>;
+export type Connection = Pick<
+  ConnectOptions,
+  'host' | 'port' | 'user' | 'password' | 'token' | 'tls' | 'insecure'
+>;
 
 /** Adds the options that `connectionOf` takes. */
 export function withConnectionOptions(command: Command, { host = '127.0.0.1', port = '7770' } = {}): Command {
-  return command
+  return withTlsOptions(command)
     .option('--host <host>', `where the gateway is (default: ${host})`)
     .option('--port <port>', `its TCP port (default: ${port})`, portNumber)
     .option('--user <name>', 'who asks; the password is in SLIPWAY_PASSWORD or in the profile')
-    .option('--profile <file>', 'a YAML file of your own with host, port, user and password, or token')
+    .option('--profile <file>', 'a YAML file of your own with host, port, tls, user and password, or token')
     .option('--insecure', 'send a password or token though others on the network can read it');
 }
 
 /**
  * Where to connect to, and as who: what flags say comes before the environment (SLIPWAY_USER, SLIPWAY_PASSWORD,
  * SLIPWAY_TOKEN), and that before the profile.
- * @throws ConfigError as `readProfile` does; SlipwayError `usage` when a user has no password
+ * @throws ConfigError as `readProfile` does; SlipwayError `usage` when a user has no password, or a PEM file cannot be read
  */
 export async function connectionOf(flags: ConnectionFlags, env = process.env): Promise<Connection> {
   const profile = flags.profile === undefined ? {} : await readProfile(flags.profile);
   const { host = profile.host, port = profile.port, insecure = profile.insecure } = flags;
+  const tls = await tlsOf(flags, profile, flags.profile);
   return {
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
+    ...(tls !== undefined && { tls }),
     ...(insecure !== undefined && { insecure }),
     ...credentialsIn(flags, env, profile),
   };

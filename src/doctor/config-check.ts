@@ -2,6 +2,8 @@ import { resolveConfig } from '../config/find.js';
 import { defaultConfig } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
+import { SlipwayError } from '../errors.js';
+import { checkCertificates } from '../gateway/stream-listeners.js';
 import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';
 
@@ -19,10 +21,21 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   try {
     const read = await resolveConfig(file, host.env);
     const text = read.file ?? 'there is no config file: the defaults apply';
-    return { ...read, usable: true, findings: [findings.ok(text)] };
+    return { ...read, usable: true, findings: [findings.ok(text), ...(await certificates(read.config))] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problems = error.message.split('\n').map((problem) => findings.problem({ problem }));
     return { config: defaultConfig(), file, usable: false, findings: problems };
+  }
+}
+
+/** What is wrong with the certificates that it names. */
+async function certificates({ listen }: Config): Promise<Finding[]> {
+  const findings = new Findings('config', 'tls');
+  try {
+    return (await checkCertificates(listen)).map((problem) => findings.problem({ problem }));
+  } catch (error) {
+    if (!(error instanceof SlipwayError)) throw error;
+    return [findings.problem({ problem: error.message })];
   }
 }

@@ -1,5 +1,8 @@
-import { realpath } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { readFile, realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import type { TlsOptions } from '../client/options.js';
 import { nearest } from '../config/nearest.js';
 import type { Config, SerialConfig } from '../config/schema.js';
 import { SlipwayError } from '../errors.js';
@@ -43,7 +46,7 @@ export async function* examine(request: DoctorRequest, host: Host): AsyncGenerat
   const patients =
     request.port === undefined ? config.serial.map(patientOf) : await named(request.port, checked, host);
   yield* checked.findings;
-  const place = placeOf(config, request.gateway);
+  const place = await placeOf(config, request.gateway);
   const storePath = config.store ? config.store.path : undefined;
   const { running, reports } = yield* checkGateway(place, request.port === undefined, storePath, host);
   yield* checkStore(storePath, running, host);
@@ -130,12 +133,25 @@ function patientOf(entry: SerialConfig): Patient {
   return { about: name, path, usb, low_latency, entry };
 }
 
-function placeOf(config: Config, given: Partial<GatewayPlace> = {}): GatewayPlace | undefined {
-  const [listener] = config.listen.tcp;
+async function placeOf(config: Config, given: Partial<GatewayPlace> = {}): Promise<GatewayPlace | undefined> {
+  const { tcp } = config.listen;
+  const listener = tcp.find(({ tls }) => !tls) ?? tcp[0];
   if (listener === undefined && given.host === undefined && given.port === undefined) return undefined;
   return {
+    ...(listener?.tls && { tls: await trusting(listener.tls.cert) }),
     ...given,
     host: given.host ?? listener?.host ?? '127.0.0.1',
     port: given.port ?? listener?.port ?? 7770,
   };
+}
+
+/** What is needed to believe the gateway of this machine, which has that certificate. One that cannot be read was reported. */
+async function trusting(file: string): Promise<TlsOptions> {
+  try {
+    const cert = await readFile(file, 'utf8');
+    const [, name] = /DNS:([^,*]+)/.exec(new X509Certificate(cert).subjectAltName ?? '') ?? [];
+    return { ca: [...rootCertificates, cert].join('\n'), ...(name !== undefined && { servername: name }) };
+  } catch {
+    return {};
+  }
 }

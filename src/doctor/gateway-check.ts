@@ -24,7 +24,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
 const NAMES_OF_ALL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /** Where a gateway is, and what it is to be shown of who asks. */
-export interface GatewayPlace extends Pick<ConnectOptions, 'user' | 'password' | 'token' | 'insecure'> {
+export interface GatewayPlace
+  extends Pick<ConnectOptions, 'user' | 'password' | 'token' | 'tls' | 'insecure'> {
   readonly host: string;
   readonly port: number;
 }

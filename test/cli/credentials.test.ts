@@ -96,7 +96,7 @@ describe('a profile', () => {
   it.each([
     [
       'passwort: geheim',
-      ':1:1: passwort: unknown key (known here: host, port, user, password, token, insecure)',
+      ':1:1: passwort: unknown key (known here: host, port, user, password, token, tls, ca, cert, key, servername, insecure)',
     ],
     ['user: ada\npassword: 12345', ':2:11: password: must be text: put it in quotes'],
     ['- geheim', ': must be a mapping'],

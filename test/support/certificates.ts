@@ -11,6 +11,8 @@ export interface KeyPair {
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
 
+const THIS_MACHINE = ['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+
 /** Makes certificates in a folder of its own, with the `openssl` program (3.0 or newer). */
 export class CertificateMaker {
   readonly folder = mkdtempSync(join(tmpdir(), 'slipway-certificates-'));
@@ -25,13 +27,11 @@ export class CertificateMaker {
 
   /** For a server on this machine. */
   server(name: string, authority: KeyPair): KeyPair {
-    return this.#make(name, [
-      ...signedBy(authority),
-      '-subj',
-      `/CN=${name}`,
-      '-addext',
-      'subjectAltName=IP:127.0.0.1,DNS:localhost',
-    ]);
+    return this.#make(name, [...signedBy(authority), '-subj', `/CN=${name}`, ...THIS_MACHINE]);
+  }
+
+  selfSigned(name: string): KeyPair {
+    return this.#make(name, ['-subj', `/CN=${name}`, ...THIS_MACHINE]);
   }
 
   /** `subject` as openssl has it: `/CN=ada`. `name` is that of the files. */
