@@ -9,11 +9,12 @@ import { NO_RIGHTS } from './rules.js';
 
 /** What `Access.review` says of somebody who was let in earlier. */
 export interface Review {
-  /** What it may do from now on: of who is gone, nothing. Undefined: everything. */
+  /** What its session may do from now on: that of a user who is gone, nothing. Undefined: everything. */
   readonly rights: Rights | undefined;
   /**
    * Whether it would still be let in with what it proved then. If not (its user was removed, its password changed, its token
-   * revoked) its link has to be closed; it may come back, and its session waits for that as for any other, with `rights`.
+   * revoked) its link has to be closed. It may come back with what counts now: until then its session waits for it as any
+   * other does, with `rights`.
    */
   readonly admitted: boolean;
 }
@@ -74,9 +75,9 @@ export class Access {
   review(principal: Principal): Review {
     const policy = this.#policy;
     if (policy === undefined) return { rights: undefined, admitted: true };
-    const current = standing(principal, policy);
-    const rights = current && policy.rules.rightsOf(current);
-    return { rights: rights ?? NO_RIGHTS, admitted: rights !== undefined };
+    const now = standing(principal, policy);
+    const rights = now && policy.rules.rightsOf(now.principal);
+    return { rights: rights ?? NO_RIGHTS, admitted: rights !== undefined && now?.proved === true };
   }
 
   /** The key that a device of that identity has to prove, 32 bytes; undefined if it has none. */
@@ -119,9 +120,9 @@ export class Access {
   #enter(claim: Claim, principal: Principal): Admission {
     const policy = this.#policy;
     if (policy === undefined) return { principal, rights: undefined };
-    const current = standing(principal, policy);
-    if (!current) return this.#wrong(claim);
-    const rights = policy.rules.rightsOf(current);
+    const now = standing(principal, policy);
+    if (!now?.proved) return this.#wrong(claim);
+    const rights = policy.rules.rightsOf(now.principal);
     return rights ? { principal, rights } : this.#refuse(claim, 'not_allowed', 'no rule allows it anything');
   }
 
@@ -151,19 +152,26 @@ function unwatched(): AccessContext {
   return { clock: systemClock, counters: new Counters(), peerLog: { warn: () => undefined } };
 }
 
-/** The principal as far as what it proved is still in force; undefined if it is nobody any more. */
-function standing(principal: Principal, { users, anyCertificate }: Policy): Principal | undefined {
-  const { key, ...unproved } = principal;
-  const { user, credential = '', device } = principal;
+/**
+ * Who that is today, and whether what it proved once still proves it. Undefined for a user that is gone.
+ */
+function standing(
+  principal: Principal,
+  { users, anyCertificate }: Policy,
+): { readonly principal: Principal; readonly proved: boolean } | undefined {
+  const { key, ...rest } = principal;
+  const { user, credential = '', device } = rest;
+  const entry = user === undefined ? undefined : users.get(user);
+  const certified = credential === CERTIFICATE && (anyCertificate || entry !== undefined);
+  if (user !== undefined && entry === undefined && !certified) return undefined;
+  const userProved = user === undefined || certified || entry?.credentials.has(credential) === true;
   const deviceKey = device === undefined ? undefined : users.keyOf(device);
-  if (deviceKey !== undefined && key !== deviceKey.credential) return undefined;
-  if (user !== undefined) {
-    const entry = users.get(user);
-    const certified = credential === CERTIFICATE && (anyCertificate || entry !== undefined);
-    if (!certified && !entry?.credentials.has(credential)) return undefined;
-  }
   // A key that is no longer in the file proves nothing.
-  return deviceKey === undefined ? unproved : principal;
+  if (deviceKey === undefined) return { principal: rest, proved: userProved };
+  return {
+    principal: { ...rest, key: deviceKey.credential },
+    proved: userProved && key === deviceKey.credential,
+  };
 }
 
 /** What a peer calls somebody, for the log: it may be anything, also what a terminal would obey. */

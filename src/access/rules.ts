@@ -116,6 +116,14 @@ class RightsByPatterns implements Rights {
     this.mayBroadcast = mayBroadcast;
   }
 
+  equals(other: RightsByPatterns): boolean {
+    return (
+      this.mayBroadcast === other.mayBroadcast &&
+      JSON.stringify(this.#emit) === JSON.stringify(other.#emit) &&
+      JSON.stringify(this.#subscribe) === JSON.stringify(other.#subscribe)
+    );
+  }
+
   mayEmit(channelName: string): boolean {
     if (channelName === BROADCAST_CHANNEL) return this.mayBroadcast;
     if (channelName.startsWith('$')) return false;
@@ -134,6 +142,12 @@ class RightsByPatterns implements Rights {
     const levels = channelName.split('/');
     return this.#subscribe.some((pattern) => matches(pattern, levels));
   }
+}
+
+/** Whether the rights are known to be the same. */
+export function sameRights(a: Rights | undefined, b: Rights | undefined): boolean {
+  if (a === b) return true;
+  return a instanceof RightsByPatterns && b instanceof RightsByPatterns && a.equals(b);
 }
 
 /** The rights of who has none. */

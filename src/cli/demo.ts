@@ -22,6 +22,18 @@ const FIRMWARE = new URL('../../firmware-protocol/examples/SerialSensor/SerialSe
 /** A port that exists only inside this process. */
 const VIRTUAL_PORT = '/dev/virtual-uno';
 const USUAL_PORT = 7770;
+const USUAL_MQTT_PORT = 1883;
+/** Where it listens if nobody else does, in this order: TCP and UDP, and MQTT. 0: anywhere. */
+const USUAL_PORTS: readonly Ports[] = [
+  { own: USUAL_PORT, mqtt: USUAL_MQTT_PORT },
+  { own: USUAL_PORT, mqtt: 0 },
+  { own: 0, mqtt: USUAL_MQTT_PORT },
+];
+
+interface Ports {
+  readonly own: number;
+  readonly mqtt: number;
+}
 const LED_CHANNEL = 'greenhouse/led';
 const LED_INTERVAL_MS = 3000;
 const SOIL_CHANNEL = 'garden/soil';
@@ -59,15 +71,16 @@ async function demo({ port, count: limit }: DemoOptions): Promise<void> {
   const gateway = await startGateway(ports, port);
   const [tcp] = gateway.addresses.tcp as [Address];
   const [udp] = gateway.addresses.udp as [Address];
+  const [mqtt] = gateway.addresses.mqtt as [Address];
   print(
     `Gateway on TCP and UDP ${tcp.host}, port ${tcp.port === udp.port ? tcp.port : `${tcp.port} and ${udp.port}`}.`,
   );
   print('A virtual Arduino Uno runs the example sketch on a serial port; a UDP sensor sends datagrams.');
   print('This program is subscribed over TCP, and switches the LED now and then. Ctrl-C ends it.');
   const elsewhere = tcp.port === USUAL_PORT ? '' : ` --port ${tcp.port}`;
-  print(
-    `From another terminal: slipway sub '#'${elsewhere}, or slipway emit ${LED_CHANNEL} on${elsewhere}\n`,
-  );
+  print(`From another terminal: slipway sub '#'${elsewhere}, or slipway emit ${LED_CHANNEL} on${elsewhere}`);
+  const mqttElsewhere = mqtt.port === USUAL_MQTT_PORT ? '' : ` -p ${mqtt.port}`;
+  print(`or with any client of MQTT: mosquitto_sub -v -t 'greenhouse/#'${mqttElsewhere}\n`);
 
   const client = await connect(tcp);
   const soil = await startSoilSensor(udp);
@@ -83,29 +96,32 @@ async function demo({ port, count: limit }: DemoOptions): Promise<void> {
   }
 }
 
-/** On the usual port if it is free, else on any: a gateway may be running here. */
+/** On the usual ports as far as they are free, else on any: a gateway or a broker may be running here. */
 async function startGateway(ports: VirtualPorts, realPort: string | undefined): Promise<Gateway> {
   const logger = await createLogger({ level: 'warn', format: 'auto' });
-  const start = (port: number) =>
+  const start = (at: Ports) =>
     Gateway.start({
-      config: demoConfig(port, realPort),
+      config: demoConfig(at, realPort),
       logger,
       openPort: (options) =>
         options.path === VIRTUAL_PORT ? ports.serialPort(options) : openSerialPort(options),
       listPorts: async () => [...(realPort === undefined ? [] : await listPorts()), ...(await ports.list())],
     });
-  try {
-    return await start(USUAL_PORT);
-  } catch (error) {
-    if (!(error instanceof SlipwayError) || error.code !== 'listen_failed') throw error;
-    return start(0);
+  for (const at of USUAL_PORTS) {
+    try {
+      return await start(at);
+    } catch (error) {
+      if (!(error instanceof SlipwayError) || error.code !== 'listen_failed') throw error;
+    }
   }
+  return start({ own: 0, mqtt: 0 });
 }
 
-function demoConfig(port: number, realPort: string | undefined): Config {
+function demoConfig({ own, mqtt }: Ports, realPort: string | undefined): Config {
   const listen = {
-    tcp: { port },
-    udp: { port, one_shot: { channels: [SOIL_CHANNEL] } },
+    tcp: { port: own },
+    udp: { port: own, one_shot: { channels: [SOIL_CHANNEL] } },
+    mqtt: { port: mqtt },
   };
   const serial = [
     { name: 'virtual-uno', path: VIRTUAL_PORT },

@@ -30,7 +30,10 @@ Quote patterns: the shell has its own idea of # and $. Ctrl-C ends it.`;
 export function subCommand(): Command {
   return withConnectionOptions(new Command('sub'))
     .description('print the messages of channels, one a line: channel, tab, payload')
-    .argument('<pattern...>', 'channels to subscribe to; + stands for one level, # for the rest')
+    .argument(
+      '<pattern...>',
+      'channels to subscribe to; + stands for one level, # for the rest; $share/GROUP/PATTERN shares them with others',
+    )
     .option('--qos <qos>', 'highest QoS to receive with: 0, 1 or 2', qosLevel, 2)
     .option('--count <n>', 'end after so many messages', count)
     .option(

@@ -161,7 +161,8 @@ export class Client {
   }
 
   /**
-   * Subscribes to a pattern (PROTOCOL.md §6.2), now and after every reconnection. Resolves when the gateway has agreed.
+   * Subscribes to a pattern (PROTOCOL.md §6.2), now and after every reconnection. Resolves when the gateway has agreed. With
+   * `$share/<group>/<pattern>` each message goes to one of those who subscribe so.
    * Messages go to `handler`, or wait for whoever iterates over the subscription: 10 000 at most, the rest is dropped and
    * told by `overflow`.
    * @throws SlipwayError `bad_channel`; `invalid_option` for an option that is not known or a QoS that is none; the gateway's

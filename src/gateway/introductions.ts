@@ -1,5 +1,5 @@
 import type { Access } from '../access/access.js';
-import { sameOwner } from '../access/principal.js';
+import { mayTakeOver } from '../access/principal.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
@@ -162,7 +162,7 @@ export class Introductions {
       return;
     }
     const session = this.#context.sessions.get(hello.identity);
-    if (session?.principal.user !== undefined && !sameOwner(session.principal, verdict.principal))
+    if (session && !mayTakeOver(session.principal, verdict.principal))
       return this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another user's");
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.

@@ -16,6 +16,7 @@ import { encodePacket } from '../wire/encode.js';
 import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Share } from './fair-turns.js';
+import { grantRights } from './grant-rights.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
 import type { Resident } from './resident.js';
@@ -166,9 +167,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.epochs++;
     this.program = who.program;
     this.principal = who.principal;
-    const before = this.rights;
-    this.rights = who.rights;
-    if (before !== who.rights) router.forgetRights(this);
+    grantRights(this, who.rights, router);
     this.expiryMs = expiryMs;
     this.expiresAt = null;
     this.#numberingStands = true;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Rights } from '../access/rights.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { MessageExtras, MessageProperties } from '../router/message.js';
@@ -20,6 +21,8 @@ export const NO_WILL: StandingWill = { name: '', payload: new Uint8Array(), qos:
 /** A session that may leave a will. */
 export interface WillOwner {
   readonly identity: string;
+  /** What it may do; undefined for everything. */
+  readonly rights?: Rights | undefined;
   /** Emits on its behalf. Returns why not, if it was refused (PROTOCOL.md §7). */
   emit(
     name: string,
@@ -81,7 +84,7 @@ export class Wills {
 
   /** Replaces the session's will; one without a name takes it back. Returns why not, if it was refused (§7). */
   set(session: WillOwner, will: StandingWill): Reason | undefined {
-    const problem = problemOf(will);
+    const problem = problemOf(will, session.rights);
     if (problem) return problem;
     const growth = sizeOf(will) - sizeOf(this.#standing.get(session));
     // What is due counts as well, and may go beyond the bound: a will can always be taken back.
@@ -152,7 +155,8 @@ export class Wills {
       logger.info({ identity: session.identity, channel: name }, `emitted the will of ${session.identity}`);
       return this.#done(session, due);
     }
-    if (pause === undefined) {
+    // What its owner may not do any more does not become right by waiting.
+    if (pause === undefined || refusal === 'not_allowed') {
       this.#done(session, due);
       return this.#giveUp(session, due, refusal);
     }
@@ -184,11 +188,11 @@ export class Wills {
   }
 }
 
-function problemOf({ name, retain }: StandingWill): Reason | undefined {
+function problemOf({ name, retain }: StandingWill, rights: Rights | undefined): Reason | undefined {
   if (name === '') return undefined;
   if (channelProblem(name) !== undefined) return 'bad_channel';
-  const mayEmit = name === BROADCAST_CHANNEL ? !retain : !name.startsWith('$');
-  return mayEmit ? undefined : 'not_allowed';
+  const possible = name === BROADCAST_CHANNEL ? !retain : !name.startsWith('$');
+  return possible && rights?.mayEmit(name) !== false ? undefined : 'not_allowed';
 }
 
 function sizeOf(will: StandingWill | undefined): number {

@@ -1,6 +1,10 @@
+import type { Rights } from '../access/rights.js';
 import { channelProblem, hasWildcard } from '../wire/channels.js';
 import { Channel, type Route } from './channel.js';
 import { MAX_NAME_BYTES } from './names.js';
+
+/** Rights that a channel remembers. */
+const MAX_EMITTERS = 1000;
 
 /** The channels that are in use, and their routes. When it is full, it forgets one that nobody holds, not used lately first. */
 export class ChannelTable {
@@ -10,6 +14,8 @@ export class ChannelTable {
   readonly #forgettable = new Set<Channel>();
   /** Channels whose route is known. */
   readonly #routed = new Set<Channel>();
+  /** Channels of which it is known who may emit on them. */
+  readonly #emittedOn = new Set<Channel>();
 
   constructor(maxChannels: number) {
     this.#maxChannels = maxChannels;
@@ -66,12 +72,18 @@ export class ChannelTable {
     }
   }
 
-  /** Nobody can be sure any more of what was found out about rights: routes and emitters are found anew. */
-  forgetRights(): void {
-    for (const channel of this.#byName.values()) {
-      channel.emitters = undefined;
-      this.#forgetRoute(channel);
-    }
+  /** Remembers that those rights allow to emit on the channel, if it is listed. */
+  addEmitter(channel: Channel, rights: Rights): void {
+    if (!channel.listed) return;
+    if (channel.emitters === undefined || channel.emitters.size >= MAX_EMITTERS) channel.emitters = new Set();
+    channel.emitters.add(rights);
+    this.#emittedOn.add(channel);
+  }
+
+  /** Rights are not what they were: who may emit on what is found anew. Costs no more than the emits that found it. */
+  forgetEmitters(): void {
+    for (const channel of this.#emittedOn) channel.emitters = undefined;
+    this.#emittedOn.clear();
   }
 
   /** To be called when a channel gained or lost its holders. */
@@ -96,6 +108,7 @@ export class ChannelTable {
       }
       channel.listed = false;
       channel.emitters = undefined;
+      this.#emittedOn.delete(channel);
       this.#forgetRoute(channel);
       this.#byName.delete(channel.name);
       return true;

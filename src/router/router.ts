@@ -200,7 +200,8 @@ export class Router {
     if (reserved && from !== undefined) return this.#refuse('not_allowed');
     const channel = typeof target === 'string' ? this.#channels.list(target) : target;
     if (typeof channel === 'string') return this.#refuse(channel);
-    if (from?.rights !== undefined && !mayEmit(channel, from.rights)) return this.#refuse('not_allowed');
+    if (from?.rights !== undefined && !this.#mayEmit(channel, from.rights))
+      return this.#refuse('not_allowed');
     return this.#send(channel, payload, options, from);
   }
 
@@ -209,7 +210,7 @@ export class Router {
    * all that get them can take a run, or the emits would be refused, or it would be too much for one piece of work.
    */
   emitRun(channel: Channel, run: Run, from: Subscriber): boolean {
-    if (channel.reserved || (from.rights !== undefined && !mayEmit(channel, from.rights))) return false;
+    if (channel.reserved || (from.rights !== undefined && !this.#mayEmit(channel, from.rights))) return false;
     const route = channel.route ?? this.#findRoute(channel);
     if (route.length * run.count > MAX_RUN_DELIVERIES) return false;
     for (const { subscriber } of route) if (subscriber.takesRun?.(channel, run) !== true) return false;
@@ -249,7 +250,7 @@ export class Router {
 
   /** Whether anybody is subscribed to the channel `name`. The channel itself is not kept for that. */
   hasAudience(name: string): boolean {
-    return this.#subscriptions.routeOf(name).length > 0;
+    return (this.#channels.get(name)?.route ?? this.#subscriptions.routeOf(name)).length > 0;
   }
 
   /**
@@ -258,10 +259,12 @@ export class Router {
    * queues is theirs.
    */
   forgetRights(subscriber?: Subscriber): void {
-    this.#channels.forgetRights();
+    this.#channels.forgetEmitters();
     for (const one of subscriber ? [subscriber] : [...this.#subscriptions.subscribers]) {
       for (const pattern of this.#subscriptions.of(one).keys()) {
-        if (one.rights?.maySubscribe(filterOf(pattern)) ?? true) continue;
+        const filter = filterOf(pattern);
+        this.#channels.forgetRoutes(filter);
+        if (one.rights?.maySubscribe(filter) ?? true) continue;
         this.unsubscribe(one, pattern);
         one.unsubscribed?.(pattern);
       }
@@ -358,6 +361,14 @@ export class Router {
     return refused;
   }
 
+  /** Has to be found out once for each channel, unless that is used too seldom to be listed. */
+  #mayEmit(channel: Channel, rights: Rights): boolean {
+    if (channel.emitters?.has(rights)) return true;
+    const may = rights.mayEmit(channel.name);
+    if (may) this.#channels.addEmitter(channel, rights);
+    return may;
+  }
+
   #refusalToKeep(value: NewLastValue, from: Subscriber | undefined): ReasonName | undefined {
     const refusal = this.#lastValues.refusal(value);
     // What the gateway itself keeps is bounded by what it knows of.
@@ -416,18 +427,4 @@ export class Router {
     this.#counters.add(`router.refused.${reason}`);
     return reason;
   }
-}
-
-/** Answers that are remembered of a channel at a time. */
-const MAX_EMITTERS = 1000;
-
-/** Whether those rights allow an emit on the channel; who may has to be looked up once. */
-function mayEmit(channel: Channel, rights: Rights): boolean {
-  if (channel.emitters?.has(rights)) return true;
-  if (!rights.mayEmit(channel.name)) return false;
-  if (channel.listed) {
-    if (channel.emitters === undefined || channel.emitters.size >= MAX_EMITTERS) channel.emitters = new Set();
-    channel.emitters.add(rights);
-  }
-  return true;
 }

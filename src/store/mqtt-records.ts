@@ -1,33 +1,14 @@
 import { z } from 'zod';
-import { DamagedRecord } from './records.js';
+import type { MessageExtras } from '../router/message.js';
+import { readExtras, writeExtras } from './extras.js';
+import { DamagedRecord, principal } from './records.js';
 
 /**
- * How the store writes MQTT sessions down: one record a thing, as in `records.ts`. What carries a payload is a JSON head, behind its
- * length, and the payload.
+ * How the store writes MQTT sessions down: one record a thing, as in `records.ts`. What carries a payload is a JSON head behind its
+ * length, extras if there are any, and the payload.
  */
 
 const qos = z.union([z.literal(0), z.literal(1), z.literal(2)]);
-
-const bytes = z.base64().transform((text): Uint8Array => new Uint8Array(Buffer.from(text, 'base64')));
-
-const properties = z.strictObject({
-  payloadFormat: z.union([z.literal(0), z.literal(1)]).exactOptional(),
-  contentType: z.string().exactOptional(),
-  responseTopic: z.string().exactOptional(),
-  correlationData: bytes.exactOptional(),
-  userProperties: z
-    .array(z.tuple([z.string(), z.string()]).readonly())
-    .readonly()
-    .exactOptional(),
-});
-type StoredProperties = z.output<typeof properties>;
-
-const principal = z.strictObject({
-  device: z.string().exactOptional(),
-  user: z.string().exactOptional(),
-  credential: z.string().exactOptional(),
-  from: z.enum(['serial', 'loopback', 'network']),
-});
 
 const sessionState = z.strictObject({
   /** How long it outlives its connection, ms. */
@@ -45,6 +26,15 @@ const sessionState = z.strictObject({
 });
 export type StoredMqttState = z.output<typeof sessionState>;
 
+/** Whether `extras` stand before the payload. */
+const withExtras = z.boolean();
+
+/** What follows the head of a record. */
+interface Body {
+  readonly payload: Uint8Array;
+  readonly extras: MessageExtras | undefined;
+}
+
 const publish = z.strictObject({
   topic: z.string(),
   qos,
@@ -52,18 +42,17 @@ const publish = z.strictObject({
   stage: z.enum(['waiting', 'published', 'released']),
   /** Its packet identifier; 0 while it waits. */
   id: z.int(),
-  /** When it came, and from when on it is worth nothing, ms on the store's clock. */
+  /** When it came, ms on the store's clock. */
   at: z.number(),
-  expiresAt: z.number().exactOptional(),
-  properties: properties.exactOptional(),
   identifiers: z.array(z.int()).exactOptional(),
+  withExtras,
 });
-/** A message on its way to a client. */
-export type StoredPublish = z.output<typeof publish> & {
-  readonly payload: Uint8Array;
-  /** In the order in which messages came. */
-  readonly record: number;
-};
+/** A message on its way to a client; its times are of the store's clock. */
+export type StoredPublish = Omit<z.output<typeof publish>, 'withExtras'> &
+  Body & {
+    /** In the order in which messages came. */
+    readonly record: number;
+  };
 
 const subscription = z.strictObject({
   qos,
@@ -82,9 +71,9 @@ const will = z.strictObject({
   qos,
   retain: z.boolean(),
   expiryMs: z.number().exactOptional(),
-  properties: properties.exactOptional(),
+  withExtras,
 });
-export type StoredMqttWill = z.output<typeof will> & { readonly payload: Uint8Array };
+export type StoredMqttWill = Omit<z.output<typeof will>, 'withExtras'> & Body;
 
 export interface StoredMqttSession {
   readonly clientId: string;
@@ -112,37 +101,35 @@ export function writeMqttState(state: StoredMqttState): Uint8Array {
   return Buffer.from(JSON.stringify(state));
 }
 
-export function writePublish({ payload, ...head }: Omit<StoredPublish, 'record'>): Uint8Array {
-  return withHead({ ...head, ...written(head.properties) }, payload);
+export function writePublish(message: Omit<StoredPublish, 'record'>): Uint8Array {
+  return writeBehindHead(message);
 }
 
 export function writeMqttSubscription(options: StoredMqttSubscription['options']): Uint8Array {
   return Buffer.from(JSON.stringify(options));
 }
 
-export function writeMqttWill({ payload, ...head }: StoredMqttWill): Uint8Array {
-  return withHead({ ...head, ...written(head.properties) }, payload);
+export function writeMqttWill(will: StoredMqttWill): Uint8Array {
+  return writeBehindHead(will);
 }
 
-/** Bytes are written in base64. */
-function written(properties: StoredProperties | undefined): object {
-  if (properties === undefined) return {};
-  const { correlationData } = properties;
-  const text = correlationData && Buffer.from(correlationData).toString('base64');
-  return { properties: { ...properties, correlationData: text } };
-}
-
-function withHead(head: object, payload: Uint8Array): Uint8Array {
-  const text = Buffer.from(JSON.stringify(head));
+function writeBehindHead({ payload, extras, ...head }: Body): Uint8Array {
+  const text = Buffer.from(JSON.stringify({ ...head, withExtras: extras !== undefined }));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(text.length);
-  return Buffer.concat([length, text, payload]);
+  return Buffer.concat([length, text, ...(extras ? [writeExtras(extras)] : []), payload]);
 }
 
-function readHead<T>(schema: z.ZodType<T>, value: Uint8Array): { head: T; payload: Uint8Array } {
+function readBehindHead<Head extends { withExtras: boolean }>(
+  schema: z.ZodType<Head>,
+  value: Uint8Array,
+): Omit<Head, 'withExtras'> & Body {
   const record = Buffer.from(value.buffer, value.byteOffset, value.length);
   const end = 4 + record.readUInt32BE();
-  return { head: readJson(schema, record.subarray(4, end)), payload: new Uint8Array(record.subarray(end)) };
+  const { withExtras, ...head } = readJson(schema, record.subarray(4, end));
+  const behind = record.subarray(end);
+  const { extras, rest } = withExtras ? readExtras(behind) : { extras: undefined, rest: behind };
+  return { ...head, extras, payload: new Uint8Array(rest) };
 }
 
 function readJson<T>(schema: z.ZodType<T>, value: Uint8Array): T {
@@ -170,18 +157,16 @@ export class MqttContentsReader {
         this.#collected(owner).state = readJson(sessionState, value);
         return true;
       case 'mqtt-message': {
-        const { head, payload } = readHead(publish, value);
-        this.#collected(owner).messages.push({ ...head, payload, record: Number.parseInt(rest, 36) });
+        const record = Number.parseInt(rest, 36);
+        this.#collected(owner).messages.push({ ...readBehindHead(publish, value), record });
         return true;
       }
       case 'mqtt-subscription':
         this.#collected(owner).subscriptions.push({ filter: rest, options: readJson(subscription, value) });
         return true;
-      case 'mqtt-will': {
-        const { head, payload } = readHead(will, value);
-        this.#collected(owner).will = { ...head, payload };
+      case 'mqtt-will':
+        this.#collected(owner).will = readBehindHead(will, value);
         return true;
-      }
       default:
         return false;
     }

@@ -16,6 +16,15 @@ export const FORMAT = { key: 'format', value: Uint8Array.of(1) } as const;
 /** A record that is not as this Slipway wrote it. */
 export class DamagedRecord extends Error {}
 
+/** As who a peer was let in: a `Principal`. */
+export const principal = z.strictObject({
+  device: z.string().exactOptional(),
+  key: z.string().exactOptional(),
+  user: z.string().exactOptional(),
+  credential: z.string().exactOptional(),
+  from: z.enum(['serial', 'loopback', 'network']),
+});
+
 /** Where the numbering of a session stands, and whose it is. */
 const sessionState = z.strictObject({
   nonce: z.int(),
@@ -42,15 +51,7 @@ const sessionState = z.strictObject({
   /** How many messages, subscriptions, ids and wills it has: if fewer are found, the disk has lost some. */
   records: z.int(),
   /** As who its peer was let in, where there are rules about that (§4.8). */
-  principal: z
-    .strictObject({
-      device: z.string().exactOptional(),
-      key: z.string().exactOptional(),
-      user: z.string().exactOptional(),
-      credential: z.string().exactOptional(),
-      from: z.enum(['serial', 'loopback', 'network']),
-    })
-    .exactOptional(),
+  principal: principal.exactOptional(),
 });
 export type SessionState = z.infer<typeof sessionState>;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.js';
 import type { Admission, Admitted, Claim } from '../../src/access/principal.js';
-import { sameOwner, UNKNOWN } from '../../src/access/principal.js';
+import { mayTakeOver, UNKNOWN } from '../../src/access/principal.js';
 import { Counters } from '../../src/counters.js';
 import { policy, usersText } from '../support/policies.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -242,26 +242,34 @@ describe('after a change', () => {
     expect([rights?.mayEmit('ada/x'), rights?.mayEmit('new')]).toEqual([false, true]);
   });
 
-  it.each([
-    ['whose user was removed', ADA, usersText({ bob: {} })],
+  it.each<[string, Partial<Claim> & { password?: string }, string]>([
     ['whose password was changed', ADA, usersText({ ada: { password: 'other' } })],
     [
       'whose token was revoked',
       { password: 'slipway_desk' },
       usersText({ ada: { password: 'correct horse' } }),
     ],
-    ['whose certificate names nobody', { certificate: 'ada' }, usersText({ bob: {} })],
     ['whose key was changed', { device: 'pump', proved: true }, usersText({}, { pump: Buffer.alloc(32, 1) })],
-    ['who has to prove a key now', { device: 'desk', party: '127.0.0.1' }, usersText({}, { desk: KEY })],
-    ['who has lost the key', { device: 'pump', proved: true }, usersText({})],
-  ])('whoever it is %s has none, and has to go', async (_, claim, users) => {
+    [
+      'who has to prove a key now',
+      { device: 'pump', party: '127.0.0.1', proved: true },
+      usersText({}, { pump: Buffer.alloc(32, 1) }),
+    ],
+  ])('whoever it is %s has to go, and may come back to what was', async (_, claim, users) => {
     const { rights, stays } = await changed(claim, RULES, users);
     expect(stays).toBe(false);
-    expect([rights?.mayEmit('ada/x'), rights?.maySubscribe('#'), rights?.mayBroadcast]).toEqual([
-      false,
-      false,
-      false,
-    ]);
+    expect(rights?.mayEmit(claim.device ? 'pump/x' : 'ada/x')).toBe(true);
+  });
+
+  it.each<[string, Partial<Claim> & { password?: string }, string]>([
+    ['whose user was removed', ADA, usersText({ bob: {} })],
+    ['whose certificate names nobody', { certificate: 'ada' }, usersText({ bob: {} })],
+    ['who has lost the key', { device: 'pump', proved: true }, usersText({})],
+  ])('whoever it is %s has no rights, and has to go', async (_, claim, users) => {
+    const { rights, stays } = await changed(claim, RULES, users);
+    expect(stays).toBe(false);
+    expect([rights?.mayEmit('ada/x'), rights?.mayEmit('pump/x')]).toEqual([false, false]);
+    expect([rights?.maySubscribe('#'), rights?.mayBroadcast]).toEqual([false, false]);
   });
 
   it('all is as before where the rules are taken away', async () => {
@@ -272,11 +280,11 @@ describe('after a change', () => {
   });
 });
 
-it('a session belongs to its user', () => {
-  const [ada, bob] = ['ada', 'bob'].map((user) => ({ user, from: 'network' as const }));
-  if (!ada || !bob) throw new Error();
-  expect(sameOwner(ada, { ...ada, device: 'x' })).toBe(true);
-  expect(sameOwner(ada, bob)).toBe(false);
-  expect(sameOwner(ada, UNKNOWN)).toBe(false);
-  expect(sameOwner(UNKNOWN, UNKNOWN)).toBe(true);
+it('a session of a user goes on with that user only, one of nobody with anybody', () => {
+  const ada = { user: 'ada', from: 'network' } as const;
+  expect(mayTakeOver(ada, { ...ada, device: 'x', from: 'loopback' })).toBe(true);
+  expect(mayTakeOver(ada, { ...ada, user: 'bob' })).toBe(false);
+  expect(mayTakeOver(ada, UNKNOWN)).toBe(false);
+  expect(mayTakeOver(UNKNOWN, ada)).toBe(true);
+  expect(mayTakeOver(UNKNOWN, UNKNOWN)).toBe(true);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { matches, overlap } from '../../src/access/patterns.js';
 import type { Principal } from '../../src/access/principal.js';
 import type { Rights } from '../../src/access/rights.js';
-import { Rules } from '../../src/access/rules.js';
+import { Rules, sameRights } from '../../src/access/rules.js';
 import { accessConfig } from '../support/policies.js';
 import { Random } from '../support/random.js';
 
@@ -195,6 +195,11 @@ describe('rights', () => {
     const user = (name: string) => book.rightsOf({ ...REMOTE, user: name });
     expect(user('eve')).toBe(user('mallory'));
     expect(user('ops')).not.toBe(user('eve'));
+    const own = () => book.rightsOf({ ...REMOTE, user: 'ada' });
+    expect(own()).not.toBe(own());
+    expect(sameRights(own(), own())).toBe(true);
+    expect(sameRights(own(), user('eve'))).toBe(false);
+    expect([sameRights(undefined, undefined), sameRights(own(), undefined)]).toEqual([true, false]);
     const devices = ['one', 'two'].map((device) => book.rightsOf({ ...SERIAL, device }));
     expect(devices.map((rights) => rights?.mayEmit('devices/one/x'))).toEqual([true, false]);
   });

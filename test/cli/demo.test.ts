@@ -1,6 +1,10 @@
+import { exec } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { slipway } from '../support/programs.js';
+import { describeWithTools } from '../support/tools.js';
 
 /** Listens on a port if nobody else does yet: either way it is taken. */
 async function take(port: number): Promise<void> {
@@ -10,6 +14,8 @@ async function take(port: number): Promise<void> {
   );
   onTestFinished(() => void server.close());
 }
+
+const README = new URL('../../README.md', import.meta.url);
 
 describe('slipway demo', () => {
   it('shows messages over serial, UDP and TCP; the serial ones come from the machine code of the sketch', async () => {
@@ -36,5 +42,16 @@ describe('slipway demo', () => {
     await program.prints(/^serial {2}greenhouse\/temperature/m);
     program.child.kill('SIGINT');
     expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+});
+
+describeWithTools(['mosquitto_sub'], 'slipway demo, with a program of others', () => {
+  it('shows what the Uno measures to the command that it prints, which the README has', async () => {
+    const program = slipway(['demo']);
+    const [, command = ''] = await program.prints(/^or with any client of MQTT: (.*)$/m);
+    const usual = command.replace(/ -p \d+$/, '');
+    expect(await readFile(README, 'utf8')).toContain(`\n${usual}\n`);
+    const { stdout } = await promisify(exec)(`${command} -C 5`);
+    expect(stdout).toMatch(/^greenhouse\/temperature \d\d\.\d\d$/m);
   });
 });

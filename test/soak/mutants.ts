@@ -218,8 +218,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'of two boards with one identity the newcomer gets in',
     file: 'src/gateway/introductions.ts',
-    find: 'if (doubtful) this.#probe(connection, hello, session);',
-    replace: 'if (doubtful && !session.open) this.#probe(connection, hello, session);',
+    find: 'if (doubtful) this.#probe(connection, hello, verdict, session);',
+    replace: 'if (doubtful && !session.open) this.#probe(connection, hello, verdict, session);',
   },
   {
     name: 'the state of a device is not kept',

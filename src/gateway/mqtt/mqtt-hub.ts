@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Access } from '../../access/access.js';
-import { type Admission, type Admitted, sameOwner } from '../../access/principal.js';
+import { type Admission, type Admitted, mayTakeOver } from '../../access/principal.js';
 import type { Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
 import type { ByteLink, ByteLinkEvents } from '../../links/byte-link.js';
@@ -15,6 +15,7 @@ import type { Store } from '../../store/store.js';
 import { OFFER_MS } from '../../wire/limits.js';
 import type { Commons } from '../commons.js';
 import { Deadlines } from '../deadlines.js';
+import { grantRights } from '../grant-rights.js';
 import { RETURN_MS } from '../presence.js';
 import { NO_WILL } from '../wills.js';
 import { type ConnectRefusal, refusalCode, refusedWill, willOf } from './connect.js';
@@ -78,6 +79,7 @@ export class MqttHub implements MqttKeeper {
       limits: { ...limits, topicAliasMaximum: TOPIC_ALIAS_MAXIMUM },
       keeper: {
         will: (session, will) => wills.set(session, will),
+        rightsOf: (principal) => context.access.review(principal).rights,
         isWillDue: (session) => wills.stateOf(session).due,
         full: (session, bytes, sinceMs, first) => held.full(session, bytes, sinceMs, first),
         evict: (session) => this.#evict(session),
@@ -111,10 +113,9 @@ export class MqttHub implements MqttKeeper {
 
   /** Takes up the sessions that the store kept: all are absent, and have what was left of their time to come back. */
   restore(stored: readonly StoredMqttSession[]): void {
-    const { commons, store, access } = this.#context;
+    const { commons, store } = this.#context;
     for (const one of stored) {
       const session = MqttSession.restore(one, this.#sessionContext);
-      session.rights = access.review(session.principal).rights;
       this.#sessions.set(session.clientId, session);
       commons.places.enter(session, undefined);
     }
@@ -138,6 +139,7 @@ export class MqttHub implements MqttKeeper {
       session.rights = rights;
       if (!admitted) session.connection?.fails(REASON.notAuthorized, 'it may not connect any more');
     }
+    this.#context.router.forgetRights();
   }
 
   /** Says goodbye to everyone. */
@@ -188,7 +190,7 @@ export class MqttHub implements MqttKeeper {
     // The log says why, once.
     if (store?.failing) return 'not_stored';
     const standing = this.#sessions.get(clientId);
-    if (standing && !sameOwner(standing.principal, principal)) {
+    if (standing && !mayTakeOver(standing.principal, principal)) {
       counters.add('session.identity_collisions');
       commons.peerLog.warn(
         { identity: standing.identity, link: link.name },
@@ -210,7 +212,7 @@ export class MqttHub implements MqttKeeper {
     commons.places.returned(session);
     commons.places.enter(session, connection.link.party);
     session.principal = principal;
-    session.rights = rights;
+    grantRights(session, rights, this.#context.router);
     session.expiryMs = expiryMs;
     // Judged by what the session may do, which it may from here on.
     const refusal = session.leaveWill(willOf(packet.will));

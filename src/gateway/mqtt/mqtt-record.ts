@@ -1,7 +1,7 @@
 import type { MqttRecorder } from '../../mqtt/session/contract.js';
 import { OutgoingPublish } from '../../mqtt/session/outgoing-publish.js';
-import type { MessageExtras } from '../../router/message.js';
 import type { SubscribeOptions } from '../../router/subscriber.js';
+import { withTime } from '../../store/extras.js';
 import {
   mqttKeys,
   type StoredMqttSession,
@@ -77,7 +77,6 @@ export class MqttRecord implements MqttRecorder, Recorded {
       this.#records++;
     }
     const { topic, qos, retain, stage, id, at, extras, identifiers, payload, record } = item;
-    const { expiresAt, properties } = extras ?? {};
     this.#store.put(
       mqttKeys.message(this.#clientId, record),
       writePublish({
@@ -87,8 +86,7 @@ export class MqttRecord implements MqttRecorder, Recorded {
         stage,
         id,
         at: this.#store.time(at),
-        ...(expiresAt !== undefined && { expiresAt: this.#store.time(expiresAt) }),
-        ...(properties && { properties }),
+        extras: withTime(extras, (time) => this.#store.time(time)),
         ...(identifiers && { identifiers: [...identifiers] }),
         payload,
       }),
@@ -141,7 +139,7 @@ export class MqttRecord implements MqttRecorder, Recorded {
           retain,
           payload,
           ...(expiryMs !== undefined && { expiryMs }),
-          ...(properties && { properties }),
+          extras: properties && { properties },
         }),
       );
     this.touch();
@@ -162,12 +160,9 @@ export class MqttRecord implements MqttRecorder, Recorded {
 /** The messages of a session as its engine takes them up at `now`, ms of the process's clock. */
 export function outgoingOf({ messages }: StoredMqttSession, now: number, store: Store): OutgoingPublish[] {
   const since = now - store.time(now);
-  return messages.map(({ expiresAt, properties, identifiers, stage, id, record, at, ...content }) => {
-    const extras: MessageExtras | undefined =
-      expiresAt === undefined && properties === undefined
-        ? undefined
-        : { properties, expiresAt: expiresAt === undefined ? undefined : expiresAt + since };
-    const item = new OutgoingPublish({ ...content, extras, identifiers }, at + since);
+  return messages.map(({ extras, identifiers, stage, id, record, at, ...content }) => {
+    const kept = { ...content, identifiers, extras: withTime(extras, (time) => time + since) };
+    const item = new OutgoingPublish(kept, at + since);
     item.stage = stage;
     item.id = id;
     item.record = record;

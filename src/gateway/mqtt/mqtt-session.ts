@@ -34,6 +34,8 @@ import { MqttRecord, outgoingOf } from './mqtt-record.js';
 export interface MqttSessionKeeper {
   /** The client leaves a will, or takes it back. Returns why not, if that is refused. */
   will(session: MqttSession, will: StandingWill): Reason | undefined;
+  /** What somebody who was let in earlier may do now. */
+  rightsOf(principal: Principal): Rights | undefined;
   /** Whether a will is on its way. */
   isWillDue(session: MqttSession): boolean;
   /** There is no room in its queue for so many bytes, nor was there since `sinceMs` ago. `first` of this connection, or absence. */
@@ -96,6 +98,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     const session = new MqttSession(clientId, true, context, stored);
     const { router, keeper, clock, store } = context;
     session.principal = state.principal;
+    session.rights = keeper.rightsOf(state.principal);
     session.expiryMs = state.expiryMs;
     session.expiresAt = state.expiresAt;
     session.willDelayMs = state.willDelayMs;
@@ -105,7 +108,8 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
       // The limits may be lower today: what does not fit any more is counted by the router, and gone.
       if (router.restoreSubscription(session, filter, options)) session.#record?.unsubscribed(filter);
     }
-    if (will && keeper.will(session, will)) session.#record?.will(NO_WILL);
+    const standing = will && { ...will, properties: will.extras?.properties };
+    if (standing && keeper.will(session, standing)) session.#record?.will(NO_WILL);
     return session;
   }
 
@@ -273,9 +277,10 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   // --------------------------------------------------------------------------------------- the engine's side
 
   #owner(): MqttOwner {
-    const { clock } = this.#context;
+    const { clock, router } = this.#context;
     return {
       emit: (topic, payload, options) => this.emit(topic, { payload, ...options }),
+      isHeard: (topic) => topic === BROADCAST_CHANNEL || router.hasAudience(topic),
       subscribe: (request, identifier) => this.#subscribe(request, identifier),
       replay: (filter) => this.#replay(filter),
       unsubscribe: (filter) => this.#unsubscribe(filter),

@@ -3,8 +3,8 @@ import { Queue } from '../../session/queue.js';
 import { giveBuffer, SPARE_BYTES, takeBuffer } from '../../spare-buffers.js';
 import { recordSize, writeRecord, writeRecordLength } from '../tcp/tcp-framing.js';
 
-/** Bytes are gathered in pieces of these sizes: a small one first, for most turns bring little. */
-const SMALL_PIECES = [1024, 8192] as const;
+/** Bytes are gathered in a small piece first, for most turns bring little, then in spare buffers. */
+const SMALL_PIECE_BYTES = 1024;
 /** So many bytes are not copied to others: they are a piece by themselves. */
 const LARGE_BYTES = 16_384;
 
@@ -47,13 +47,14 @@ export class OutgoingBytes {
     }
   }
 
-  /** As `append`, with the length of the packet before it (PROTOCOL.md §2.3). */
+  /** As `append`, with the length of the packet before it (PROTOCOL.md §2.3). What is copied is given back at once. */
   appendRecord(packet: Uint8Array): void {
     const size = recordSize(packet);
     this.#bytes += size;
     if (packet.length < LARGE_BYTES) {
       const piece = this.#roomFor(size);
       this.#filled = writeRecord(piece, this.#filled, packet);
+      giveBuffer(packet);
     } else {
       const piece = this.#roomFor(size - packet.length);
       this.#filled = writeRecordLength(piece, this.#filled, packet);
@@ -131,6 +132,5 @@ export class OutgoingBytes {
 }
 
 function pieceFor(bytes: number): Buffer {
-  const size = SMALL_PIECES.find((each) => each >= bytes);
-  return size === undefined ? takeBuffer() : Buffer.allocUnsafe(size);
+  return bytes <= SMALL_PIECE_BYTES ? Buffer.allocUnsafe(SMALL_PIECE_BYTES) : takeBuffer(bytes);
 }

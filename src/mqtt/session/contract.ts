@@ -64,6 +64,8 @@ export interface MqttOwner {
    * and 2 `MqttEngine.receive` returns false; after any other reason the message counts as published.
    */
   emit(topic: string, payload: Uint8Array, options: PublishOptions): ReasonName | undefined;
+  /** Whether anybody is subscribed to the topic of an emit that was just taken: a PUBACK of MQTT 5 tells (3.4.2.1). */
+  isHeard(topic: string): boolean;
   /**
    * Subscribes, in place of an earlier subscription to the same filter ([MQTT-3.8.4-3]). Sends no retained messages: `replay`
    * does. `identifier` is the subscription identifier, if it has one. Returns whether the subscription is new, or the reason why

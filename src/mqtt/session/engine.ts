@@ -239,11 +239,12 @@ export class MqttEngine {
   }
 
   /** PUBACK, PUBREC or PUBCOMP came. */
-  #acknowledged({ type, id, code }: Acknowledgement): void {
+  #acknowledged(packet: Acknowledgement): void {
+    const { type, id, code } = packet;
     const deliveries = this.#deliveries;
     const item = deliveries?.published(id);
     if (deliveries === undefined || (item === undefined && !deliveries.isReleased(id)))
-      return this.#unknown(type, id);
+      return this.#unknown(packet);
     if (!isDue(type, item)) {
       return this.#owner.fails(
         REASON.protocolError,
@@ -266,10 +267,11 @@ export class MqttEngine {
     this.#pump(deliveries);
   }
 
-  /** What was acknowledged is not known, or not any more. A PUBREC has to be answered (MQTT 5, 3.6.2.1). */
-  #unknown(type: Acknowledgement['type'], id: number): void {
+  /** What was acknowledged is not known, or not any more. A PUBREC has to be answered (MQTT 5, 3.6.2.1), but one that tells of failure. */
+  #unknown({ type, id, code }: Acknowledgement): void {
     this.#counters.add('mqtt.unknown_id');
-    if (type === 'pubrec') this.#answers?.acknowledge('pubrel', id, REASON.packetIdentifierNotFound);
+    if (type === 'pubrec' && code < REASON.unspecifiedError)
+      this.#answers?.acknowledge('pubrel', id, REASON.packetIdentifierNotFound);
   }
 
   #publishing(): Publications {

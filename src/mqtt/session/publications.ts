@@ -66,8 +66,8 @@ export class Publications {
     }
     const refusal = this.#emit(topic, packet);
     if (this.#ended) return true;
-    if (refusal === undefined) this.#accept(packet, answers);
-    else return this.#refuse(packet, refusal, answers);
+    if (refusal === undefined) this.#accept(topic, packet, answers);
+    else return this.#refuse(topic, packet, refusal, answers);
     return true;
   }
 
@@ -122,16 +122,19 @@ export class Publications {
   }
 
   /** PUBACK ([MQTT-4.3.2-4]) or PUBREC ([MQTT-4.3.3-8]) is due. */
-  #accept({ qos, id }: Publish, answers: Answers): void {
+  #accept(topic: string, { qos, id }: Publish, answers: Answers): void {
     if (qos === 0) return;
-    if (qos === 1) return this.#acknowledge(answers, 'puback', id);
+    if (qos === 1) {
+      const heard = answers.level < 5 || this.#owner.isHeard(topic);
+      return this.#acknowledge(answers, 'puback', id, heard ? REASON.success : REASON.noMatchingSubscribers);
+    }
     this.#taken.add(id);
     this.#recorder?.taken(id);
     this.#acknowledge(answers, 'pubrec', id);
   }
 
   /** The client is told, or kept waiting; else the message counts as published, as the standard leaves no other answer. */
-  #refuse(packet: Publish, refusal: ReasonName, answers: Answers): boolean {
+  #refuse(topic: string, packet: Publish, refusal: ReasonName, answers: Answers): boolean {
     const { qos, id } = packet;
     if (qos > 0 && answers.level === 5) {
       const { code, text } = publishRefusal(refusal);
@@ -140,7 +143,7 @@ export class Publications {
     }
     if (qos > 0 && passes(refusal)) return false;
     this.#counters.add(`mqtt.refused.${refusal}`);
-    this.#accept(packet, answers);
+    this.#accept(topic, packet, answers);
     return true;
   }
 

@@ -32,14 +32,6 @@ export function encodePublish(packet: Publish, level: ProtocolLevel): Buffer {
   return bytes;
 }
 
-/** The bytes that `encodePublish` would make, head included. */
-export function publishSize(packet: Publish, level: ProtocolLevel): number {
-  const { topic, payload, qos } = packet;
-  const nameBytes = textLength(topic, 'the topic name');
-  const body = bodySize(nameBytes, qos, level === 5, propertiesOf(packet, level).length, payload.length);
-  return 1 + varintSize(body) + body;
-}
-
 function propertiesOf({ properties }: Publish, level: ProtocolLevel): Buffer {
   return level < 5 || properties === undefined ? NO_PROPERTIES : encodedProperties('publish', properties);
 }

@@ -154,6 +154,9 @@ describe('QoS 2 to a client', () => {
     rig.connect();
     rig.receive(pubrec(9));
     expect(rig.sent()).toEqual(['pubrel #9 0x92']);
+    // Nothing follows this one ([MQTT-4.3.3-4]).
+    rig.receive(pubrec(9, 0x80));
+    expect(rig.sent()).toEqual([]);
     rig.connect({ level: 4 });
     rig.receive(pubrec(9));
     expect(rig.sent()).toEqual(['pubrel #9']);

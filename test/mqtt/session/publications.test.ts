@@ -9,6 +9,18 @@ function connected(level: 4 | 5, limits = {}): Rig {
 }
 
 describe('what a client publishes', () => {
+  it('is acknowledged at QoS 1 with 0x10 if nobody hears it [3.4.2.1]', () => {
+    const rig = connected(5);
+    rig.receive(publish('a', 'x', 1, 7));
+    rig.hasAudience = false;
+    rig.receive(publish('a', 'x', 1, 8), publish('a', 'x', 2, 9));
+    expect(rig.sent()).toEqual(['puback #7', 'puback #8 0x10', 'pubrec #9']);
+    const older = connected(4);
+    older.hasAudience = false;
+    older.receive(publish('a', 'x', 1, 7));
+    expect(older.sent()).toEqual(['puback #7']);
+  });
+
   it('is emitted at its QoS, and acknowledged as that asks for', () => {
     const rig = connected(4);
     rig.receive(publish('a', 'x', 0), publish('b', 'y', 1, 7, { retain: true }), publish('c', 'z', 2, 9));

@@ -39,6 +39,8 @@ export class Rig implements MqttOwner {
   refusal: ReasonName | undefined;
   /** What `subscribe` answers for a filter, if not as the subscriptions stand. */
   readonly subscriptionRefusals = new Map<string, ReasonName>();
+  /** Whether somebody is subscribed to what is emitted. */
+  hasAudience = true;
   readonly emitted: { topic: string; payload: string; options: PublishOptions }[] = [];
   /** `subscribe a @1`, `replay a`, `unsubscribe a`, `fails 0x82`. */
   readonly asked: string[] = [];
@@ -123,6 +125,10 @@ export class Rig implements MqttOwner {
     if (this.refusal !== undefined && this.refusal !== 'too_large_for_receiver') return this.refusal;
     this.emitted.push({ topic, payload: Buffer.from(payload).toString(), options });
     return this.refusal;
+  }
+
+  isHeard(): boolean {
+    return this.hasAudience;
   }
 
   /** What was emitted since the last call: `a=x @1 retain`. */
