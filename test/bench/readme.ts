@@ -32,14 +32,15 @@ function markdownTable(results: readonly RowResult[]): string {
   ].join('\n');
 }
 
-/** Who does the same work; of a row that nobody else does, its other figures. */
-function others({ peers, ratios, roles, also }: RowResult): string {
+/** Who does the same work; and of a row without a target what else it reports. */
+function others({ peers, ratios, roles, also, verdicts }: RowResult): string {
   const beside = Object.entries(peers)
     .filter(([peer]) => roles[peer] !== 'reported')
     .map(([peer, value]) => `${peer} ${short(value)} (${short(ratios[peer] as number)} ×)`);
-  if (beside.length > 0) return beside.join(', ');
-  return Object.entries(also)
+  const judged = beside.length > 0 && Object.keys(verdicts).length > 0;
+  const reported = Object.entries(also)
+    .filter(([contender]) => !judged && roles[contender] === 'ours')
     .flatMap(([, figures]) => Object.entries(figures))
-    .map(([figure, value]) => `${figure}: ${short(value)}`)
-    .join(', ');
+    .map(([figure, value]) => `${figure}: ${short(value)}`);
+  return [...beside, ...reported].join(', ');
 }

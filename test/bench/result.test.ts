@@ -84,5 +84,8 @@ describe('a row', () => {
     );
     expect(putIntoReadme(once, [result])).toBe(once);
     expect(() => putIntoReadme('no marks', [result])).toThrow('no place');
+    expect(once).not.toContain('B a client');
+    const reported = { ...result, verdicts: {}, also: { slipway: { 'B a client': 17_000 } } };
+    expect(putIntoReadme(once, [reported])).toContain('bare 2 (2 ×), B a client: 17.0 k |');
   });
 });

@@ -3,6 +3,7 @@ import { CLIENT_ROWS } from './client.js';
 import { FAIRNESS } from './fairness.js';
 import { LATENCY_ROWS } from './latency.js';
 import { MEMORY } from './memory.js';
+import { MQTT_ROWS } from './mqtt.js';
 import { SCALING_ROWS } from './scaling.js';
 import { START } from './start.js';
 import { TCP_ROWS } from './tcp.js';
@@ -13,6 +14,7 @@ import { UDP_LOSSY } from './udp-lossy.js';
 /** Every row, in the order of the table. */
 export const ROWS: readonly Row[] = [
   ...TCP_ROWS,
+  ...MQTT_ROWS,
   FAIRNESS,
   ...CLIENT_ROWS,
   ...UDP_ROWS,

@@ -25,6 +25,17 @@ export function gateway(settings?: GatewaySettings): ServerKind {
   };
 }
 
+/** The gateway as an MQTT broker. */
+export function mqttGateway(settings?: GatewaySettings): ServerKind {
+  return {
+    dialect: 'mqtt',
+    async start(context) {
+      const started = await startGateway(context, { ...settings, mqtt: true });
+      return { port: started.mqtt, cpu: () => started.process.cpu, stop: () => started.stop() };
+    },
+  };
+}
+
 export const NATS: ServerKind = { dialect: 'nats', start: startNats };
 export const MOSQUITTO: ServerKind = { dialect: 'mqtt', start: startMosquitto };
 export const AEDES_BROKER: ServerKind = { dialect: 'mqtt', start: () => startHelper(AEDES) };

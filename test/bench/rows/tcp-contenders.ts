@@ -3,7 +3,16 @@ import type { DialectName, LoadReport, TcpLoad, TcpTarget } from '../load/tcp-lo
 import type { BenchContext, Contender, Running } from '../row.js';
 import type { Server } from '../server-process.js';
 import type { GatewaySettings } from '../servers/gateway.js';
-import { AEDES_BROKER, BARE, gateway, MOSQUITTO, NATS, type ServerKind, startHelper } from './servers.js';
+import {
+  AEDES_BROKER,
+  BARE,
+  gateway,
+  MOSQUITTO,
+  mqttGateway,
+  NATS,
+  type ServerKind,
+  startHelper,
+} from './servers.js';
 
 const GENERATOR = new URL('../load/tcp-generator.js', import.meta.url);
 const BLIND = new URL('../servers/blind.js', import.meta.url);
@@ -71,6 +80,11 @@ export class TcpContenders {
     { perPacket, ...settings }: GatewaySettings & { readonly perPacket?: number } = {},
   ): Contender {
     return this.#contender(name, role, gateway(settings), perPacket);
+  }
+
+  /** The gateway, spoken to in MQTT. */
+  slipwayMqtt(name: string, role: Contender['role'], settings?: GatewaySettings): Contender {
+    return this.#contender(name, role, mqttGateway(settings));
   }
 
   nats(): Contender {
