@@ -58,8 +58,9 @@ export class Access {
    * A device that has a key (`deviceKey`) is to be asked for its proof first.
    */
   admit(claim: Claim): Admission | Promise<Admission> {
-    const { device, proved = false, party } = claim;
-    const from = party === undefined ? 'serial' : isLoopback(party) ? 'loopback' : 'network';
+    const { device, proved = false, serial, party } = claim;
+    const local = party !== undefined && isLoopback(party);
+    const from = serial ? 'serial' : local ? 'loopback' : 'network';
     const principal: Principal = { ...(device !== undefined && { device }), from };
     const policy = this.#policy;
     if (policy === undefined) return { principal, rights: undefined };

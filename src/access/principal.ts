@@ -11,7 +11,9 @@ export interface Claim {
   readonly secret?: Uint8Array | undefined;
   /** The name in a client certificate that TLS has verified. */
   readonly certificate?: string | undefined;
-  /** `Link.party`: whom attempts count for. Undefined on a serial line, which is what tells one. */
+  /** It is on a serial line. */
+  readonly serial: boolean;
+  /** `Link.party`: whom attempts count for, and whether that is this machine. */
   readonly party: string | undefined;
   /** `Link.name`, for the log: `tcp:192.0.2.7:40312`. */
   readonly link: string;

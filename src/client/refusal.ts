@@ -7,7 +7,7 @@ const EXPLANATIONS: Partial<Record<Reason, string>> = {
   version: 'the gateway speaks no version of the protocol that this client speaks',
   identity_in_use: 'another program is connected under this identity: give one of them another',
   identity_invalid: 'the gateway does not accept this identity',
-  not_allowed: 'the gateway does not allow it (channels that begin with $ are its own)',
+  not_allowed: 'no rule of the gateway allows it, or the channel begins with $ and is its own',
   too_large: 'it is larger than the gateway takes (limits.packet.tcp of its config)',
   too_large_for_receiver: 'at least one subscriber cannot take a message of this size; the others got it',
   bad_channel: 'that is no valid channel or pattern',

@@ -1,3 +1,4 @@
+import { readPolicy } from '../access/policy.js';
 import { resolveConfig } from '../config/find.js';
 import { defaultConfig } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
@@ -21,7 +22,7 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   try {
     const read = await resolveConfig(file, host.env);
     const text = read.file ?? 'there is no config file: the defaults apply';
-    return { ...read, usable: true, findings: [findings.ok(text), ...(await certificates(read.config))] };
+    return { ...read, usable: true, findings: [findings.ok(text), ...(await filesOf(read.config))] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problems = error.message.split('\n').map((problem) => findings.problem({ problem }));
@@ -29,13 +30,21 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   }
 }
 
-/** What is wrong with the certificates that it names. */
-async function certificates({ listen }: Config): Promise<Finding[]> {
-  const findings = new Findings('config', 'tls');
+/** What is wrong with the files that it names: certificates, keys, users. */
+async function filesOf({ listen, access }: Config): Promise<Finding[]> {
+  const users = () => readPolicy(access).then(() => []);
+  return [
+    ...(await problemsOf('tls', () => checkCertificates(listen))),
+    ...(await problemsOf('users', users)),
+  ];
+}
+
+async function problemsOf(about: string, check: () => Promise<readonly string[]>): Promise<Finding[]> {
+  const findings = new Findings('config', about);
   try {
-    return (await checkCertificates(listen)).map((problem) => findings.problem({ problem }));
+    return (await check()).map((problem) => findings.problem({ problem }));
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
-    return [findings.problem({ problem: error.message })];
+    return error.message.split('\n').map((problem) => findings.problem({ problem }));
   }
 }

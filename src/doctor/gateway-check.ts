@@ -73,6 +73,9 @@ export async function* checkGateway(
     if (!(error instanceof SlipwayError)) throw error;
     yield findings.problem({
       problem: `answers at ${where}, but tells nothing of its links: ${error.message}`,
+      ...(error.code === 'not_allowed' && {
+        mend: `add a rule: { who: loopback, subscribe: ${LINK_REPORTS}/+ }`,
+      }),
     });
     return { running: true, reports: undefined };
   } finally {

@@ -27,6 +27,8 @@ export interface CommonsContext {
   readonly store?: Store;
   /** Who may do what; without it everybody may do everything. */
   readonly policy?: Policy | undefined;
+  /** The same in another way, in place of `policy`. */
+  readonly access?: Access | undefined;
 }
 
 /** What the sessions of all protocols share, so that there is one set of limits, queues and promises. */
@@ -54,7 +56,8 @@ export class Commons {
     this.held = new HeldMessages({ ...context, places: this.places, peerLog: this.peerLog });
     this.turns = new FairTurns(clock, () => router.delivered);
     this.alarms = new Alarms(clock);
-    this.access = new Access(context.policy, { clock, counters, peerLog: this.peerLog });
+    const { peerLog } = this;
+    this.access = context.access ?? new Access(context.policy, { clock, counters, peerLog });
   }
 
   /** Ends the absent session that has to make room for a new one from there, if there is no room without. */

@@ -71,6 +71,7 @@ export class Doorkeeper {
       // Its bytes are the packet's, and may have to last.
       secret: secret && new Uint8Array(secret),
       certificate: link.secure?.user,
+      serial: link.kind === 'serial',
       party: link.party,
       link: link.name,
     });

@@ -43,6 +43,7 @@ function start(access: object | null = RULES, users: string | null = USERS) {
     const party = 'party' in rest ? rest.party : OTHERS;
     return guard.admit({
       link: `tcp:${party}:4000`,
+      serial: party === undefined,
       party,
       ...rest,
       ...(password !== undefined && { secret: Buffer.from(password) }),
@@ -119,6 +120,7 @@ describe('who is let in', () => {
     expect(await refusal({})).toBe('not_allowed');
     expect(await refusal({ party: undefined, link: 'serial:bench' })).toBe('not_allowed');
     expect(lines).toHaveLength(2);
+    expect(await refusal({ party: undefined, serial: false })).toBe('not_allowed');
     expect(lines[1]).toContain('refused serial:bench: no rule allows it anything');
   });
 

@@ -127,6 +127,30 @@ ${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
     );
   });
 
+  it('says which rule lets it ask a gateway that has rules', async () => {
+    const access = { rules: [{ who: 'anyone', emit: 'x' }] };
+    const args = await configured([], { access });
+    await startGateway({ listen: { tcp: { port }, udp: false }, access });
+    const { code, out } = await doctor(...args);
+    expect(code).toBe(1);
+    expect(out).toContain('→ add a rule: { who: loopback, subscribe: $slipway/links/+ }');
+  });
+
+  it('finds that the users file cannot be used, and shows nothing of it', async () => {
+    const args = await configured([], { access: { users: { file: 'users.yaml' } } });
+    const users = path('users.yaml');
+    expect((await doctor(...args)).out).toContain(
+      `PROBLEM  users           ${users}: there is no such file: `,
+    );
+    await writeFile(users, 'users: { ada: { password: hunter2 } }', { mode: 0o600 });
+    const { code, out } = await doctor(...args);
+    expect(code).toBe(2);
+    expect(out).toContain(
+      `PROBLEM  users           ${users}:1:27: users.ada.password: is no hash of a password`,
+    );
+    expect(out).not.toContain('hunter2');
+  });
+
   it.runIf(ROOT)('finds that the store is a file, or that this user may not write there', async () => {
     await writeFile(path('file'), '');
     const asFile = await configured([], { store: { path: 'file' } });

@@ -131,7 +131,7 @@ describe('slipway emit', () => {
     ];
     expect(await reserved.ended).toEqual({ code: 1, signal: null });
     expect(reserved.stderr).toBe(
-      'slipway: the emit on "$slipway/stats" was refused: the gateway does not allow it (channels that begin with $ are its own)\n',
+      'slipway: the emit on "$slipway/stats" was refused: no rule of the gateway allows it, or the channel begins with $ and is its own\n',
     );
     expect(await wrong.ended).toEqual({ code: 2, signal: null });
     expect(wrong.stderr).toMatch(/^slipway: channel "a\/#": .*\n$/);

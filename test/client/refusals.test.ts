@@ -33,7 +33,7 @@ describe('what is refused', () => {
       await expect(client.emit('$slipway/stats', 'x', { qos })).rejects.toMatchObject({
         code: 'not_allowed',
         message:
-          'the emit on "$slipway/stats" was refused: the gateway does not allow it (channels that begin with $ are its own)',
+          'the emit on "$slipway/stats" was refused: no rule of the gateway allows it, or the channel begins with $ and is its own',
       });
       expect(count('session.refused.not_allowed')).toBe(1);
       await client.emit('fine', 'x', { qos });

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Policy } from '../../src/access/policy.js';
+import { Access } from '../../src/access/access.js';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Commons } from '../../src/gateway/commons.js';
@@ -56,21 +56,13 @@ export class GatewayHost {
   /** What it writes to, if it has a store. */
   readonly #disk = new Disk();
   readonly #config: GatewayConfig;
-  readonly #policy: Policy;
   #backend: MemoryBackend | undefined;
   #store: Store | undefined;
   #addresses!: AddressProof;
   #oneShots!: OneShots;
 
-  constructor(
-    clock: VirtualClock,
-    random: Random,
-    config: GatewayConfig,
-    policy: Policy,
-    events: GatewayHostEvents,
-  ) {
+  constructor(clock: VirtualClock, random: Random, config: GatewayConfig, events: GatewayHostEvents) {
     this.#clock = clock;
-    this.#policy = policy;
     this.#config = config;
     this.#random = random;
     this.#events = events;
@@ -127,14 +119,13 @@ export class GatewayHost {
         window: { serial: 32, udp: 128, tcp: 2048 },
         ids: 100,
       },
-      policy: this.#policy,
       ...(store && { store }),
     };
     this.commons = new Commons(context);
     this.hub = new Hub({
       ...context,
       commons: this.commons,
-      access: this.commons.access,
+      access: new Access(),
       random32: () => this.#random.u32(),
       events: {
         // Gateway, too, tells the world by its router.

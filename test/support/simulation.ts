@@ -132,12 +132,13 @@ export class Simulation {
       logger: this.logger,
       limits,
       ...(store && { store }),
+      access: this.#limits.access,
     };
     this.commons = new Commons(context);
     this.hub = new Hub({
       ...context,
       commons: this.commons,
-      access: this.#limits.access ?? this.commons.access,
+      access: this.commons.access,
       random32: () => this.random.u32(),
       events: {
         presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
@@ -148,7 +149,7 @@ export class Simulation {
     this.mqttHub = new MqttHub({
       ...context,
       commons: this.commons,
-      access: this.#limits.access ?? this.commons.access,
+      access: this.commons.access,
       limits: {
         ...limits,
         maxPacket: limits.packet.tcp,

@@ -165,6 +165,7 @@ export class MqttHub implements MqttKeeper {
       user: username,
       secret: password,
       certificate: secure?.user,
+      serial: false,
       party,
       link: name,
     });
