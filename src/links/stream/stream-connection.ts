@@ -67,6 +67,7 @@ export class StreamConnection implements ByteLink {
   #unread: Buffer | undefined;
   #reason: string | undefined;
   #toldClosed = false;
+  #givenUp = false;
   #closing: Promise<void> | undefined;
 
   constructor(socket: Duplex, peer: StreamPeer, options: StreamConnectionOptions) {
@@ -160,17 +161,23 @@ export class StreamConnection implements ByteLink {
 
   destroy(reason: string): void {
     this.#reason ??= reason;
+    this.#givenUp = true;
     this.#unread = undefined;
     this.#discard();
     this.#socket.destroy();
   }
 
+  /** Whether this side has ended the connection: what was read before the other side did still counts. */
+  get #isOver(): boolean {
+    return this.#closing !== undefined || this.#givenUp;
+  }
+
   #receive(chunk: Buffer): void {
     const events = this.#events as ByteLinkEvents;
-    if (this.#closing !== undefined || this.#socket.destroyed) return;
+    if (this.#isOver) return;
     const taken = events.bytes(chunk);
     // The owner may have ended the connection meanwhile: then nobody wants the rest.
-    if (this.#closing !== undefined || this.#socket.destroyed) return;
+    if (this.#isOver) return;
     if (taken < chunk.length) {
       this.#unread = chunk.subarray(taken);
     } else if (!this.#begun && events.unfinished) {

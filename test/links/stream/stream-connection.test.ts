@@ -76,6 +76,29 @@ describe('StreamConnection', () => {
     expect(events.text).toBe('abcdefghij');
   });
 
+  it('gives what was read before a pause even if the connection is lost meanwhile, bit by bit', async () => {
+    const events = new ByteRecorder();
+    const { link, socket, counters } = await connection({}, events);
+    events.take = (chunk) => {
+      link.pause();
+      return Math.min(3, chunk.length);
+    };
+    socket.write('abcdefgh');
+    await until(() => expect(events.text).toBe('abc'));
+    socket.resetAndDestroy();
+    await until(() => {
+      link.send(Buffer.from('is anybody there?'));
+      expect(counters.get('mqtt.drop.closed')).toBeGreaterThan(0);
+    });
+    expect(events.reasons).toEqual([]);
+    for (const text of ['abcdef', 'abcdefgh']) {
+      link.resume();
+      expect(events.text).toBe(text);
+    }
+    link.resume();
+    await until(() => expect(events.reasons).toHaveLength(1));
+  });
+
   it.each(['close', 'destroy'] as const)(
     'tells no more once its owner calls %s, but that it closed',
     async (how) => {
