@@ -238,7 +238,7 @@ struct slipway {
   void (*end)(slipway_t *slipway);
 #endif
   /* Broadcasts (`id` 0 and no name), and messages that no entry of the table takes, as those of a shared subscription
-   * ("$share/group/pattern", PROTOCOL.md section 6.2). May be NULL. */
+   * ("$share/group/pattern", §6.2). May be NULL. */
   slipway_handler_t on_other;
 #if SLIPWAY_WITH_EVENTS
   /* May be NULL. */

@@ -16,6 +16,8 @@ export class SharedGroup {
   /** As of a `Subscription`. */
   route: Route | undefined;
   readonly #members = new Map<Subscriber, Recipient>();
+  /** All of them: the same for all channels that all may hear. */
+  #everyone: Recipient | undefined;
   readonly #isConnected: (member: Subscriber) => boolean;
   /** Whose turn it is, by place among those that may take a message: whoever comes after who had the last one. */
   turn = 0;
@@ -38,10 +40,12 @@ export class SharedGroup {
   put(member: Subscriber, { qos, retainAsPublished = false, subscriptionId }: SubscribeOptions): void {
     const subscriptionIds = subscriptionId === undefined ? undefined : [subscriptionId];
     const rest = { noLocal: false, own: undefined, retainAsPublished, subscriptionIds };
+    this.#everyone = undefined;
     this.#members.set(member, { subscriber: member, qos, ...rest });
   }
 
   delete(member: Subscriber): void {
+    this.#everyone = undefined;
     this.#members.delete(member);
   }
 
@@ -49,6 +53,12 @@ export class SharedGroup {
   recipient(admits: (member: Subscriber) => boolean): Recipient | undefined {
     const members = [...this.#members.values()].filter(({ subscriber }) => admits(subscriber));
     if (members.length === 0) return undefined;
+    if (members.length < this.#members.size) return this.#asOne(members);
+    this.#everyone ??= this.#asOne(members);
+    return this.#everyone;
+  }
+
+  #asOne(members: readonly Recipient[]): Recipient {
     return {
       subscriber: new SharedRecipient(this, members, this.#isConnected),
       qos: members.reduce<Qos>((highest, { qos }) => higherQos(highest, qos), 0),
