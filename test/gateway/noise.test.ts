@@ -1,11 +1,13 @@
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { Address } from '../../src/gateway/gateway.js';
 import { recordSize, writeRecord } from '../../src/links/tcp/tcp-framing.js';
 import { connectTo, startGateway, until } from '../support/gateways.js';
 import { Random } from '../support/random.js';
-import { RawTcp, RawUdp } from '../support/raw-peers.js';
+import { RawTcp, RawUdp, RawWs } from '../support/raw-peers.js';
 import { UdpDevice } from '../support/udp-device.js';
 
 const TOTAL_BYTES = 1_000_000;
@@ -60,6 +62,27 @@ describe(`noise (SEED=${SEED})`, () => {
     await until(() => expect(got).toEqual(['still here']));
     const { counters } = gateway.statistics();
     expect((counters['tcp.drop.malformed'] ?? 0) + (counters['tcp.drop.oversize'] ?? 0)).toBeGreaterThan(10);
+  });
+
+  it('on a WebSocket, before and after its handshake, disturbs nobody else', async () => {
+    const { gateway, tcp, count } = await startGateway({ listen: { ws: { port: 0 } } });
+    const [address] = gateway.addresses.ws as [Address];
+    const good = await RawWs.open(address);
+    await good.introduce('good');
+    const random = new Random(SEED);
+    await Promise.all(Array.from({ length: 40 }, () => pour(address, random)));
+    for (let n = 0; n < 100; n++) {
+      const ws = new WebSocket(`ws://${address.host}:${address.port}`, n % 2 === 0 ? 'mqtt' : 'slipway');
+      ws.on('error', () => {});
+      await once(ws, 'open');
+      for (let sent = 0; sent < 20 && ws.readyState === ws.OPEN; sent++)
+        ws.send(random.bytes(random.below(2000)), { binary: random.chance(0.95), fin: random.chance(0.9) });
+      ws.terminate();
+    }
+    await until(() => expect(count('ws.refused.not_websocket')).toBe(40));
+    good.send({ type: 'ping', token: 99 });
+    await until(() => expect(good.all('pong').some(({ token }) => token === 99)).toBe(true));
+    await (await connectTo(tcp)).emit('x', 'all is well');
   });
 
   it('in whole TCP packets is refused; the session that says it stands and is answered', async () => {
