@@ -5,7 +5,11 @@ import type { Counters } from '../../counters.js';
 import { codeOf } from '../../errors.js';
 import type { ByteLink, ByteLinkEvents } from '../byte-link.js';
 import type { Link, LinkEvents } from '../link.js';
-import { StreamConnection, type StreamConnectionOptions } from '../stream/stream-connection.js';
+import {
+  DEFAULT_STALL_MS,
+  StreamConnection,
+  type StreamConnectionOptions,
+} from '../stream/stream-connection.js';
 import {
   type AcceptedStream,
   type Closable,
@@ -14,6 +18,7 @@ import {
   type StreamListener,
   type StreamListenOptions,
 } from '../stream/stream-listener.js';
+import { watchFrames } from './frame-watch.js';
 import { WsHandshake } from './ws-handshake.js';
 import { WsLink } from './ws-link.js';
 
@@ -55,7 +60,8 @@ export function listenWs(
   logger: Logger,
   counters: Counters,
 ): Promise<StreamListener> {
-  const { maxPacket, maxBacklog, stallMs, origins, handshakeMs = DEFAULT_HANDSHAKE_MS } = options;
+  const { maxPacket, maxBacklog, origins } = options;
+  const { stallMs = DEFAULT_STALL_MS, handshakeMs = DEFAULT_HANDSHAKE_MS } = options;
   const arrivals = new Map<Duplex, Arrival>();
   // Packets of MQTT need not be aligned to messages [MQTT-6.0.0-2]: the end of one may come with the next.
   const handshake = new WsHandshake(
@@ -89,6 +95,11 @@ export function listenWs(
     // In object mode each chunk is one message.
     const messages = createWebSocketStream(ws, { readableObjectMode: true, allowHalfOpen: false });
     const connection = new StreamConnection(messages, stream, { maxBacklog, stallMs, counters });
+    if (stallMs > 0)
+      watchFrames(ws, stream.socket, stallMs, () => {
+        counters.add('ws.closed.unfinished');
+        connection.destroy('the other side did not finish a message that it had begun');
+      });
     if (ws.protocol === 'slipway') {
       const link = new WsLink(connection, { maxPacket, counters });
       link.start(onLink(link));

@@ -174,6 +174,24 @@ describe('a WebSocket that speaks Slipway', () => {
     expect(counters.get('ws.closed.too_slow')).toBe(1);
   });
 
+  it('gives up a peer that does not finish a message, however slowly it goes on, but not one that is silent', async () => {
+    const { slipway, counters } = await listen({ stallMs: 60 });
+    const [silent, link] = await slipway();
+    silent.send(Buffer.of(1));
+    const [ws, , events] = await slipway();
+    ws.send(Buffer.of(2));
+    await until(() => expect(events.packets).toHaveLength(1));
+    const timer = setInterval(() => ws.send(Buffer.of(3), { fin: false }), 5);
+    await until(() =>
+      expect(events.reasons).toEqual(['the other side did not finish a message that it had begun']),
+    );
+    clearInterval(timer);
+    expect(counters.get('ws.closed.unfinished')).toBe(1);
+    link.send(Buffer.of(4));
+    const [packet] = (await once(silent, 'message')) as [Buffer];
+    expect(packet).toEqual(Buffer.of(4));
+  });
+
   it('answers pings, but not those of a peer that does not read the answers', async () => {
     const { slipway, counters } = await listen();
     const [ws, link] = await slipway();
