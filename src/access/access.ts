@@ -81,6 +81,17 @@ export class Access {
     return { rights: rights ?? NO_RIGHTS, admitted: rights !== undefined && now?.proved === true };
   }
 
+  /**
+   * Whether a session of `owner` may go on with `newcomer`, who calls itself the same: that of a user only with that user, that of a
+   * name that was believed only with one that is. What waits in it is the owner's.
+   */
+  mayTakeOver(owner: Principal, newcomer: Principal): boolean {
+    const rules = this.#policy?.rules;
+    if (rules === undefined) return true;
+    if (owner.user !== undefined) return owner.user === newcomer.user;
+    return rules.believes(newcomer) || !rules.believes(owner);
+  }
+
   /** The key that a device of that identity has to prove, 32 bytes; undefined if it has none. */
   deviceKey(identity: string): Uint8Array | undefined {
     return this.#policy?.users.keyOf(identity)?.bytes;

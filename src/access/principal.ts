@@ -58,11 +58,3 @@ export interface Admitted {
 }
 
 export type Admission = Admitted | Refusal;
-
-/**
- * Whether a session of `owner` may go on with `newcomer`: one of a user only with that user. One of nobody's is whosever
- * knows its name; where that has a key, it was proved.
- */
-export function mayTakeOver(owner: Principal, newcomer: Principal): boolean {
-  return owner.user === undefined || owner.user === newcomer.user;
-}

@@ -40,7 +40,8 @@ export class Rules {
   /** What the principal may do; undefined if that is nothing at all. */
   rightsOf(principal: Principal): Rights | undefined {
     const { user } = principal;
-    const device = this.#believedDevice(principal);
+    const named = this.believes(principal) ? principal.device : undefined;
+    const device = named !== undefined && named.length <= MAX_NAME ? named : undefined;
     const applying = this.#rules.filter(({ who }) => who.some((subject) => is(subject, principal, device)));
     if (applying.some(({ personal }) => personal)) return rightsBy(applying, user, device);
     const key = applying.map((rule) => this.#rules.indexOf(rule)).join();
@@ -49,10 +50,9 @@ export class Rules {
     return shared;
   }
 
-  /** Over the network anyone could borrow a name that has no key. */
-  #believedDevice({ device, key, from }: Principal): string | undefined {
-    const believed = key !== undefined || from !== 'network' || this.#trustNames;
-    return believed && device !== undefined && device.length <= MAX_NAME ? device : undefined;
+  /** Whether it is what it calls itself: over the network anyone could borrow a name that has no key. */
+  believes({ key, from }: Principal): boolean {
+    return key !== undefined || from !== 'network' || this.#trustNames;
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Access } from '../access/access.js';
-import { mayTakeOver } from '../access/principal.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Link } from '../links/link.js';
@@ -162,8 +161,8 @@ export class Introductions {
       return;
     }
     const session = this.#context.sessions.get(hello.identity);
-    if (session && !mayTakeOver(session.principal, verdict.principal))
-      return this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another user's");
+    if (session && !this.#context.access.mayTakeOver(session.principal, verdict.principal))
+      return this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another's");
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
     const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Access } from '../../src/access/access.js';
-import type { Admission, Admitted, Claim } from '../../src/access/principal.js';
-import { mayTakeOver, UNKNOWN } from '../../src/access/principal.js';
+import type { Admission, Admitted, Claim, Principal } from '../../src/access/principal.js';
+import { UNKNOWN } from '../../src/access/principal.js';
 import { Counters } from '../../src/counters.js';
 import { policy, usersText } from '../support/policies.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -146,6 +146,12 @@ describe('who is let in', () => {
     expect(lines[0]?.length).toBeLessThan(300);
   });
 
+  it('is hashed for, whether or not there is such a user, or a password', () => {
+    const { admit } = start();
+    for (const user of ['ada', 'zoe', 'eve'])
+      expect(admit({ user, password: 'x' }), user).toBeInstanceOf(Promise);
+  });
+
   it('is told in lines that nobody can forge', async () => {
     const { refusal, lines } = start();
     await refusal({ user: 'x"\nrefused tcp:198.51.100.1:1: bad credentials\u202e', password: 'x' });
@@ -282,11 +288,30 @@ describe('after a change', () => {
   });
 });
 
-it('a session of a user goes on with that user only, one of nobody with anybody', () => {
-  const ada = { user: 'ada', from: 'network' } as const;
-  expect(mayTakeOver(ada, { ...ada, device: 'x', from: 'loopback' })).toBe(true);
-  expect(mayTakeOver(ada, { ...ada, user: 'bob' })).toBe(false);
-  expect(mayTakeOver(ada, UNKNOWN)).toBe(false);
-  expect(mayTakeOver(UNKNOWN, ada)).toBe(true);
-  expect(mayTakeOver(UNKNOWN, UNKNOWN)).toBe(true);
+describe('a session goes on', () => {
+  const ada: Principal = { user: 'ada', from: 'network' };
+  const serial: Principal = { device: 'pump', from: 'serial' };
+  const local: Principal = { device: 'pump', from: 'loopback' };
+  const remote: Principal = { device: 'pump', from: 'network' };
+  const keyed: Principal = { ...remote, key: 'k' };
+  const bob: Principal = { ...remote, user: 'bob' };
+
+  it.each<[string, Principal, Principal, boolean]>([
+    ['of a user with that user, wherever', ada, { ...ada, from: 'loopback' }, true],
+    ['of a user with no other', ada, bob, false],
+    ['of a user with nobody', ada, local, false],
+    ['of a board with a program on this machine', serial, local, true],
+    ['of a board with who proves its key', serial, keyed, true],
+    ['of a board with nobody over the network', serial, remote, false],
+    ['of a board with no user over the network', serial, bob, false],
+    ['of a key with nobody over the network', keyed, remote, false],
+    ['of a mere name with a mere name', remote, remote, true],
+    ['of a mere name with a user', remote, bob, true],
+    ['of nobody known with anybody', UNKNOWN, remote, true],
+  ])('%s', (_, owner, newcomer, may) => expect(start().guard.mayTakeOver(owner, newcomer)).toBe(may));
+
+  it('with anybody where there are no rules, or names are trusted', () => {
+    expect(start(null, null).guard.mayTakeOver(ada, remote)).toBe(true);
+    expect(start({ trust_names: true, rules: [] }).guard.mayTakeOver(serial, remote)).toBe(true);
+  });
 });

@@ -1,14 +1,16 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Access } from '../../src/access/access.js';
 import type { Client } from '../../src/client/client.js';
 import type { ConnectOptions } from '../../src/client/options.js';
 import { parseConfig } from '../../src/config/load.js';
+import { CertificateMaker } from '../support/certificates.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../support/gateways.js';
 import { hello, Line } from '../support/line.js';
 import { policy, usersText } from '../support/policies.js';
 import { Simulation } from '../support/simulation.js';
+import { describeWithTools } from '../support/tools.js';
 import { UdpDevice } from '../support/udp-device.js';
 import { usersFile } from '../support/users-file.js';
 
@@ -34,7 +36,7 @@ let everything: string[];
 let ops: Client;
 
 const config = (rules: object[] = RULES) => ({
-  listen: { tcp: { port: 0 }, udp: { port: 0 }, mqtt: { port: 0 } },
+  listen: { tcp: { port: 0 }, udp: { port: 0 }, mqtt: { port: 0 }, ws: { port: 0 } },
   access: { users: { file }, rules },
 });
 
@@ -87,9 +89,9 @@ async function native(who: Who): Promise<Peer> {
   };
 }
 
-async function connectMqtt(options: IClientOptions): Promise<MqttClient> {
-  const { port } = running.gateway.addresses.mqtt[0] ?? expect.unreachable();
-  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0, ...options });
+async function connectMqtt(options: IClientOptions, over: 'mqtt' | 'ws' = 'mqtt'): Promise<MqttClient> {
+  const { port } = running.gateway.addresses[over][0] ?? expect.unreachable();
+  const client = await connectAsync(`${over}://127.0.0.1:${port}`, { reconnectPeriod: 0, ...options });
   onTestFinished(() => client.endAsync(true));
   return client;
 }
@@ -97,14 +99,15 @@ async function connectMqtt(options: IClientOptions): Promise<MqttClient> {
 const NOT_AUTHORIZED = 0x87;
 
 const mqtt =
-  (protocolVersion: 4 | 5) =>
+  (protocolVersion: 4 | 5, over?: 'ws') =>
   async ({ user, password, identity }: Who): Promise<Peer> => {
-    const client = await connectMqtt({
+    const options: IClientOptions = {
       protocolVersion,
       ...(user !== undefined && { username: user }),
       ...(password !== undefined && { password }),
       ...(identity !== undefined && { clientId: identity }),
-    });
+    };
+    const client = await connectMqtt(options, over);
     const heard: string[] = [];
     client.on('message', (topic, payload) => void heard.push(`${topic} ${payload.toString()}`));
     return {
@@ -131,6 +134,7 @@ describe.each([
   { protocol: 'Slipway over TCP', connect: native, tells: true },
   { protocol: 'MQTT 3.1.1', connect: mqtt(4), tells: false },
   { protocol: 'MQTT 5', connect: mqtt(5), tells: true },
+  { protocol: 'MQTT 5 over WebSocket', connect: mqtt(5, 'ws'), tells: true },
 ])('rules on $protocol', ({ connect, tells }) => {
   const ADA = { user: 'ada', password: 'correct horse' };
 
@@ -233,6 +237,49 @@ describe.each([
     await expect(connect(ADA)).rejects.toThrow();
     expect(await eve.emit('staff/x', 'still here')).toBe(false);
     expect([eve.closed(), ops.connected]).toEqual([false, true]);
+  });
+});
+
+describe('a shared subscription', () => {
+  it.each([4, 5] as const)('is no way round the rules (level %i)', async (level) => {
+    const ada = await mqtt(level)({ user: 'ada', password: 'correct horse' });
+    for (const pattern of ['$share/g/eve/#', '$share/g/$slipway/stats'])
+      expect(await ada.subscribe(pattern)).toBe(true);
+    expect(await ada.subscribe('$share/g/#')).toBe(false);
+    for (const channel of ['eve/x', 'ada/x']) await ops.emit(channel, '1');
+    await until(() => expect(ada.heard).toEqual(['ada/x 1']));
+  });
+});
+
+describeWithTools(['openssl'], 'a client certificate', () => {
+  it('names the user, over native TCP and MQTT, as long as there is one', async () => {
+    const maker = new CertificateMaker();
+    onTestFinished(() => maker.remove());
+    const authority = maker.authority('ca');
+    const server = maker.server('server', authority);
+    const secure = { port: 0, tls: { ...server, client_ca: authority.cert } };
+    const { gateway, tcp } = await startGateway({ ...config(), listen: { tcp: secure, mqtt: secure } });
+    const filesOf = async (name: string) => {
+      const pair = maker.client(name, authority);
+      const [ca, cert, key] = await Promise.all(
+        [authority.cert, pair.cert, pair.key].map((path) => readFile(path)),
+      );
+      return { ca: ca as Buffer, cert: cert as Buffer, key: key as Buffer };
+    };
+    const ada = await filesOf('ada');
+    const native = await connectTo(tcp, { tls: ada });
+    await native.emit('home/ada/x', 'yes');
+    await expect(native.emit('home/eve/x', 'no')).rejects.toMatchObject({ code: 'not_allowed' });
+    const url = `mqtts://127.0.0.1:${gateway.addresses.mqtt[0]?.port}`;
+    const client = await connectAsync(url, { ...ada, protocolVersion: 5, reconnectPeriod: 0 });
+    onTestFinished(() => client.endAsync(true));
+    await client.publishAsync('home/ada/x', 'yes', { qos: 1 });
+    await expect(client.publishAsync('home/eve/x', 'no', { qos: 1 })).rejects.toMatchObject({
+      code: NOT_AUTHORIZED,
+    });
+    const stranger = await filesOf('stranger');
+    await expect(connectTo(tcp, { tls: stranger })).rejects.toMatchObject({ code: 'bad_credentials' });
+    await expect(connectAsync(url, { ...stranger, reconnectPeriod: 0 })).rejects.toThrow();
   });
 });
 

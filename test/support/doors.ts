@@ -60,6 +60,10 @@ export class Doors extends Access {
     );
   }
 
+  override mayTakeOver(owner: Principal, newcomer: Principal): boolean {
+    return owner.user === undefined || owner.user === newcomer.user;
+  }
+
   override review({ device, user, key }: Principal): Review {
     const gone = user !== undefined && !this.passwords.has(user);
     const unproved = device !== undefined && this.keys.has(device) && key === undefined;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Access } from '../../access/access.js';
-import { type Admission, type Admitted, mayTakeOver } from '../../access/principal.js';
+import type { Admission, Admitted } from '../../access/principal.js';
 import type { Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
 import type { ByteLink, ByteLinkEvents } from '../../links/byte-link.js';
@@ -187,15 +187,15 @@ export class MqttHub implements MqttKeeper {
     { clientId }: Connect,
     { principal }: Admitted,
   ): ConnectRefusal | undefined {
-    const { store, commons, counters } = this.#context;
+    const { store, commons, counters, access } = this.#context;
     // The log says why, once.
     if (store?.failing) return 'not_stored';
     const standing = this.#sessions.get(clientId);
-    if (standing && !mayTakeOver(standing.principal, principal)) {
+    if (standing && !access.mayTakeOver(standing.principal, principal)) {
       counters.add('session.identity_collisions');
       commons.peerLog.warn(
         { identity: standing.identity, link: link.name },
-        `the session of ${standing.identity} belongs to another user: ${link.name} is refused`,
+        `the session of ${standing.identity} belongs to another: ${link.name} is refused`,
       );
       return 'identity_in_use';
     }
