@@ -122,6 +122,32 @@ export const listen = section('Where peers can reach the gateway over the networ
   ),
 });
 
+/** Refuses two listeners for connections, of different protocols, on one address and port. The config may be wrong elsewhere. */
+export function onePortEach(config: { readonly listen?: unknown }, context: z.core.$RefinementCtx): void {
+  if (typeof config.listen !== 'object' || config.listen === null) return;
+  const listen = config.listen as Readonly<Record<string, unknown>>;
+  const taken = new Map<string, string>();
+  for (const kind of ['tcp', 'mqtt', 'ws']) {
+    const entries = listen[kind];
+    if (!Array.isArray(entries)) continue;
+    const sockets = entries.map((entry) => (isListener(entry) ? socketOf(entry) : undefined));
+    for (const [index, socket] of sockets.entries()) {
+      const other = socket === undefined ? undefined : taken.get(socket);
+      if (other === undefined) continue;
+      const message = `listen.${other} is on the same address and port: give one of them another`;
+      context.addIssue({ code: 'custom', path: ['listen', kind, index, 'port'], message });
+    }
+    for (const socket of sockets) if (socket !== undefined) taken.set(socket, kind);
+  }
+}
+
+function isListener(entry: unknown): entry is { host: string; port: number } {
+  if (typeof entry !== 'object' || entry === null) return false;
+  return (
+    'host' in entry && typeof entry.host === 'string' && 'port' in entry && typeof entry.port === 'number'
+  );
+}
+
 function addressOrRange(text: string, context: z.core.$RefinementCtx<string>): void {
   const [address = '', bits, ...rest] = text.split('/');
   const family = isIP(address);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW, MAX_VARINT, MAX_WINDOW } from '../wire/limits.js';
 import { access, rulesForTheNetwork } from './access.js';
 import { oneOrOff, section } from './forms.js';
-import { listen } from './listen.js';
+import { listen, onePortEach } from './listen.js';
 import { count, duration, size } from './quantities.js';
 import { serial } from './serial.js';
 
@@ -188,11 +188,14 @@ const log = section('What the daemon writes to its standard output.', {
     .describe('pretty is for people, json for programs; auto is pretty on a terminal and json elsewhere.'),
 });
 
+const isRead = ({ value }: { value: unknown }) => typeof value === 'object' && value !== null;
+
 /** The whole config file. Keys that it does not name are refused. */
 export const configSchema = z
   .strictObject({ version, listen, access, serial, store, limits, sessions, stats, log })
   // Also when a setting elsewhere is wrong: all problems are reported at once.
-  .superRefine(rulesForTheNetwork, { when: ({ value }) => typeof value === 'object' && value !== null })
+  .superRefine(rulesForTheNetwork, { when: isRead })
+  .superRefine(onePortEach, { when: isRead })
   .describe('The configuration of the Slipway gateway.');
 
 /** A config with every default filled in. Durations are in ms, sizes in bytes. */

@@ -3,36 +3,28 @@ import { type Logger, pino } from 'pino';
 import type { Access } from '../access/access.js';
 import { type Policy, readPolicy } from '../access/policy.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
-import type { Config, SerialConfig, UdpConfig } from '../config/schema.js';
+import type { Config } from '../config/schema.js';
 import { Counters } from '../counters.js';
-import type { Link, LinkEvents } from '../links/link.js';
-import { PortClaims } from '../links/serial/claims.js';
+import type { Link } from '../links/link.js';
 import type { ListPorts } from '../links/serial/list-ports.js';
 import type { OpenPort } from '../links/serial/port.js';
-import type { PortSupervisor } from '../links/serial/port-supervisor.js';
-import type { SerialLink } from '../links/serial/serial-link.js';
-import type { UdpAddress } from '../links/udp/udp-link.js';
-import { listenUdp, type UdpListener } from '../links/udp/udp-listener.js';
 import { Router } from '../router/router.js';
 import { QueueTotal } from '../session/queue-total.js';
 import type { Contents } from '../store/contents.js';
 import { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import { isHello } from './address-proof.js';
-import { Admission } from './admission.js';
 import { Commons } from './commons.js';
 import { Hub, type HubLimits } from './hub.js';
 import { lastValueKeeper, restoreLastValues } from './last-value-records.js';
-import { LineWriter } from './line-writer.js';
 import { LinkReports } from './link-reports.js';
 import { MqttHub } from './mqtt/mqtt-hub.js';
-import { OneShots } from './one-shots.js';
 import { Presence } from './presence.js';
 import { needingRestart } from './reload.js';
-import type { Session } from './session.js';
+import { SerialPorts } from './serial-ports.js';
 import { Statistics, type StatisticsSnapshot } from './statistics.js';
 import { StreamListeners } from './stream-listeners.js';
+import { UdpListeners } from './udp-listeners.js';
 
 /** What a gateway needs from outside; all but the config has a default that is the real thing. */
 export interface GatewayOptions {
@@ -70,10 +62,8 @@ export class Gateway {
   readonly #statistics: Statistics;
   readonly #linkReports: LinkReports;
   readonly #streams: StreamListeners;
-  readonly #udp: UdpListener[] = [];
-  readonly #ports: PortSupervisor[] = [];
-  readonly #admission: Admission;
-  readonly #portOfLink = new Map<Link, SerialConfig>();
+  readonly #udp: UdpListeners;
+  readonly #ports: SerialPorts;
   #stopCorrecting: Cancel | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -155,7 +145,7 @@ export class Gateway {
       events: {
         presence: ({ identity, program }, state) => program || this.#presence.announce(identity, state),
         forgotten: (identity) => this.#presence.forget(identity),
-        text: (link, session, line) => this.#text(link, session, line),
+        text: (link, session, line) => this.#ports.text(link, session, line),
       },
       random32: () => randomInt(2 ** 32),
     });
@@ -170,14 +160,28 @@ export class Gateway {
         keepAliveMs: limits.mqtt_keep_alive,
       },
     });
+    const onLink = (link: Link) => this.#hub.attach(link);
     this.#streams = new StreamListeners({
+      ...context,
       limits,
-      logger,
-      counters: this.#counters,
-      onLink: (link) => this.#hub.attach(link),
+      onLink,
       onMqtt: (link) => this.#mqttHub.attach(link),
     });
-    this.#admission = new Admission(limits.per_address.hellos, this.#hub, clock, this.#counters);
+    this.#udp = new UdpListeners({
+      ...context,
+      limits,
+      host: this.#hub,
+      access: this.#commons.access,
+      turns: this.#commons.turns,
+    });
+    this.#ports = new SerialPorts({
+      ...context,
+      limits,
+      openPort: options.openPort,
+      listPorts: options.listPorts,
+      onLink,
+      emit: (channel, payload, more) => this.emit(channel, payload, more),
+    });
     this.#statistics = new Statistics(
       this.#router,
       this.#commons.places.residents,
@@ -185,8 +189,12 @@ export class Gateway {
       clock,
       logger,
     );
-    this.#linkReports = new LinkReports(this.#router, this.#hub, this.#mqttHub, clock, () =>
-      this.#ports.map(({ link, report }) => [link, report] as const),
+    this.#linkReports = new LinkReports(
+      this.#router,
+      this.#hub,
+      this.#mqttHub,
+      clock,
+      () => this.#ports.reports,
     );
   }
 
@@ -196,7 +204,7 @@ export class Gateway {
       tcp: this.#streams.addresses('tcp'),
       mqtt: this.#streams.addresses('mqtt'),
       ws: this.#streams.addresses('ws'),
-      udp: this.#udp.map(({ address }) => address),
+      udp: this.#udp.addresses,
     };
   }
 
@@ -242,8 +250,8 @@ export class Gateway {
     const { config, logger } = this.#options;
     this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
     await this.#streams.open(config.listen);
-    for (const entry of config.listen.udp) await this.#listenUdp(entry);
-    await this.#watchPorts(config.serial);
+    await this.#udp.open(config.listen.udp);
+    await this.#ports.open(config.serial);
     this.#statistics.start(config.stats.interval);
     this.#linkReports.start();
     if (config.serial.length === 0) logger.debug('no serial ports are configured');
@@ -268,7 +276,7 @@ export class Gateway {
   }
 
   async #closeAll(grace: Promise<void>): Promise<void> {
-    await Promise.allSettled([this.#streams, ...this.#udp, ...this.#ports].map((part) => part.close()));
+    await Promise.allSettled([this.#streams, this.#udp, this.#ports].map((part) => part.close()));
     // A disk that cannot be written must not keep the process alive.
     await Promise.race([this.#storeSettled(), grace]);
     await this.#store?.close();
@@ -297,103 +305,6 @@ export class Gateway {
     if (gone > 0) logger.warn({ gone }, `${gone} last values are beyond limits.last_values, and gone`);
     this.#hub.restore(contents);
     this.#mqttHub.restore(mqttSessions);
-  }
-
-  async #listenUdp({ host, port, one_shot }: UdpConfig): Promise<void> {
-    const { logger, config } = this.#options;
-    const { packet, sessions, per_address } = config.limits;
-    const oneShots = new OneShots(one_shot || undefined, per_address.one_shots, {
-      router: this.#router,
-      access: this.#commons.access,
-      turns: this.#commons.turns,
-      clock: this.#clock,
-      counters: this.#counters,
-    });
-    const options = {
-      host,
-      port,
-      maxPacket: packet.udp,
-      maxLinks: sessions,
-      maxLinksPerParty: per_address.links,
-    };
-    const listener = await listenUdp(
-      options,
-      (packet, from) => this.#datagram(listener, oneShots, packet, from),
-      logger,
-      this.#counters,
-    );
-    this.#udp.push(listener);
-    logger.info(
-      { udp: listener.address },
-      `listening on UDP ${listener.address.host} port ${listener.address.port}`,
-    );
-  }
-
-  /** A datagram from an address that has no link: only a HELLO gives it one, once the address is proved. */
-  #datagram(listener: UdpListener, oneShots: OneShots, packet: Uint8Array, from: UdpAddress): void {
-    const { length } = packet;
-    const answer = (bytes: Uint8Array): void => {
-      // Never more bytes than came, so that a forged address gains nothing by it.
-      if (bytes.length <= length) listener.sendTo(bytes, from);
-    };
-    if (isHello(packet)) this.#admission.greet(listener, packet, from, answer);
-    else oneShots.take(packet, from, answer);
-  }
-
-  async #watchPorts(configs: readonly SerialConfig[]): Promise<void> {
-    if (configs.length === 0) return;
-    const { PortSupervisor } = await import('../links/serial/port-supervisor.js');
-    const { logger, openPort, listPorts } = this.#options;
-    const { limits } = this.#options.config;
-    const claims = new PortClaims();
-    for (const config of configs) {
-      const supervisor = new PortSupervisor({
-        config,
-        onLink: (link) => this.#portOpened(config, link),
-        log: logger,
-        counters: this.#counters,
-        clock: this.#clock,
-        claims,
-        maxPacket: limits.packet.serial,
-        maxBacklog: limits.backlog,
-        ...(openPort && { openPort }),
-        ...(listPorts && { listPorts }),
-      });
-      this.#ports.push(supervisor);
-      supervisor.start();
-    }
-  }
-
-  #portOpened(config: SerialConfig, link: SerialLink): LinkEvents {
-    const events = this.#hub.attach(link);
-    this.#portOfLink.set(link, config);
-    const writer = new LineWriter(link, this.#options.config.limits.backlog);
-    const { listen } = config.lines;
-    if (listen !== undefined) {
-      // No last value: opening the port may just have reset the board, and its bootloader is listening.
-      const refusal = this.#router.subscribe(writer, listen, { qos: 1, noLocal: false, noLastValue: true });
-      if (refusal)
-        this.#options.logger.warn({ refusal }, `port ${config.name} cannot listen to ${listen}: ${refusal}`);
-    }
-    return {
-      packet: (packet) => events.packet(packet),
-      text: (line) => events.text?.(line),
-      drained: () => events.drained?.(),
-      closed: (reason) => {
-        this.#router.remove(writer);
-        this.#portOfLink.delete(link);
-        events.closed(reason);
-      },
-    };
-  }
-
-  #text(link: Link, session: Session | undefined, line: string): void {
-    const port = this.#portOfLink.get(link);
-    const name = port?.name ?? link.name;
-    const channel = session ? `$slipway/devices/${session.identity}/log` : `$slipway/ports/${name}/log`;
-    this.emit(channel, line);
-    this.#options.logger.debug({ link: link.name, line }, `${name} says: ${line}`);
-    if (port?.lines.emit !== undefined) this.emit(port.lines.emit, line, { qos: 1 });
   }
 }
 

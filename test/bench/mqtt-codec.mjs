@@ -1,6 +1,6 @@
 // How fast packets of MQTT are read and written, beside mqtt-packet: millions a second on one core, the best of some runs.
 //
-//   npx tsc --build && node test/bench/mqtt-codec.mjs [--seconds 1]
+//   npm run bench:mqtt-codec -- [--seconds 1]
 import { parseArgs } from 'node:util';
 import mqttPacket from 'mqtt-packet';
 import { encode } from '../../dist/mqtt/wire/encode.js';

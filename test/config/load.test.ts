@@ -94,6 +94,18 @@ describe('listeners', () => {
     ]);
   });
 
+  it('of different protocols cannot share a port', () => {
+    const text = 'version: 1\nlisten:\n  tcp: { port: 9001 }\n  mqtt:\n    - port: 9001\n    - { port: 0 }\n';
+    expect(problemsIn(`${text}  ws: { host: 127.0.0.1 }\n  udp: { port: 9001, prt: 1 }`)).toEqual([
+      '5:13: listen.mqtt[0].port: listen.tcp is on the same address and port: give one of them another',
+      '7:3: listen.ws.port: listen.mqtt is on the same address and port: give one of them another',
+      '8:22: listen.udp.prt: unknown key (did you mean "port"?)',
+    ]);
+    expect(
+      listen('{ tcp: { port: 1 }, mqtt: { port: 2 }, udp: { port: 2 }, ws: { port: 1, host: "::1" } }').ws,
+    ).toHaveLength(1);
+  });
+
   it('take one-shots from anywhere unless told', () => {
     expect(listen('{ udp: { one_shot: { channels: ["a/#"] } } }').udp[0]?.one_shot).toEqual({
       channels: ['a/#'],

@@ -57,28 +57,51 @@ describe('a gateway on WebSocket', () => {
   });
 });
 
-describeWithTools(['openssl'], 'MQTT over TLS', () => {
-  it('is served on a connection and on a WebSocket, to clients with a certificate', async () => {
+describeWithTools(['openssl'], 'a certificate', () => {
+  it('is the user that it names, by every protocol', async () => {
     const maker = new CertificateMaker();
     onTestFinished(() => maker.remove());
     const authority = maker.authority('ca');
     const tls = { ...maker.server('server', authority), client_ca: authority.cert };
-    const { gateway, log } = await startGateway({ listen: { mqtt: { port: 0, tls }, ws: { port: 0, tls } } });
+    const entry = { port: 0, tls };
+    const { gateway, tcp, log } = await startGateway({
+      listen: { tcp: entry, mqtt: entry, ws: entry },
+      access: {
+        rules: [
+          { who: 'user:ada', emit: 'x', subscribe: 'x' },
+          { who: 'user:eve', emit: 'y' },
+        ],
+      },
+    });
     const [mqtt] = gateway.addresses.mqtt as [Address];
     const [ws] = gateway.addresses.ws as [Address];
-    const ada = maker.client('ada', authority);
-    const options = {
-      ca: readFileSync(authority.cert),
-      cert: readFileSync(ada.cert),
-      key: readFileSync(ada.key),
+    const files = (name: string) => {
+      const { cert, key } = maker.client(name, authority);
+      return { ca: readFileSync(authority.cert), cert: readFileSync(cert), key: readFileSync(key) };
     };
-    const one = await mqttClient(`mqtts://127.0.0.1:${mqtt.port}`, options);
-    const other = await mqttClient(`wss://127.0.0.1:${ws.port}`, { ...options, wsOptions: options });
+    const ada = files('ada');
+    const eve = files('eve');
+    const v5 = { protocolVersion: 5 } as const;
+    const byTls = (options: typeof ada) =>
+      mqttClient(`mqtts://127.0.0.1:${mqtt.port}`, { ...options, ...v5 });
+    const byWs = (options: typeof ada) =>
+      mqttClient(`wss://127.0.0.1:${ws.port}`, { wsOptions: options, ...v5 });
+
     const got: string[] = [];
+    const one = await byTls(ada);
     one.on('message', (_, payload) => void got.push(payload.toString()));
     await one.subscribeAsync('x');
-    await other.publishAsync('x', 'safe', { qos: 1 });
-    await until(() => expect(got).toEqual(['safe']));
+    await (await byWs(ada)).publishAsync('x', 'ws', { qos: 1 });
+    await (await connectTo(tcp, { tls: ada })).emit('x', 'tcp');
+    await until(() => expect(got).toEqual(['ws', 'tcp']));
+
+    const notAuthorized = { code: 0x87 };
+    await expect((await byTls(eve)).publishAsync('x', 'no', { qos: 1 })).rejects.toMatchObject(notAuthorized);
+    await expect((await byWs(eve)).publishAsync('x', 'no', { qos: 1 })).rejects.toMatchObject(notAuthorized);
+    await expect((await connectTo(tcp, { tls: eve })).emit('x', 'no')).rejects.toMatchObject({
+      code: 'not_allowed',
+    });
+    expect(got).toHaveLength(2);
     expect(log.map(({ msg }) => msg)).toContain(
       `listening for MQTT on 127.0.0.1 port ${mqtt.port}, with TLS`,
     );

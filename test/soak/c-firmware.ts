@@ -5,6 +5,7 @@ import { reasonOfCode } from '../../src/wire/reasons.js';
 import { CClient, type ClientEvent, type ReceivedMessage } from '../firmware/c-client.js';
 import type { Cable } from './cable.js';
 import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
+import { keyOf } from './keys.js';
 
 /** What an Uno's UART holds for a sketch that is busy. */
 const RING_BYTES = 63;
@@ -38,9 +39,11 @@ export class CFirmware implements Firmware {
     this.#context = context;
     const { spec, machine, random32, countsEdges } = context;
     this.#epoch = random32();
+    const key = keyOf(spec.name);
     this.#client = new CClient({
       framing: FRAMINGS[spec.kind],
       identity: spec.name,
+      ...(key && { key }),
       nonce: random32(),
       reliable: spec.window > 0,
       slots: spec.inFlight,

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { Access } from '../../src/access/access.js';
+import type { Policy } from '../../src/access/policy.js';
 import { Counters } from '../../src/counters.js';
 import { AddressProof, isHello } from '../../src/gateway/address-proof.js';
 import { Commons } from '../../src/gateway/commons.js';
@@ -56,13 +56,21 @@ export class GatewayHost {
   /** What it writes to, if it has a store. */
   readonly #disk = new Disk();
   readonly #config: GatewayConfig;
+  readonly #policy: Policy;
   #backend: MemoryBackend | undefined;
   #store: Store | undefined;
   #addresses!: AddressProof;
   #oneShots!: OneShots;
 
-  constructor(clock: VirtualClock, random: Random, config: GatewayConfig, events: GatewayHostEvents) {
+  constructor(
+    clock: VirtualClock,
+    random: Random,
+    config: GatewayConfig,
+    policy: Policy,
+    events: GatewayHostEvents,
+  ) {
     this.#clock = clock;
+    this.#policy = policy;
     this.#config = config;
     this.#random = random;
     this.#events = events;
@@ -119,13 +127,14 @@ export class GatewayHost {
         window: { serial: 32, udp: 128, tcp: 2048 },
         ids: 100,
       },
+      policy: this.#policy,
       ...(store && { store }),
     };
     this.commons = new Commons(context);
     this.hub = new Hub({
       ...context,
       commons: this.commons,
-      access: new Access(),
+      access: this.commons.access,
       random32: () => this.#random.u32(),
       events: {
         // Gateway, too, tells the world by its router.

@@ -10,6 +10,7 @@ import type { Emit } from '../../src/wire/messages.js';
 import { SerialEnd } from '../support/serial-end.js';
 import type { Cable } from './cable.js';
 import type { Firmware, FirmwareContext, ProgramEmit } from './firmware.js';
+import { keyOf } from './keys.js';
 
 const BACKLOG_BYTES = 100_000;
 const NO_WILL = { text: '', channel: '', qos: 0, retain: false } as const;
@@ -29,6 +30,7 @@ export class TsFirmware implements Firmware {
   constructor(context: FirmwareContext) {
     this.#context = context;
     const { machine, spec, random32, random } = context;
+    const key = keyOf(spec.name);
     this.#alarms = new Alarms(machine.clock);
     this.#session = new PeerSession<Channel>(
       {
@@ -45,6 +47,7 @@ export class TsFirmware implements Firmware {
           buffer: spec.buffer,
           ids: spec.ids,
         },
+        credentials: key ? { key } : {},
       },
       {
         hold: (name) => this.#channel(name),

@@ -5,6 +5,7 @@ import { Board } from './board.js';
 import { Cable, type CableOptions } from './cable.js';
 import { FaultPlan, type PacketFault } from './fault-plan.js';
 import { GatewayHost } from './gateway-host.js';
+import { policyFor } from './keys.js';
 import type { Ledger } from './ledger.js';
 import { Observer } from './observer.js';
 import { type BoardSpec, describeStep, type Scenario, type Step } from './scenario.js';
@@ -50,7 +51,8 @@ export class World {
     this.#random = new Random(scenario.seed + 2);
     this.observer = new Observer(this);
     this.ledger = this.observer.ledger;
-    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.gateway, {
+    const policy = policyFor(scenario.boards.map(({ name }) => name));
+    this.gateway = new GatewayHost(this.clock, new Random(scenario.seed + 1), scenario.gateway, policy, {
       presence: (session, state) => {
         this.observer.presence(session, state);
         this.onPresence?.(session.identity, state);

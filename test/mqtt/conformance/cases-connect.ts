@@ -122,6 +122,16 @@ export const CONNECT_CASES: readonly Case[] = [
       D closed`,
   },
   {
+    name: 'the server tells what it takes [3.2.2.3]',
+    levels: [5],
+    script: `
+      A > 10 ( "MQTT" 05 02 000a ( ) "c%" )
+      A < 20 ( 00 00 ( 21 0800 22 0040 27 00100000 ) )
+      // As long as it may be silent at most, if it would be longer.
+      B > 10 ( "MQTT" 05 02 0078 ( ) "d%" )
+      B < 20 ( 00 00 ( 13 003c 21 0800 22 0040 27 00100000 ) )`,
+  },
+  {
     name: 'a client identifier must be text [MQTT-1.5.4-1], [MQTT-1.5.4-2]',
     script: `
       4: A > 10 ( "MQTT" 04 02 000a 0003 eda080 )
@@ -206,6 +216,27 @@ export const CONNECT_CASES: readonly Case[] = [
       A connect c%
       A > e0 ( )
       A closed`,
+  },
+  {
+    name: 'what came before a fault is acted on, and nothing after it',
+    script: `
+      A connect c%
+      A > 82 ( 0001 [ ] "t%" 00 ) 32 ( "t%" 0002 [ ] 'x' ) c1 ( ) c0 ( ) 30 ( "t%" [ ] 'y' )
+      A < 90 ( 0001 [ ] 00 ) 30 ( "t%" [ ] 'x' ) 40 ( 0002 )
+      5: A < e0 ( 81 )
+      A closed`,
+  },
+  {
+    name: 'what comes behind a DISCONNECT is not acted on [MQTT-3.14.4-1]',
+    script: `
+      A connect c%
+      A > 82 ( 0001 [ ] "t%" 00 )
+      A < 90 ( 0001 [ ] 00 )
+      B connect d%
+      B > 30 ( "t%" [ ] 'x' ) e0 ( ) 30 ( "t%" [ ] 'y' )
+      B closed
+      A < 30 ( "t%" [ ] 'x' )
+      A quiet`,
   },
   {
     name: 'DISCONNECT may give any reason, and no session expiry where there was none [3.14.2.2.2]',

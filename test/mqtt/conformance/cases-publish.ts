@@ -1,5 +1,8 @@
 import type { Case } from './script.js';
 
+/** The receive maximum of the server: packet identifiers from 0001 to 0800. */
+const MANY = Array.from({ length: 0x800 }, (_, index) => (index + 1).toString(16).padStart(4, '0'));
+
 /** PUBLISH of clients, and how it goes on. */
 export const PUBLISH_CASES: readonly Case[] = [
   {
@@ -234,6 +237,30 @@ export const PUBLISH_CASES: readonly Case[] = [
       E > 30 ( 0000 ( 23 0001 ) 'x' )
       E < e0 ( 82 )
       E closed`,
+  },
+  {
+    name: 'no more than the server takes at once [MQTT-3.3.4-7], [3.3.4]',
+    levels: [5],
+    script: `
+      A connect c%
+      A > ${MANY.map((id) => `34 ( "t%" ${id} ( ) )`).join(' ')}
+      A < ${MANY.map((id) => `50 ( ${id} )`).join(' ')}
+      // One that is not released comes again: it counts once.
+      A > 3c ( "t%" 0001 ( ) )
+      A < 50 ( 0001 )
+      A > 32 ( "t%" 0801 ( ) )
+      A < e0 ( 93 )
+      A closed`,
+  },
+  {
+    name: 'a name may have 65,535 bytes [MQTT-4.7.3-3]',
+    script: `
+      A connect c%
+      A > 82 ( 0001 [ ] "t%/#" 00 )
+      A < 90 ( 0001 [ ] 00 )
+      A > 32 ( "t%/${'l'.repeat(65_530)}" 0001 [ ] 'x' )
+      A < 30 ( "t%/${'l'.repeat(65_530)}" [ ] 'x' ) 40 ( 0001 )
+      A quiet`,
   },
   {
     name: 'properties that cannot be are refused [2.2.2.2]',

@@ -140,7 +140,26 @@ export const SESSION_CASES: readonly Case[] = [
       W < 31 ( "t%" ( ) )`,
   },
   {
-    name: 'a will of who takes over is not published with the session that goes on, if it is to wait [MQTT-3.1.3-9]',
+    name: 'a will is published when another takes over [MQTT-3.1.4-3], unless it is to wait and the session goes on',
+    script: `
+      W connect w%
+      W > 82 ( 0001 [ ] "t%" 00 )
+      W < 90 ( 0001 [ ] 00 )
+      4: A > 10 ( "MQTT" 04 04 0000 "c%" "t%" "gone" )
+      5: A > 10 ( "MQTT" 05 04 0000 ( 11 0000003c ) "c%" ( ) "t%" "gone" )
+      A accepted
+      B connect c% kept resumed
+      5: A < e0 ( 8e )
+      A closed
+      W < 30 ( "t%" [ ] 'gone' )
+      B > e0 ( )
+      B closed
+      C connect c%
+      C > e0 ( )
+      C closed`,
+  },
+  {
+    name: 'a will that is to wait is not published if the session goes on [MQTT-3.1.3-9]',
     levels: [5],
     script: `
       W connect w%

@@ -283,6 +283,39 @@ export const SUBSCRIBE_CASES: readonly Case[] = [
       A quiet`,
   },
   {
+    name: 'members of a group take turns [MQTT-4.8.2-4], at the QoS of each',
+    script: `
+      A connect c%
+      A > 82 ( 0001 [ ] "$share/g%/t%/+" 00 )
+      A < 90 ( 0001 [ ] 00 )
+      B connect d%
+      B > 82 ( 0001 [ ] "$share/g%/t%/+" 01 "t%/b" 00 )
+      B < 90 ( 0001 [ ] 01 00 )
+      // Another group hears all of it.
+      C connect e%
+      C > 82 ( 0001 [ ] "$share/h%/t%/+" 00 )
+      C < 90 ( 0001 [ ] 00 )
+      C > 32 ( "t%/a" 0001 [ ] 'x' ) 32 ( "t%/a" 0002 [ ] 'x' )
+      C < 30 ( "t%/a" [ ] 'x' ) 40 ( 0001 ) 30 ( "t%/a" [ ] 'x' ) 40 ( 0002 )
+      A < 30 ( "t%/a" [ ] 'x' )
+      B < 32 ( "t%/a" 0001 [ ] 'x' )
+      B > 40 ( 0001 )
+      A quiet
+      B quiet`,
+  },
+  {
+    name: 'the server uses the topic aliases that a client takes [3.3.2.3.4]',
+    levels: [5],
+    script: `
+      A connect c% 22 0001
+      A > 82 ( 0001 ( ) "t%/+" 01 )
+      A < 90 ( 0001 ( ) 01 )
+      A > 30 ( "t%/a" ( ) '1' ) 30 ( "t%/a" ( ) '2' ) 32 ( "t%/a" 0001 ( ) '3' )
+      A < 30 ( "t%/a" ( 23 0001 ) '1' ) 30 ( 0000 ( 23 0001 ) '2' ) 32 ( 0000 0001 ( 23 0001 ) '3' ) 40 ( 0001 )
+      A > 40 ( 0001 )
+      A quiet`,
+  },
+  {
     name: 'a filter must be one [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1]',
     script: `
       A connect c%

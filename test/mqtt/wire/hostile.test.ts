@@ -25,7 +25,7 @@ describe('hostile streams', () => {
     const random = new Random(1);
     const connects = mqtt.seeds().map((stream) => stream.subarray(0, 2 + (stream[1] as number)));
     let faults = 0;
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       const connect = connects[i % connects.length] as Uint8Array;
       // A first byte of each type in turn, or most would end there.
       const noise = Buffer.from(random.bytes(2 + random.below(40)));
@@ -34,6 +34,6 @@ describe('hostile streams', () => {
       const marks = [...mqtt.run(Buffer.concat([connect, noise]))];
       if (/ \d+$/.test(marks.at(-1) ?? '')) faults++;
     }
-    expect(faults).toBeGreaterThan(15_000);
+    expect(faults).toBeGreaterThan(7500);
   });
 });

@@ -8,7 +8,7 @@ import { connected, faultOf, fresh, readAll } from './parsing.js';
 import { asReference, readByReference, writtenByReference } from './reference.js';
 
 const LEVELS: readonly ProtocolLevel[] = [4, 5];
-const RUNS = { numRuns: 1000 };
+const RUNS = { numRuns: 500 };
 
 /** `mqtt-packet` is a codec that others wrote from the same standards. */
 describe.each(LEVELS)('beside mqtt-packet, at level %i', (level) => {
