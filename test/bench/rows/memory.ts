@@ -60,7 +60,7 @@ const boards: Part = async ({ udp }, count, parts) => {
 
 const CROWDS: readonly Crowd[] = [
   { figure: 'B a TCP client', count: 2000, fill: fillWith('clients') },
-  { figure: 'B an MQTT client', count: 2000, fill: mqttClients },
+  { figure: 'B an MQTT client', count: 10_000, fill: mqttClients },
   { figure: 'B a UDP session', count: 5000, fill: boards },
   { figure: 'B a subscription', count: 100_000, fill: fillWith('subscriptions') },
   { figure: 'B a channel', count: 100_000, fill: fillWith('channels') },
