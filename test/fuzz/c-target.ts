@@ -31,6 +31,7 @@ export const C_TARGETS: Readonly<Record<string, readonly string[]>> = {
     '-DSLIPWAY_WITH_SLEEP=0',
     '-DSLIPWAY_WITH_WILL=0',
     '-DSLIPWAY_WITH_TIME=0',
+    '-DSLIPWAY_WITH_KEY=1',
     '-DSLIPWAY_TRUSTING=1',
     '-DSLIPWAY_MAX_PACKET=255',
   ],

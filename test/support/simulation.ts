@@ -14,7 +14,7 @@ import { Alarms } from '../../src/session/alarms.js';
 import type { SideLimits } from '../../src/session/contract.js';
 import { Driver } from '../../src/session/driver.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
-import { PeerSession } from '../../src/session/peer-session.js';
+import { type Credentials, PeerSession } from '../../src/session/peer-session.js';
 import { Store } from '../../src/store/store.js';
 import { PacketReader } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
@@ -275,6 +275,7 @@ export class EngineDevice implements Device {
       clean?: boolean;
       nonce?: number;
       expiry?: number;
+      credentials?: Credentials;
     } = {},
   ) {
     this.#simulation = simulation;
@@ -287,6 +288,7 @@ export class EngineDevice implements Device {
         keepAlive: options.keepAlive ?? 10,
         expiry: options.expiry ?? 3600,
         limits: { ...LIMITS, ...options.limits },
+        credentials: options.credentials ?? {},
       },
       {
         hold: (name) => this.#channel(name),

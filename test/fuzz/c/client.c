@@ -297,6 +297,12 @@ static void recover(bool continues) {
 #endif
 }
 
+/* slipway_private.h */
+enum { GREETING = 1, BEGINNING };
+#if SLIPWAY_WITH_KEY
+static const uint8_t key[SLIPWAY_KEY_BYTES] = {1, 2, 3};
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   choices_t input = {data, size};
   uint8_t setup = choose(&input);
@@ -312,6 +318,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   slot_count = (uint8_t)(2 + choose_below(&input, 7));
   buffer = malloc(buffer_size);
   client->identity = "fuzz";
+#if SLIPWAY_WITH_KEY
+  if (setup & 64) client->key = key;
+#endif
   client->room = room;
   client->write = write_byte;
 #if SLIPWAY_WITH_DATAGRAM || SLIPWAY_WITH_STREAM
@@ -345,8 +354,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     waiting = 0;
   }
   while (input.left) {
+    uint8_t state = client->state;
     step(&input);
     check_context();
+#if SLIPWAY_WITH_KEY
+    REQUIRE(!client->key || state > GREETING || client->state < BEGINNING, "nothing begins with a gateway that has no key");
+#endif
   }
   recover(setup & 32);
 #if SLIPWAY_WITH_RELIABLE

@@ -60,7 +60,24 @@ static void welcome(const slipway_t *s, const sent_message_t *hello, deliver_t d
   n += put_varint(p + n, 32);
   n += put_varint(p + n, 1024);
   n += 6;
+#if SLIPWAY_WITH_KEY
+  if (hello->proof) {
+    p[n++] = 3;
+    p[n++] = 8;
+    gateway_proof(s->key, hello->proof, g.token, p + n);
+    n += 8;
+  }
+#endif
   deliver(p, n);
+}
+
+static void greet(const slipway_t *s, const sent_message_t *hello, deliver_t deliver) {
+  static const uint8_t challenge[] = {0xB3, 22, 0xB0, 1, 2, 3, 4, 5, 6, 7, 8};
+  if (hello->proof && hello->proof_size == 0) {
+    deliver(challenge, sizeof challenge);
+  } else {
+    welcome(s, hello, deliver);
+  }
 }
 
 static void acknowledge(bool gap, deliver_t deliver) {
@@ -138,7 +155,7 @@ void gateway_take(const slipway_t *s, const uint8_t *packet, size_t count, deliv
   sent_message_t messages[MOST_MESSAGES];
   size_t n = read_sent(packet, count, messages);
   if (messages[0].head == 0xB0) {
-    welcome(s, messages, deliver);
+    greet(s, messages, deliver);
     return;
   }
   if (messages[0].head == 0xB2 && messages[0].token == g.token) {

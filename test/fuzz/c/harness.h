@@ -73,6 +73,8 @@ typedef struct sent_message {
   uint32_t token;  /* HELLO, BEGIN */
   uint16_t number; /* HELLO's received, ACK's next */
   const uint8_t *nonce;
+  const uint8_t *proof; /* HELLO's, if the peer has a key */
+  uint8_t proof_size;
   const uint8_t *name;
   size_t name_length;
   const uint8_t *payload;
@@ -91,6 +93,9 @@ void gateway_emit(uint8_t id, deliver_t deliver);
 bool gateway_settled(void);
 bool gateway_has_will(const char *channel, const char *payload);
 void gateway_check_table(const slipway_t *s, unsigned emits_expected);
+
+/* proof.c: what a gateway that has the key answers to the peer's proof, 8 bytes. */
+void gateway_proof(const uint8_t *key, const uint8_t *proof, uint32_t token, uint8_t *answer);
 
 /* hostile.c: what a gateway might send just now, if it were broken or worse. */
 size_t hostile_packet(choices_t *c, const slipway_t *s, uint8_t *packet);

@@ -39,8 +39,8 @@ static size_t welcome(choices_t *c, const slipway_t *s, uint8_t *p) {
   for (int i = 0; i < 3; i++) n += put_varint(p + n, any_size(c));
   memset(p + n, 0, 6);
   n += 6;
-  for (uint8_t options = choose_below(c, 3); options; options--) {
-    uint8_t length = choose_below(c, 8);
+  for (uint8_t options = choose_below(c, 4); options; options--) {
+    uint8_t length = choose_below(c, 9);
     p[n++] = options;
     p[n++] = length;
     memset(p + n, 0, length);
@@ -70,12 +70,13 @@ static size_t refuse(choices_t *c, const slipway_t *s, uint8_t *p) {
   static const uint8_t heads[] = {0xB0, 0x80, 0x84, 0x90, 0xA0, 0xB2, 0xB9, 0xBA, 0xBB, 0xBD, 0xBE, 0xB5};
   size_t n = 0;
   p[n++] = 0xB3;
-  p[n++] = choose_below(c, 22);
+  p[n++] = choose_below(c, 24);
   p[n++] = heads[choose_below(c, sizeof heads)];
-  switch (choose_below(c, 4)) {
+  switch (choose_below(c, 5)) {
     case 0: return n;
     case 1: p[n++] = choose(c); return n;
     case 2: return n + put16(p + n, near(c, s->oldest));
+    case 3: memset(p + n, choose(c), 8); return n + 8;
     default: memset(p + n, choose(c), 4); return n + 4;
   }
 }
@@ -86,11 +87,11 @@ static size_t message(choices_t *c, const slipway_t *s, uint8_t *p) {
   switch (choose_below(c, 14)) {
     case 0: return welcome(c, s, p);
     case 1: return refuse(c, s, p);
-    case 2: p[n++] = 0xB4; p[n++] = choose_below(c, 22); return n;
+    case 2: p[n++] = 0xB4; p[n++] = choose_below(c, 24); return n;
     case 3: p[n++] = 0xB5; p[n++] = choose(c); return n;
     case 4: p[n++] = 0xB6; p[n++] = choose(c); return n;
     case 5: p[n++] = 0xB7; p[n++] = choose(c); memset(p + n, choose(c), 6); return n + 6;
-    case 6: p[n++] = 0xBC; n += put16(p + n, near(c, EXPECTED(s))); n += put16(p + n, near(c, s->oldest)); p[n++] = choose_below(c, 22); return n;
+    case 6: p[n++] = 0xBC; n += put16(p + n, near(c, EXPECTED(s))); n += put16(p + n, near(c, s->oldest)); p[n++] = choose_below(c, 24); return n;
     case 7: p[n++] = 0xB9; n += put16(p + n, near(c, EXPECTED(s))); n += put_varint(p + n, any_size(c)); p[n++] = 'a'; return n;
     case 8: p[n++] = 0xBF; p[n++] = choose(c); return n;
     case 9: case 10: case 11: {

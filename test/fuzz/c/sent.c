@@ -60,8 +60,14 @@ static void hello(reader_t *r, sent_message_t *m) {
   REQUIRE(length >= 1 && length <= 64, "an identity has 1 to 64 bytes");
   name(r, m, length);
   while (r->left) {
-    u8(r);
-    for (uint8_t left = u8(r); left; left--) u8(r);
+    uint8_t type = u8(r);
+    uint8_t left = u8(r);
+    if (type == 3) {
+      REQUIRE(left == 0 || left == 16, "a proof has 16 bytes, if any");
+      m->proof = r->at;
+      m->proof_size = left;
+    }
+    for (; left; left--) u8(r);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Link } from '../../../src/links/link.js';
 import { MalformedPacket } from '../../../src/wire/decode.js';
 import { encodePacket } from '../../../src/wire/encode.js';
 import type { Message } from '../../../src/wire/messages.js';
+import { Doors } from '../../support/doors.js';
 import { NO_FAULTS } from '../../support/faulty-wire.js';
 import { Disk } from '../../support/memory-backend.js';
 import { EngineDevice, Simulation } from '../../support/simulation.js';
@@ -36,22 +37,31 @@ const LIMITS = {
 /** What a reliable emit of a good peer may be answered with while others fill what there is. */
 const VISIBLE = /^\S+ (ok|queue_full|limit_reached|too_large_for_receiver)$/;
 const LINKS = 4;
+const GOOD = ['good', 'reader'];
+const KEY = new Uint8Array(32).fill(7);
 
 /** A gateway with two good peers, and up to four links on which anything may come. */
 class Scene {
-  readonly simulation = new Simulation(1, LIMITS);
+  readonly simulation: Simulation;
   readonly good: EngineDevice;
   readonly reader: EngineDevice;
   readonly links: HostileLink[] = [];
   readonly #choices: Choices;
+  /** The good ones have keys: then anybody may say that he is one of them. */
+  readonly #keyed: boolean;
   #emits = 0;
 
   constructor(choices: Choices) {
     this.#choices = choices;
-    const { simulation } = this;
+    const access = new Doors();
+    this.#keyed = choices.flag();
+    if (this.#keyed) for (const name of GOOD) access.keys.set(name, KEY);
+    const simulation = new Simulation(1, { ...LIMITS, access });
+    this.simulation = simulation;
     if (choices.flag()) simulation.startGateway(new Disk());
-    this.good = new EngineDevice(simulation, 'good');
-    this.reader = new EngineDevice(simulation, 'reader');
+    const credentials = this.#keyed ? { key: KEY } : {};
+    this.good = new EngineDevice(simulation, 'good', { credentials });
+    this.reader = new EngineDevice(simulation, 'reader', { credentials });
     this.reader.subscribe('good/#', 2);
     for (const device of [this.good, this.reader]) simulation.connect('udp', device, NO_FAULTS);
     this.#settle(() => this.reader.session.state === 'ready' && this.reader.session.engine.pending === 0);
@@ -158,6 +168,7 @@ class Scene {
       token: link.token,
       nextIn: session?.engine.nextIn ?? 0,
       nextOut: session?.engine.nextOut ?? 0,
+      ...(this.#keyed && { names: GOOD }),
     };
     const messages: Message[] = [];
     const how = choices.u8();

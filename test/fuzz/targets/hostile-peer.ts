@@ -9,6 +9,8 @@ export interface Standing {
   /** The numbers that each side expects next. */
   readonly nextIn: number;
   readonly nextOut: number;
+  /** Of others, which it may give itself out to be. */
+  readonly names?: readonly string[];
 }
 
 const IDENTITIES = [
@@ -69,9 +71,10 @@ const qos = (choices: Choices) => choices.below(3) as Qos;
 const reason = (choices: Choices) => reasonOfCode(choices.below(24));
 
 /** A HELLO of anyone; `nonce` is one of few, so that boots repeat. */
-export function anyHello(choices: Choices, { token }: Standing): Hello {
+export function anyHello(choices: Choices, { token, names = [] }: Standing): Hello {
   const flags = choices.u8();
   return {
+    ...anyCredentials(choices),
     type: 'hello',
     version: (flags & 0xf0) === 0xf0 ? choices.u8() : 1,
     clean: (flags & 1) !== 0,
@@ -86,7 +89,18 @@ export function anyHello(choices: Choices, { token }: Standing): Hello {
     inFlight: choices.pick([32, 0, 1, 2, MAX_VARINT]),
     buffer: choices.pick([0, 1, 40, 64, 1000, MAX_VARINT]),
     ids: choices.pick(NUMBERS),
-    identity: choices.pick(IDENTITIES),
+    identity: choices.pick([...IDENTITIES, ...names]),
+  };
+}
+
+/** Mostly none; a proof is always a wrong one. */
+function anyCredentials(choices: Choices): Pick<Hello, 'proof' | 'user' | 'secret'> {
+  const how = choices.u8();
+  return {
+    ...((how & 7) === 1 && { proof: new Uint8Array() }),
+    ...((how & 7) === 2 && { proof: new Uint8Array(16).fill(how) }),
+    ...((how & 0x70) === 0x10 && { user: 'ada' }),
+    ...((how & 0xe0) === 0x20 && { secret: choices.bytes(choices.below(4)) }),
   };
 }
 
