@@ -36,6 +36,11 @@
  * not at all; one of QoS 1 or 2 is copied into a slot of the window and resent until the gateway has it, also when
  * the gateway is away just now.
  *
+ * A board whose name nobody is to borrow has a key, which the gateway knows too; it is proved, and never sent (SLIPWAY_WITH_KEY):
+ *
+ *         static const uint8_t key[SLIPWAY_KEY_BYTES] PROGMEM = {…};      as `slipway key add greenhouse-3` prints it
+ *         gateway.key = key;                                              before slipway_begin
+ *
  * No call may be made from an interrupt, nor `slipway_receive` or `slipway_poll` from a handler. Everything that a
  * context needs is in it: have as many as you like. What is compiled in is chosen in slipway_options.h.
  *

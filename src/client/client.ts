@@ -323,7 +323,7 @@ export class Client {
     if (session && this.#opening) return this.#opening.reject(error);
     this.#tell('refused', error);
     // To say them again and again would help nobody, and count as an attack.
-    if (why !== undefined) void this.close();
+    if (session && reason === 'bad_credentials') void this.close();
   }
 
   async #close(): Promise<void> {

@@ -5,6 +5,8 @@ import { KEY_BYTES, MAX_OPTION_BYTES } from '../wire/limits.js';
 import type { Reason } from '../wire/reasons.js';
 import { type ConnectOptions, DEFAULT_HOST } from './options.js';
 
+const NOT_ALLOWED =
+  "no rule of the gateway allows it anything (a user and a password, or a token, may help), or its session is another user's";
 const KEY_IN_HEX = new RegExp(`^[0-9a-f]{${2 * KEY_BYTES}}$`, 'i');
 
 /**
@@ -57,8 +59,9 @@ function invalid(message: string): SlipwayError {
   return new SlipwayError('invalid_option', message);
 }
 
-/** What a refusal of these credentials means; undefined if they are not what was refused. */
+/** What it means that a session is refused for who asks for it; undefined if it is refused for something else. */
 export function credentialsProblem(reason: Reason, { user, token, key }: ConnectOptions): string | undefined {
+  if (reason === 'not_allowed') return NOT_ALLOWED;
   if (reason !== 'bad_credentials') return undefined;
   if (key !== undefined)
     return 'the key is not the one that the gateway has for this identity, or the gateway did not prove that it has one';

@@ -97,7 +97,7 @@ async function whyNot(
       problem: `runs, at ${where}, but cannot write its store`,
       mend: 'make room on the disk of store.path',
     });
-  if (error.code === 'bad_credentials')
+  if (error.code === 'bad_credentials' || error.code === 'not_allowed')
     return findings.problem({
       problem: `runs, at ${where}, but does not let the doctor in: ${error.message}`,
       mend: 'say who asks, with --profile, or with --user and SLIPWAY_PASSWORD',

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import type { Access } from '../access/access.js';
 import { type Policy, readPolicy } from '../access/policy.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config } from '../config/schema.js';
@@ -34,8 +33,6 @@ export interface GatewayOptions {
   readonly clock?: Clock;
   readonly openPort?: OpenPort;
   readonly listPorts?: ListPorts;
-  /** Who may connect, and do what, in place of what the config says of that. */
-  readonly access?: Access;
 }
 
 type CompleteOptions = GatewayOptions & { readonly logger: Logger; readonly clock: Clock };
@@ -125,7 +122,6 @@ export class Gateway {
       logger,
       ...(store && { store }),
       policy,
-      access: options.access,
       limits: {
         ...limits,
         queue: queueLimits(limits),

@@ -2,18 +2,19 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { Doors } from '../support/doors.js';
 import { type RunningGateway, startGateway } from '../support/gateways.js';
 import { type Program, slipway } from '../support/programs.js';
+import { usersFile } from '../support/users-file.js';
 
 const PASSWORD = 'correct horse';
+const TOKEN = 'slipway_test';
 
 let running: RunningGateway;
 
 beforeEach(async () => {
-  const doors = new Doors('at once', 'programs must say who they are');
-  doors.passwords.set('ada', PASSWORD);
-  running = await startGateway({}, { access: doors });
+  const file = await usersFile({ ada: { password: PASSWORD, tokens: { test: TOKEN } } });
+  const rules = [{ who: 'authenticated', emit: '#', subscribe: '$slipway/#' }];
+  running = await startGateway({ access: { users: { file }, rules } });
 });
 
 async function profile(text: string, mode = 0o600): Promise<string> {
@@ -39,7 +40,7 @@ describe('who asks', () => {
     await Promise.all([
       expectDone(emit(['--user', 'ada'], { SLIPWAY_PASSWORD: PASSWORD })),
       expectDone(emit([], { SLIPWAY_USER: 'ada', SLIPWAY_PASSWORD: PASSWORD })),
-      expectDone(emit([], { SLIPWAY_TOKEN: PASSWORD })),
+      expectDone(emit([], { SLIPWAY_TOKEN: TOKEN })),
     ]);
   });
 
@@ -54,7 +55,7 @@ describe('who asks', () => {
   });
 
   it.each([
-    ['by nobody', {}, 'the gateway wants to know who this is'],
+    ['by nobody', {}, 'no rule of the gateway allows it anything'],
     [
       'wrongly',
       { SLIPWAY_USER: 'ada', SLIPWAY_PASSWORD: 'guess' },
@@ -79,7 +80,7 @@ describe('who asks', () => {
     const stranger = slipway(['doctor', '--config', config]);
     expect(await stranger.ended).toEqual({ code: 1, signal: null });
     expect(stranger.stdout).toContain('does not let the doctor in');
-    const known = slipway(['doctor', '--config', config], undefined, { SLIPWAY_TOKEN: PASSWORD });
+    const known = slipway(['doctor', '--config', config], undefined, { SLIPWAY_TOKEN: TOKEN });
     await known.ended;
     expect(known.stdout).toContain(`runs, at 127.0.0.1 port ${running.tcp.port}`);
   });

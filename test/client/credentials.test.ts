@@ -1,20 +1,27 @@
+import { writeFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectOptions } from '../../src/client/options.js';
+import { parseConfig } from '../../src/config/load.js';
 import { connect } from '../../src/index.js';
-import { Doors } from '../support/doors.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../support/gateways.js';
+import { usersText } from '../support/policies.js';
+import { usersFile } from '../support/users-file.js';
 
 const KEY = '202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f';
 const PASSWORD = 'correct horse';
+const TOKEN = 'slipway_test';
 
-let doors: Doors;
+let file: string;
+let config: { readonly access: object };
 let running: RunningGateway;
 
 beforeEach(async () => {
-  doors = new Doors('at once');
-  doors.keys.set('pump', Buffer.from(KEY, 'hex'));
-  doors.passwords.set('ada', PASSWORD);
-  running = await startGateway({}, { access: doors });
+  file = await usersFile(
+    { ada: { password: PASSWORD, tokens: { test: TOKEN } } },
+    { pump: Buffer.from(KEY, 'hex') },
+  );
+  config = { access: { users: { file }, rules: [{ who: 'authenticated', emit: '#' }] } };
+  running = await startGateway(config);
 });
 
 describe('connect', () => {
@@ -22,6 +29,11 @@ describe('connect', () => {
     const client = await connectTo(running.tcp, { user: 'ada', password: PASSWORD });
     await client.emit('a', 'x');
     expect(client.connected).toBe(true);
+  });
+
+  it('lets a program in that has a token', async () => {
+    const client = await connectTo(running.tcp, { token: TOKEN });
+    await client.emit('a', 'x');
   });
 
   it('lets a program in that has the key of its identity, again after an absence', async () => {
@@ -36,6 +48,7 @@ describe('connect', () => {
     ['a user that is not known', { user: 'eve', password: PASSWORD }, 'the user name or the password'],
     ['a wrong key', { identity: 'pump', key: KEY.replaceAll('2', '3') }, 'the key is not the one'],
     ['a key that the gateway does not have', { identity: 'mill', key: KEY }, 'the key is not the one'],
+    ['a wrong token', { token: 'guess' }, 'the token is not right'],
     ['no key for a name that has one', { identity: 'pump' }, 'the gateway wants to know who this is'],
   ])('is refused with %s, at once and for good', async (_, options, problem) => {
     const refused = connect({ ...running.tcp, ...options });
@@ -46,13 +59,19 @@ describe('connect', () => {
     expect(running.log.some(({ msg }) => msg.includes(PASSWORD) || msg.includes('guess'))).toBe(false);
   });
 
+  it('is told where no rule allows it anything', async () => {
+    const refused = connect(running.tcp);
+    await expect(refused).rejects.toMatchObject({ code: 'not_allowed' });
+    await expect(refused).rejects.toThrow('no rule of the gateway allows it anything');
+  });
+
   it('closes when its user is gone, and tells why', async () => {
     const client = await connectTo(running.tcp, { user: 'ada', password: PASSWORD });
     const heard: string[] = [];
     client.on('disconnected', ({ reason }) => heard.push(reason));
     client.on('refused', ({ code }) => heard.push(code));
-    doors.passwords.clear();
-    doors.change();
+    await writeFile(file, usersText({}));
+    await running.gateway.reload(parseConfig(JSON.stringify({ version: 1, ...config }), 'test', {}));
     await until(() => expect(heard).toEqual(['not_allowed', 'bad_credentials']));
     await expect(client.emit('a', 'x')).rejects.toMatchObject({ code: 'end_session' });
     expect(running.count('session.refused.bad_credentials')).toBe(1);

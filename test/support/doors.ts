@@ -19,15 +19,6 @@ export class Doors extends Access {
   readonly claims: Claim[] = [];
   /** Those whose password is being looked at. */
   readonly #waiting: (() => void)[] = [];
-  readonly #atOnce: boolean;
-  readonly #strict: boolean;
-
-  /** `at once`: no password waits for `look`. A token is anybody's password. */
-  constructor(pace?: 'at once', strict?: 'programs must say who they are') {
-    super();
-    this.#atOnce = pace !== undefined;
-    this.#strict = strict !== undefined;
-  }
 
   override get enforced(): boolean {
     return true;
@@ -41,19 +32,13 @@ export class Doors extends Access {
     this.claims.push(claim);
     const { device, proved, user, secret } = claim;
     if (device !== undefined && this.keys.has(device) && !proved) return { refused: 'bad_credentials' };
-    const token = user === undefined && secret ? Buffer.from(secret).toString() : undefined;
-    const known = token !== undefined && [...this.passwords.values()].includes(token);
-    if (!known && (token !== undefined || (this.#strict && !secret))) return { refused: 'bad_credentials' };
     if (user === undefined || !secret)
       return this.#admitted({
         ...(device && { device }),
         ...(proved && { key: 'proved' }),
         from: 'loopback',
       });
-    return new Promise<void>((resolve) => {
-      if (this.#atOnce) resolve();
-      else this.#waiting.push(resolve);
-    }).then(() =>
+    return new Promise<void>((resolve) => this.#waiting.push(resolve)).then(() =>
       this.passwords.get(user) === Buffer.from(secret).toString()
         ? this.#admitted({ ...(device && { device }), user, from: 'loopback' })
         : { refused: 'bad_credentials' },
