@@ -1,4 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+
+const CI = process.env.CI === 'true';
 
 export default defineConfig({
   test: {
@@ -6,7 +9,9 @@ export default defineConfig({
     // Whole systems run in these tests, on machines that may be busy with others.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    reporters: process.env.CI === 'true' ? ['default', 'json'] : ['default'],
+    // Else one core is left to others: of two, which is what CI has, that is half.
+    ...(CI && { maxWorkers: availableParallelism() }),
+    reporters: CI ? ['default', 'json'] : ['default'],
     outputFile: { json: 'build/test-report.json' },
   },
 });
