@@ -32,6 +32,8 @@ export class Reconnector {
   #cancel: Cancel | undefined;
   #link: Link | undefined;
   #cancelDoubt: Cancel | undefined;
+  /** Closed on this side, since there was no answer. */
+  #givenUp: Link | undefined;
   #lostOver: string | undefined;
 
   constructor(options: ReconnectorOptions) {
@@ -55,7 +57,7 @@ export class Reconnector {
         closed: (reason) => {
           this.#cancelDoubt?.();
           this.#link = undefined;
-          this.#lostOver = reason;
+          if (this.#givenUp !== link) this.#lostOver = reason;
           events.closed(reason);
           this.#later();
         },
@@ -63,7 +65,7 @@ export class Reconnector {
     });
   }
 
-  /** Why the last connection that was lost was; undefined if none was. */
+  /** Why the last connection that the other side ended was lost; undefined if none was. */
   get lostOver(): string | undefined {
     return this.#lostOver;
   }
@@ -80,7 +82,10 @@ export class Reconnector {
     const { clock, timeoutMs } = this.#options;
     const link = this.#link;
     if (!link || this.#abort.signal.aborted) return;
-    this.#cancelDoubt = clock.schedule(timeoutMs, () => void link.close());
+    this.#cancelDoubt = clock.schedule(timeoutMs, () => {
+      this.#givenUp = link;
+      void link.close();
+    });
   }
 
   /** No more connections. */
