@@ -304,6 +304,30 @@ export const SUBSCRIBE_CASES: readonly Case[] = [
       B quiet`,
   },
   {
+    name: 'turns go from who came first to who came last, in each group by itself',
+    script: `
+      A connect c%
+      A > 82 ( 0001 [ ] "$share/one/t%" 00 )
+      A < 90 ( 0001 [ ] 00 )
+      B connect d%
+      B > 82 ( 0001 [ ] "$share/one/t%" 00 "$share/two/t%" 00 )
+      B < 90 ( 0001 [ ] 00 00 )
+      C connect e%
+      C > 82 ( 0001 [ ] "$share/two/t%" 00 )
+      C < 90 ( 0001 [ ] 00 )
+      D connect f%
+      D > 82 ( 0001 [ ] "$share/one/t%" 00 "t%/#" 00 )
+      D < 90 ( 0001 [ ] 00 00 )
+      D > 30 ( "t%" [ ] '1' ) 30 ( "t%" [ ] '2' )
+      A < 30 ( "t%" [ ] '1' )
+      B < 30 ( "t%" [ ] '1' ) 30 ( "t%" [ ] '2' )
+      C < 30 ( "t%" [ ] '2' )
+      D < 30 ( "t%" [ ] '1' ) 30 ( "t%" [ ] '2' )
+      A quiet
+      C quiet
+      D quiet`,
+  },
+  {
     name: 'the server uses the topic aliases that a client takes [3.3.2.3.4]',
     levels: [5],
     script: `
