@@ -1,3 +1,4 @@
+import { giveBuffer } from '../spare-buffers.js';
 import { decodePacket, type Side } from '../wire/decode.js';
 import type { EmitRun } from '../wire/emit-run.js';
 import { type EmitHeader, type PacketBuilder, writeLongEmit } from '../wire/encode.js';
@@ -6,8 +7,8 @@ import { Writer } from '../wire/writer.js';
 
 /** Writers that no backlog needs at present: most are empty most of the time, and fill up and empty again within one turn. */
 const SPARE: Writer[] = [];
-const MAX_SPARE = 32;
-const MAX_SPARE_BYTES = 262_144;
+const MAX_SPARE = 256;
+const MAX_SPARE_BYTES = 8192;
 
 /**
  * Messages of QoS 0 that wait to leave, as the very bytes that will: each is encoded once, when it comes, and then copied together
@@ -73,6 +74,7 @@ export class Backlog {
     if (out === undefined) return;
     out.at = 0;
     if (SPARE.length < MAX_SPARE && out.bytes.length <= MAX_SPARE_BYTES) SPARE.push(out);
+    else giveBuffer(out.bytes);
   }
 
   #compact(out: Writer): void {

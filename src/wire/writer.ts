@@ -6,7 +6,7 @@ import { writeVarint } from './varint.js';
 /** What a writer begins with, bytes; it grows to what it is used for. Little: one emit may fill the backlogs of very many. */
 const FIRST_BYTES = 256;
 /** Beyond this it takes a spare buffer. */
-const LARGE_BYTES = 16_384;
+const LARGE_BYTES = 4096;
 
 /**
  * Writes fields one after the other from `at` on, where `reserve` made room. Every method throws a SlipwayError `unencodable`
@@ -29,7 +29,7 @@ export class Writer {
     const needed = this.at + size;
     if (needed <= this.bytes.length) return;
     const pooled = needed > LARGE_BYTES && needed <= SPARE_BYTES;
-    const grown = pooled ? takeBuffer() : Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
+    const grown = pooled ? takeBuffer(needed) : Buffer.allocUnsafe(Math.max(needed, 2 * this.bytes.length));
     grown.set(this.bytes.subarray(0, this.at));
     giveBuffer(this.bytes);
     this.bytes = grown;

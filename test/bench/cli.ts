@@ -86,7 +86,7 @@ function planFor({ quick = false, smoke = false, gateway, profile }: Options): P
   const machine = describeMachine();
   const wanted = profile !== undefined ? isOurs : quick ? isJudged : () => true;
   if (smoke) return { context: { ...context, roundMs: 20 }, rounds: 1, wanted, warmUpMs: 0, machine };
-  if (quick) return { context: { ...context, roundMs: 200 }, rounds: 3, wanted, warmUpMs: 300, machine };
+  if (quick) return { context: { ...context, roundMs: 150 }, rounds: 3, wanted, warmUpMs: 200, machine };
   return { context: { ...context, roundMs: 1000 }, rounds: 7, wanted, warmUpMs: 1500, machine };
 }
 
