@@ -17,6 +17,8 @@ import { printResult } from './table.js';
 const WRONG_USAGE = 2;
 const ROOT = new URL('../../../../', import.meta.url);
 const README = fileURLToPath(new URL('README.md', ROOT));
+/** The README has a link to it. */
+const CHART = fileURLToPath(new URL('test/bench/results.svg', ROOT));
 
 interface Options {
   readonly quick?: boolean;
@@ -46,7 +48,7 @@ const command = new Command('bench')
   )
   .option('--json <file>', 'write the results there, one object a row')
   .option('--svg <file>', 'draw the results there')
-  .option('--readme', 'put the results into README.md')
+  .option('--readme', 'put the results into README.md, and draw its chart')
   .option('--from <file>', 'measure nothing: take the results that --json wrote there')
   .option(
     '--profile <folder>',
@@ -110,7 +112,10 @@ async function main(options: Options): Promise<boolean> {
       : (JSON.parse(readFileSync(from, 'utf8')) as RowResult[]);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
   if (svg !== undefined) writeFileSync(svg, drawChart(results));
-  if (readme) writeFileSync(README, putIntoReadme(readFileSync(README, 'utf8'), results));
+  if (readme) {
+    writeFileSync(README, putIntoReadme(readFileSync(README, 'utf8'), results));
+    writeFileSync(CHART, drawChart(results));
+  }
   if (profile !== undefined) console.log(describeProfiles(profile));
   for (const failure of failures) console.log(`FAILED ${failure}`);
   return failures.length === 0;

@@ -87,14 +87,14 @@ async function measure(context: BenchContext): Promise<Outcome> {
 /** A gateway without, in bytes, and what each of the crowd takes besides. */
 async function measureCrowd(context: BenchContext, { figure, count, fill }: Crowd) {
   const many = context.smoke ? 10 : count;
-  const { stop, ...measured } = await together(async (parts) => {
+  const measured = await together(async (parts) => {
     const gateway = await start(context, ['--expose-gc', '--import', COLLECT_GARBAGE.href]);
     parts.push(gateway);
     const atRest = await resident(gateway);
     await fill(gateway, many, parts);
     return { figure, atRest, each: ((await resident(gateway)) - atRest) / many };
   });
-  await stop();
+  await measured.stop();
   return measured;
 }
 
