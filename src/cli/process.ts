@@ -1,4 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 /** Writes a line to standard output. */
 export function print(line: string): void {
@@ -19,7 +20,7 @@ export function stopRequest(): Promise<void> {
  * time; those that come before it is known, or during a call, make one more.
  */
 export function onHangUp(): { handle(handler: () => Promise<void>): void } {
-  const terminal = process.stdin.isTTY || process.stdout.isTTY;
+  const terminal = isatty(0) || isatty(1);
   let handler: (() => Promise<void>) | undefined;
   let due = false;
   let busy = false;
