@@ -1,6 +1,7 @@
+import { SlipwayError } from '../../errors.js';
 import { extrasBytes } from '../../router/message.js';
 import { encodePublish } from '../wire/encode-publish.js';
-import type { ProtocolLevel } from '../wire/packets.js';
+import type { ProtocolLevel, Publish } from '../wire/packets.js';
 import type { MqttConnection } from './contract.js';
 import { propertiesFor } from './extras.js';
 import type { PublishContent } from './outgoing-publish.js';
@@ -10,6 +11,8 @@ import { OutgoingAliases } from './topic-aliases.js';
 const HEAD_BYTES = 32;
 /** A subscription identifier with its property's own, at most, bytes. */
 const IDENTIFIER_BYTES = 5;
+/** No packet is longer, bytes (MQTT 5, 2.1.4). */
+const MAX_PACKET_BYTES = 5 + 268_435_455;
 
 /** How PUBLISH is written for one connection. `now`: ms on the clock on which messages expire. */
 export class PublishEncoder {
@@ -19,7 +22,7 @@ export class PublishEncoder {
 
   constructor({ level, maximumPacketSize, topicAliasMaximum }: MqttConnection) {
     this.#level = level;
-    this.#maximumSize = maximumPacketSize;
+    this.#maximumSize = Math.min(maximumPacketSize, MAX_PACKET_BYTES);
     if (topicAliasMaximum > 0) this.#aliases = new OutgoingAliases(topicAliasMaximum);
   }
 
@@ -28,14 +31,14 @@ export class PublishEncoder {
     const bare = this.#level !== 5 || (content.extras ?? content.identifiers ?? this.#aliases) === undefined;
     if (!bare) return this.numbered(content, 0, false, now);
     const packet = (this.#level === 5 ? LAST_OF_5 : LAST_OF_3).encode(content);
-    return packet.length <= this.#maximumSize ? packet : undefined;
+    return this.#unlessTooLarge(packet);
   }
 
   /** Under packet identifier `id`, `again` if it was sent before ([MQTT-3.3.1-1]); undefined if it is too large for the client. */
   numbered(content: PublishContent, id: number, again: boolean, now: number): Uint8Array | undefined {
     const { topic, payload, qos, retain, extras, identifiers } = content;
-    const naming = this.#fits(content) ? this.#aliases?.use(topic) : undefined;
-    const packet = encodePublish(
+    const naming = this.#aliases && this.#fits(content) ? this.#aliases.use(topic) : undefined;
+    const packet = encoded(
       {
         type: 'publish',
         dup: again,
@@ -48,12 +51,15 @@ export class PublishEncoder {
       },
       this.#level,
     );
-    return packet.length <= this.#maximumSize ? packet : undefined;
+    return this.#unlessTooLarge(packet);
+  }
+
+  #unlessTooLarge(packet: Uint8Array | undefined): Uint8Array | undefined {
+    return packet !== undefined && packet.length <= this.#maximumSize ? packet : undefined;
   }
 
   /** What might be too large to be sent cannot tell the client of an alias. */
   #fits({ topic, payload, extras, identifiers = [] }: PublishContent): boolean {
-    if (this.#maximumSize === Number.POSITIVE_INFINITY) return true;
     const texts = 3 * topic.length + payload.length + 2 * extrasBytes(extras);
     return texts + HEAD_BYTES + IDENTIFIER_BYTES * identifiers.length <= this.#maximumSize;
   }
@@ -74,12 +80,14 @@ class LastPublish {
     this.#level = level;
   }
 
-  encode({ topic, payload, retain }: PublishContent): Buffer {
+  encode({ topic, payload, retain }: PublishContent): Buffer | undefined {
     if (!this.#is(topic, payload, retain)) {
-      this.#packet = encodePublish(
+      const packet = encoded(
         { type: 'publish', dup: false, qos: 0, retain, topic, id: 0, payload, properties: undefined },
         this.#level,
       );
+      if (packet === undefined) return undefined;
+      this.#packet = packet;
       this.#topic = topic;
       this.#retain = retain;
       this.#payload = payload;
@@ -96,3 +104,13 @@ class LastPublish {
 
 const LAST_OF_3 = new LastPublish(4);
 const LAST_OF_5 = new LastPublish(5);
+
+/** Undefined if no packet has room for it: what was as long as can be has become longer here (MQTT 5, 2.1.4). */
+function encoded(packet: Publish, level: ProtocolLevel): Buffer | undefined {
+  try {
+    return encodePublish(packet, level);
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === 'unencodable') return undefined;
+    throw error;
+  }
+}

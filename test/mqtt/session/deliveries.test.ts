@@ -262,6 +262,18 @@ describe('what a client takes', () => {
     expect(rig.counters.get('mqtt.drop.too_large_for_receiver')).toBe(2);
   });
 
+  it('gets nothing that no packet has room for, with what is added to it here (2.1.4)', () => {
+    const rig = new Rig();
+    rig.connect({ topicAliasMaximum: 3 });
+    // Of 3.1.1 it would be as long as can be.
+    const payload = Buffer.alloc(268_435_455 - 2 - 5);
+    rig.engine.deliver({ name: 'topic' }, payload, 0, false);
+    rig.engine.deliver({ name: 'topic' }, payload, 1, false, undefined, [1]);
+    rig.deliver('topic', 'x', 1);
+    expect(rig.sent()).toEqual(['publish topic=x @1 #2']);
+    expect(rig.counters.get('mqtt.drop.too_large_for_receiver')).toBe(2);
+  });
+
   it('drops what is too large for the next connection only', () => {
     const rig = new Rig();
     rig.connect();
