@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { timingSafeEqual } from 'node:crypto';
+import { describe, expect, it, vi } from 'vitest';
 import { formatHash, hashPassword, parseHash, verifyPassword } from '../../src/access/password.js';
 import { cheapHash } from '../support/policies.js';
+
+// As it is, and counted.
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>();
+  return { ...crypto, timingSafeEqual: vi.fn(crypto.timingSafeEqual) };
+});
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -19,6 +26,19 @@ describe('a password', () => {
     expect(stored).toMatchObject({ log2N: 1, r: 1, p: 1 });
     expect(await verifyPassword(bytes('old and cheap'), stored)).toBe(true);
     expect(await verifyPassword(bytes(''), stored)).toBe(false);
+  });
+
+  it('is compared in a time that tells nothing of where the two differ', async () => {
+    const stored = parseHash(cheapHash('secret'));
+    for (const [password, entry] of [
+      ['secret', stored],
+      ['Secret', stored],
+      ['secret', undefined],
+    ] as const) {
+      vi.mocked(timingSafeEqual).mockClear();
+      await verifyPassword(bytes(password), entry);
+      expect(timingSafeEqual).toHaveBeenCalledTimes(1);
+    }
   });
 
   it('is nobody’s where there is no entry', async () => {

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseUsers } from '../../src/access/users.js';
 import { readUsers } from '../../src/access/users-file.js';
@@ -71,6 +72,31 @@ devices:
     expect(problemsIn('users:\n  ada: *hunter2\n')).toEqual([expect.stringMatching(/not valid YAML$/)]);
     expect(problemsIn('- hunter2')).toEqual([expect.stringMatching(/must be a mapping: users, devices$/)]);
   });
+});
+
+it('whatever stands in the file, it is taken or refused', () => {
+  const pieces = [
+    'users',
+    'devices',
+    'ada',
+    'password',
+    'tokens',
+    'key',
+    ':',
+    ' ',
+    '\n',
+    '\n  ',
+    '- ',
+    '{',
+    '}',
+  ];
+  const marks = ['[', ']', '"', "'", '&a', '*a', '|', '>', '!', '%', '#', '<<'];
+  const texts = fc.array(fc.constantFrom(...pieces, ...marks), { maxLength: 40 });
+  fc.assert(
+    // Anything but a ConfigError is thrown on.
+    fc.property(texts, (text) => void problemsIn(text.join(''))),
+    { numRuns: 300 },
+  );
 });
 
 describe('reading it', () => {

@@ -6,6 +6,7 @@ import { verifyPassword } from '../../src/access/password.js';
 import { readUsers } from '../../src/access/users-file.js';
 import { keyCommand } from '../../src/cli/key.js';
 import { userCommand } from '../../src/cli/user.js';
+import { connectTo, until } from '../support/gateways.js';
 import { MAIN, Program, slipway } from '../support/programs.js';
 import { describeWithTools } from '../support/tools.js';
 
@@ -109,6 +110,32 @@ describe('slipway user', () => {
     await expect(user('token', 'ada', 'a b')).rejects.toMatchObject({
       message: 'a label cannot contain a space',
     });
+  });
+
+  it('counts after SIGHUP: who is removed is disconnected, whoever is added may come', async () => {
+    const config = join(folder, 'slipway.yaml');
+    const rules = '[{ who: authenticated, emit: "#", subscribe: "#" }]';
+    const access = `{ users: { file: users.yaml }, rules: ${rules} }`;
+    await writeFile(config, `version: 1\nlisten: { tcp: { port: 0 }, udp: false }\naccess: ${access}\n`);
+    await user('add', 'ada', '--no-password');
+    await user('add', 'bob', '--no-password');
+    const tokenOf = async (name: string) => (await user('token', name, 'test')).stdout.trim();
+    const tokens = { ada: await tokenOf('ada'), bob: await tokenOf('bob') };
+    const daemon = slipway(['run', '-c', config]);
+    const { tcp } = JSON.parse((await daemon.prints(/\{.*"tcp":.*\n/))[0]);
+    const ada = await connectTo(tcp, { token: tokens.ada });
+    const bob = await connectTo(tcp, { token: tokens.bob });
+    const reasons: string[] = [];
+    ada.on('disconnected', ({ reason }) => void reasons.push(reason));
+    await user('remove', 'ada');
+    await user('add', 'eve', '--no-password');
+    const eve = await tokenOf('eve');
+    daemon.child.kill('SIGHUP');
+    await until(() => expect(reasons).toEqual(['not_allowed']));
+    await expect(connectTo(tcp, { token: tokens.ada })).rejects.toMatchObject({ code: 'bad_credentials' });
+    await (await connectTo(tcp, { token: eve })).emit('x', 'hello');
+    await bob.emit('x', 'still here');
+    expect(daemon.stdout).not.toMatch(new RegExp(Object.values(tokens).join('|')));
   });
 
   it('finds the file that the config names', async () => {
