@@ -40,14 +40,14 @@ export interface RunningGateway {
   count(name: string): number;
 }
 
-/** Starts a gateway with serial ports as a config file has them, on a TCP port that is given or any. */
+/** Starts a gateway with serial ports, and rules, as a config file has them, on a TCP port that is given or any. */
 export async function startGateway(
   serial: readonly object[],
-  options: Partial<GatewayOptions> & { port?: number } = {},
+  options: Partial<GatewayOptions> & { port?: number; access?: object } = {},
 ): Promise<RunningGateway> {
-  const { port = 0, ...rest } = options;
+  const { port = 0, access = false, ...rest } = options;
   const log: string[] = [];
-  const config = { version: 1, listen: { tcp: { port }, udp: [] }, serial };
+  const config = { version: 1, listen: { tcp: { port }, udp: [] }, serial, access };
   const gateway = await Gateway.start({
     config: parseConfig(JSON.stringify(config), 'test', {}),
     logger: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line).msg as string) }),
