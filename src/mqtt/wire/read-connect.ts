@@ -8,7 +8,7 @@ import { isTopicName } from './topics.js';
 /** The bits of the connect flags (3.1.2.3). */
 const FLAG = { RESERVED: 0x01, CLEAN: 0x02, WILL: 0x04, WILL_RETAIN: 0x20, PASSWORD: 0x40, USERNAME: 0x80 };
 
-/** mosquitto's bridges set it in the level. */
+/** mosquitto's bridges set it in the levels before 5. */
 const BRIDGE = 0x80;
 
 /**
@@ -31,8 +31,8 @@ export function readConnect(reader: Reader, head: number): Connect {
   const cleanStart = (flags & FLAG.CLEAN) !== 0;
   checkClientId(clientId, level, cleanStart);
   const will = (flags & FLAG.WILL) === 0 ? undefined : readWill(reader, flags);
-  const username = (flags & FLAG.USERNAME) === 0 ? undefined : reader.name('the user name');
-  const password = (flags & FLAG.PASSWORD) === 0 ? undefined : reader.binary('the password');
+  const username = has(reader, flags, FLAG.USERNAME) ? reader.name('the user name') : undefined;
+  const password = has(reader, flags, FLAG.PASSWORD) ? reader.binary('the password') : undefined;
   answer(reader);
   reader.finish();
   return {
@@ -65,7 +65,7 @@ function readLevel(reader: Reader): { level: ProtocolLevel; bridge: boolean } {
   }
   const byte = reader.u8('the protocol level');
   const level = byte & ~BRIDGE;
-  const served = name === 'MQTT' ? level === 4 || level === 5 : level === 3;
+  const served = name === 'MQTT' ? level === 4 || byte === 5 : level === 3;
   if (!served) {
     const packet = {
       type: 'connack',
@@ -88,13 +88,15 @@ function readFlags(reader: Reader): number {
     throw reader.malformed('MQTT-3.1.2-3', 'the reserved connect flag is 1');
   }
   const willQos = qosOf(flags);
-  if ((flags & FLAG.WILL) === 0) {
+  // 3.1 does not look at them without a will.
+  if ((flags & FLAG.WILL) === 0 && reader.level > 3) {
     if (willQos !== 0) throw reader.malformed('MQTT-3.1.2-11', 'there is a QoS of a will, and no will');
     if ((flags & FLAG.WILL_RETAIN) !== 0) {
       throw reader.malformed('MQTT-3.1.2-13', 'there is a retain flag of a will, and no will');
     }
   }
-  if (willQos === 3) throw reader.malformed('MQTT-3.1.2-12', 'the QoS of the will is 3');
+  if (willQos === 3 && (flags & FLAG.WILL) !== 0)
+    throw reader.malformed('MQTT-3.1.2-12', 'the QoS of the will is 3');
   if (reader.level < 5 && (flags & FLAG.PASSWORD) !== 0 && (flags & FLAG.USERNAME) === 0) {
     throw reader.malformed('3.1.1: MQTT-3.1.2-22', 'there is a password, and no user name');
   }
@@ -142,6 +144,11 @@ function readWill(reader: Reader, flags: number): Will {
     retain: (flags & FLAG.WILL_RETAIN) !== 0,
     properties,
   };
+}
+
+/** "The remaining length takes precedence over the flag" of user name and password in MQTT 3.1 (its 3.1): there may be none. */
+function has(reader: Reader, flags: number, flag: number): boolean {
+  return (flags & flag) !== 0 && (reader.level > 3 || reader.left > 0);
 }
 
 function qosOf(flags: number): number {
