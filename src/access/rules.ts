@@ -11,6 +11,8 @@ const MAX_NAME = 255;
 const MAX_SHARED = 1000;
 
 interface Rule {
+  /** Its place among them. */
+  readonly index: number;
   readonly who: readonly Subject[];
   readonly emit: readonly string[];
   readonly subscribe: readonly string[];
@@ -28,7 +30,8 @@ export class Rules {
 
   constructor({ rules, trust_names }: Pick<AccessConfig, 'rules' | 'trust_names'>) {
     this.#trustNames = trust_names;
-    this.#rules = rules.map(({ who, emit = [], subscribe = [], broadcast }) => ({
+    this.#rules = rules.map(({ who, emit = [], subscribe = [], broadcast }, index) => ({
+      index,
       who: who.map((text) => parseSubject(text)).filter((subject) => subject !== undefined),
       emit,
       subscribe,
@@ -44,7 +47,7 @@ export class Rules {
     const device = named !== undefined && named.length <= MAX_NAME ? named : undefined;
     const applying = this.#rules.filter(({ who }) => who.some((subject) => is(subject, principal, device)));
     if (applying.some(({ personal }) => personal)) return rightsBy(applying, user, device);
-    const key = applying.map((rule) => this.#rules.indexOf(rule)).join();
+    const key = applying.map(({ index }) => index).join();
     const shared = this.#shared.get(key) ?? rightsBy(applying, user, device);
     if (shared && this.#shared.size < MAX_SHARED) this.#shared.set(key, shared);
     return shared;
