@@ -7,8 +7,9 @@ import { Writer } from '../wire/writer.js';
 
 /** Writers that no backlog needs at present: most are empty most of the time, and fill up and empty again within one turn. */
 const SPARE: Writer[] = [];
-const MAX_SPARE = 256;
-const MAX_SPARE_BYTES = 8192;
+const MAX_SPARE = { small: 256, large: 32 };
+/** Of a small one, and of a large one: what is larger is not kept. */
+const SPARE_BYTES = { small: 8192, large: 262_144 };
 
 /**
  * Messages of QoS 0 that wait to leave, as the very bytes that will: each is encoded once, when it comes, and then copied together
@@ -73,7 +74,8 @@ export class Backlog {
     this.#count = 0;
     if (out === undefined) return;
     out.at = 0;
-    if (SPARE.length < MAX_SPARE && out.bytes.length <= MAX_SPARE_BYTES) SPARE.push(out);
+    const size = out.bytes.length <= SPARE_BYTES.small ? 'small' : 'large';
+    if (SPARE.length < MAX_SPARE[size] && out.bytes.length <= SPARE_BYTES[size]) SPARE.push(out);
     else giveBuffer(out.bytes);
   }
 
