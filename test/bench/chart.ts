@@ -43,7 +43,8 @@ export function drawChart(results: readonly RowResult[]): string {
     y += 2 * GAP;
   }
   const opening = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" ${FONT}>`;
-  return `${opening}\n${parts.join('\n')}\n</svg>\n`;
+  const title = '<title>Slipway beside others, in bars: the table of its README</title>';
+  return `${opening}\n${title}\n${parts.join('\n')}\n</svg>\n`;
 }
 
 function barsOf({ spread, roles, peers, ours }: RowResult) {
