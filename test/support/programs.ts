@@ -88,13 +88,19 @@ export function slipwayAsNobody(args: readonly string[]): Program {
   return new Program('setpriv', [...user, process.execPath, MAIN, ...args]);
 }
 
-/** The config file of a daemon with a store, on a TCP port of its own, in a folder that goes when the test ends. */
-export async function storeConfig(more = ''): Promise<{ readonly config: string; readonly port: number }> {
+/**
+ * The config file of a daemon with a store, on a TCP port of its own, in a folder that goes when the test ends. `listeners`: others,
+ * as `mqtt: { … }`.
+ */
+export async function storeConfig(
+  more = '',
+  listeners = 'udp: false',
+): Promise<{ readonly config: string; readonly port: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const port = await freePort();
   const config = join(folder, 'slipway.yaml');
-  const listen = `{ tcp: { port: ${port} }, udp: false }`;
+  const listen = `{ tcp: { port: ${port} }, ${listeners} }`;
   await writeFile(config, `version: 1\nlisten: ${listen}\nstore: { path: store }\n${more}`);
   return { config, port };
 }
