@@ -8,7 +8,7 @@ import { fits, tryMutant } from './mutation.js';
 import { runScenario } from './run.js';
 import { shrink } from './shrink.js';
 
-const SEEDS = 1000;
+const SEEDS = 2000;
 
 describeWithTools(['clang', 'wasm-ld'], 'whole systems on links that lie (npm run soak)', () => {
   test('keep every promise', () => {
