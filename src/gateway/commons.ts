@@ -51,8 +51,8 @@ export class Commons {
     this.#counters = counters;
     this.#remembered = store !== undefined;
     this.places = new Places(limits);
-    this.wills = new Wills({ ...context, maxBytes: limits.willBytes });
     this.peerLog = new QuietLogger(logger, clock);
+    this.wills = new Wills({ ...context, peerLog: this.peerLog, maxBytes: limits.willBytes });
     this.held = new HeldMessages({ ...context, places: this.places, peerLog: this.peerLog });
     this.turns = new FairTurns(clock, () => router.delivered);
     this.alarms = new Alarms(clock);

@@ -133,6 +133,11 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.#record?.touch();
   }
 
+  /** No two peers of Slipway's own protocol have the same identity. */
+  get owner(): string {
+    return this.identity;
+  }
+
   get open(): boolean {
     return this.link !== undefined;
   }

@@ -1,12 +1,13 @@
-import type { Logger } from 'pino';
 import type { Rights } from '../access/rights.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
-import type { MessageExtras, MessageProperties } from '../router/message.js';
+import { extrasBytes, type MessageExtras, type MessageProperties } from '../router/message.js';
 import { BROADCAST_CHANNEL, channelProblem } from '../wire/channels.js';
 import { WILL_DELAY_MS } from '../wire/limits.js';
 import type { Emit, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
+import { harmless } from './harmless.js';
+import type { QuietLogger } from './quiet-logger.js';
 
 /** What a session wants emitted when its peer is lost. */
 export interface StandingWill extends Pick<Will, 'name' | 'payload' | 'qos' | 'retain'> {
@@ -20,7 +21,10 @@ export const NO_WILL: StandingWill = { name: '', payload: new Uint8Array(), qos:
 
 /** A session that may leave a will. */
 export interface WillOwner {
+  /** For the log. */
   readonly identity: string;
+  /** Whose it is: that of no other peer, whatever it speaks, but of each session of the same one. */
+  readonly owner: string;
   /** What it may do; undefined for everything. */
   readonly rights?: Rights | undefined;
   /** Emits on its behalf. Returns why not, if it was refused (PROTOCOL.md §7). */
@@ -35,8 +39,8 @@ export interface WillOwner {
 export interface WillsContext {
   readonly clock: Clock;
   readonly counters: Counters;
-  readonly logger: Logger;
-  /** Bytes of all wills together. */
+  readonly peerLog: QuietLogger;
+  /** Bytes of all wills together, with what goes with them. */
   readonly maxBytes: number;
 }
 
@@ -59,7 +63,7 @@ export class Wills {
   readonly #context: WillsContext;
   readonly #standing = new Map<WillOwner, StandingWill>();
   readonly #due = new Map<WillOwner, Due>();
-  /** By identity: sessions that are over, and whose will was refused and is tried again. */
+  /** By owner: sessions that are over, and whose will was refused and is tried again. */
   readonly #orphans = new Map<string, WillOwner>();
   #bytes = 0;
 
@@ -110,7 +114,7 @@ export class Wills {
   /** The peer is there again, with this session: what was not emitted yet for an earlier loss is not emitted any more. */
   resumed(session: WillOwner): void {
     this.#callOff(session);
-    const orphan = this.#orphans.get(session.identity);
+    const orphan = this.#orphans.get(session.owner);
     if (orphan) this.#callOff(orphan);
   }
 
@@ -121,7 +125,7 @@ export class Wills {
       due.cancel();
       this.#try(session, due);
     }
-    if (this.#due.has(session)) this.#orphans.set(session.identity, session);
+    if (this.#due.has(session)) this.#orphans.set(session.owner, session);
     this.#bytes -= sizeOf(this.#standing.get(session));
     this.#standing.delete(session);
   }
@@ -140,7 +144,7 @@ export class Wills {
   }
 
   #try(session: WillOwner, due: Due): void {
-    const { clock, counters, logger } = this.#context;
+    const { clock, counters, peerLog } = this.#context;
     const { name, payload, qos, retain, properties, expiryMs } = due.will;
     const pause = RETRY_MS[due.tries];
     // One subscriber without room must not keep the loss from everyone else for ever.
@@ -152,7 +156,10 @@ export class Wills {
     const refusal = session.emit(name, message);
     if (refusal === undefined || refusal === 'too_large_for_receiver') {
       counters.add('session.wills');
-      logger.info({ identity: session.identity, channel: name }, `emitted the will of ${session.identity}`);
+      peerLog.info(
+        { identity: session.identity, channel: harmless(name) },
+        `emitted the will of ${session.identity}`,
+      );
       return this.#done(session, due);
     }
     // What its owner may not do any more does not become right by waiting.
@@ -171,18 +178,17 @@ export class Wills {
     if (due.tries > 0) this.#giveUp(session, due, `${session.identity} is back`);
   }
 
-  #giveUp(session: WillOwner, { will }: Due, why: string): void {
-    this.#context.counters.add('session.drop.will');
-    this.#context.logger.warn(
-      { identity: session.identity, channel: will.name },
-      `the will of ${session.identity} on ${will.name} was not emitted: ${why}`,
-    );
+  #giveUp({ identity }: WillOwner, { will }: Due, why: string): void {
+    const { counters, peerLog } = this.#context;
+    const channel = harmless(will.name);
+    counters.add('session.drop.will');
+    peerLog.warn({ identity, channel }, `the will of ${identity} on ${channel} was not emitted: ${why}`);
   }
 
   #done(session: WillOwner, due: Due): void {
     due.cancel();
     this.#due.delete(session);
-    if (this.#orphans.get(session.identity) === session) this.#orphans.delete(session.identity);
+    if (this.#orphans.get(session.owner) === session) this.#orphans.delete(session.owner);
     session.touch();
     this.#bytes -= sizeOf(due.will);
   }
@@ -196,5 +202,5 @@ function problemOf({ name, retain }: StandingWill, rights: Rights | undefined): 
 }
 
 function sizeOf(will: StandingWill | undefined): number {
-  return will ? Buffer.byteLength(will.name) + will.payload.length : 0;
+  return will ? Buffer.byteLength(will.name) + will.payload.length + extrasBytes(will) : 0;
 }

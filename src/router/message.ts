@@ -23,8 +23,8 @@ export function hasExpired(extras: MessageExtras | undefined, now: number): bool
   return extras?.expiresAt !== undefined && now >= extras.expiresAt;
 }
 
-/** What a user property takes besides its text, bytes. */
-const PROPERTY_BYTES = 32;
+/** What a user property takes besides its text, bytes: a pair, and two strings. */
+const PROPERTY_BYTES = 128;
 
 /** What the extras take where they are kept, bytes: whoever bounds memory adds it to the payload's. */
 export function extrasBytes(extras: MessageExtras | undefined): number {

@@ -4,9 +4,14 @@ import type { Subscription } from './subscription.js';
 /** So many characters of a pattern weigh as much as a level. */
 const CHARACTERS_PER_LEVEL = 32;
 
+/** From so many on it pays to find them by pattern. */
+const MANY = 32;
+
 /** All subscriptions of one subscriber, as a chain from the newest on: boards have few, and an array costs more than these. */
 export class Portfolio {
   #newest: Subscription | undefined;
+  /** All of them, once there are many. */
+  #byPattern: Map<string, Subscription> | undefined;
   #size = 0;
   #weight = 0;
 
@@ -25,6 +30,10 @@ export class Portfolio {
   }
 
   find(pattern: string): Subscription | undefined {
+    if (this.#size >= MANY) {
+      this.#byPattern ??= new Map([...this].map((each) => [each.pattern, each]));
+      return this.#byPattern.get(pattern);
+    }
     let one = this.#newest;
     while (one !== undefined && one.pattern !== pattern) one = one.older;
     return one;
@@ -33,6 +42,7 @@ export class Portfolio {
   add(subscription: Subscription): void {
     subscription.older = this.#newest;
     this.#newest = subscription;
+    this.#byPattern?.set(subscription.pattern, subscription);
     this.#size += 1;
     this.#weight += weightOf(subscription.pattern);
   }
@@ -44,6 +54,8 @@ export class Portfolio {
     while (newer !== undefined && newer.older !== subscription) newer = newer.older;
     if (newer !== undefined) newer.older = subscription.older;
     this.#size -= 1;
+    if (this.#size < MANY) this.#byPattern = undefined;
+    else this.#byPattern?.delete(subscription.pattern);
     this.#weight -= weightOf(subscription.pattern);
   }
 }

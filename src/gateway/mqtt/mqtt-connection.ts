@@ -41,6 +41,8 @@ export interface MqttConnectionContext {
   readonly keeper: MqttKeeper;
   /** The largest packet that is taken, bytes. */
   readonly maxPacket: number;
+  /** Unsent bytes, beyond which QoS 0 is dropped. */
+  readonly backlog: number;
 }
 
 /** One network connection of an MQTT client: its bytes become packets, in turn with everyone else's; keep-alive and goodbyes are its own. */
@@ -61,6 +63,8 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
   /** It is not known yet whether CONNECT is accepted. */
   #deciding = false;
   #taking = false;
+  /** It has not read what it was sent, and is not listened to until it has. */
+  #unread = false;
   /** It waits for its turn to act on what has come. */
   #inLine = false;
   /** Why the link is gone, while what came before that is still to be acted on. */
@@ -102,6 +106,14 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
 
   drained(): void {
     this.session?.drained();
+    this.caughtUp();
+  }
+
+  /** Less waits to be sent to it than did. */
+  caughtUp(): void {
+    if (!this.#unread || this.#hasMuchUnread) return;
+    this.#unread = false;
+    this.#goOn();
   }
 
   stalled(reason: 'too_slow' | 'timeout'): void {
@@ -121,6 +133,7 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
   /** CONNECT was accepted: `keepAlive` in s, 0 for none ([MQTT-3.1.2-22]). */
   admitted(session: MqttSession, keepAlive: number): void {
     this.session = session;
+    this.#deciding = false;
     this.#silenceMs = keepAlive * 1500;
     this.#heardAt = this.#context.clock.now();
     if (keepAlive > 0) this.#context.alarms.set(this, this.#heardAt + this.#silenceMs);
@@ -174,19 +187,25 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
 
   /** Nothing more can be taken now, whatever has come. */
   get #waiting(): boolean {
-    return this.#deciding || this.#tryAgain !== undefined;
+    return this.#deciding || this.#unread || this.#tryAgain !== undefined;
+  }
+
+  /** Far beyond `limits.backlog` there are only answers: whoever asks for more and reads none must not fill the memory with them. */
+  get #hasMuchUnread(): boolean {
+    return this.session !== undefined && this.session.unsent > 2 * this.#context.backlog;
   }
 
   /** Acts on what has come, as far as `share` allows. Returns whether there is more. */
   #takeAll(share: Share): boolean {
     this.#taking = true;
+    this.#unread = this.#hasMuchUnread;
     try {
       while (!this.#over && !this.#waiting) {
         const packet = this.#parser.next();
         if (packet === undefined) return false;
         this.link.packetEnded();
         this.#take(packet);
-        if (share.over(1) && !this.#waiting) return !this.#over;
+        if (share.over(workOf(packet)) && !this.#waiting) return !this.#over;
       }
     } catch (error) {
       if (!(error instanceof MalformedPacket)) throw error;
@@ -227,7 +246,6 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
   }
 
   #goOn(): void {
-    this.#deciding = false;
     // In line with the others: what it sent meanwhile may be a great deal.
     if (!this.#over && !this.#taking) this.#waitForTurn();
   }
@@ -258,4 +276,10 @@ export class MqttConnection implements ByteLinkEvents, Worker, Alarm {
     this.#tryAgain = undefined;
     this.#context.keeper.closed(this, why);
   }
+}
+
+/** How much work a packet is, counted in emits. */
+function workOf(packet: ClientPacket): number {
+  if (packet.type === 'subscribe') return packet.subscriptions.length;
+  return packet.type === 'unsubscribe' ? packet.filters.length : 1;
 }

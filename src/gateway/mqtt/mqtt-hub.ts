@@ -105,6 +105,7 @@ export class MqttHub implements MqttKeeper {
       turns,
       keeper: this,
       maxPacket: limits.maxPacket,
+      backlog: limits.backlog,
     });
     this.#connections.add(connection);
     this.#unused.start(connection);
@@ -218,7 +219,7 @@ export class MqttHub implements MqttKeeper {
     // Judged by what the session may do, which it may from here on.
     const refusal = session.leaveWill(willOf(packet.will));
     if (refusal !== undefined) {
-      if (!standing) this.#end(session);
+      this.#wait(session, standing !== undefined);
       return refuse(connection, refusedWill(refusal));
     }
     session.willDelayMs = (packet.will?.properties.willDelay ?? 0) * 1000;
@@ -326,8 +327,13 @@ export class MqttHub implements MqttKeeper {
     if (this.#stopped) return;
     commons.peerLog.info({ identity }, `${identity} is offline: ${link.name}: ${why}`);
     commons.wills.lost(session, session.willDelayMs);
-    if (session.expiryMs === 0) this.#end(session);
-    else this.#expireIn(session, session.expiryMs);
+    this.#wait(session);
+  }
+
+  /** It has no connection: it waits for its client to come back, unless it is to end with its connection. */
+  #wait(session: MqttSession, lasts = true): void {
+    if (lasts && session.expiryMs > 0) this.#expireIn(session, session.expiryMs);
+    else this.#end(session);
   }
 
   #expireIn(session: MqttSession, ms: number): void {

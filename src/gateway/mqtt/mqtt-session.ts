@@ -113,6 +113,11 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     return session;
   }
 
+  /** Client ids are a namespace of their own; an identity of PROTOCOL.md §4.1 has no space. */
+  get owner(): string {
+    return `mqtt ${this.clientId}`;
+  }
+
   get open(): boolean {
     return this.connection !== undefined;
   }
@@ -132,7 +137,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   /** Goes on over a connection, to which CONNACK was sent by way of `send`. */
   begin(connection: MqttConnection, connect: Connect): void {
     const { receiveMaximum = 0xffff, topicAliasMaximum = 0 } = connect.properties;
-    const { level, link, problemInformation, maximumPacketSize } = connection;
+    const { level, problemInformation, maximumPacketSize } = connection;
     this.#context.router.connect(this);
     this.#engine.begin({
       level,
@@ -141,7 +146,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
       topicAliasMaximum,
       problemInformation,
       send: (packet) => this.send(packet),
-      backlog: () => link.backlog() + (this.#gate?.bytes ?? 0),
+      backlog: () => this.unsent,
     });
     this.#replays?.goOn();
   }
@@ -176,6 +181,12 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   /** What waited to be sent has been. */
   drained(): void {
     this.#replays?.goOn();
+    this.connection?.caughtUp();
+  }
+
+  /** Bytes that its connection has not sent. */
+  get unsent(): number {
+    return (this.connection?.link.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
   }
 
   /** The connection is gone; the session stays. */
@@ -266,8 +277,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   get hasRoomForReplays(): boolean {
     const { queue, backlog } = this.#context.limits;
     const { pending, pendingBytes } = this.#engine;
-    const unsent = (this.connection?.link.backlog() ?? 0) + (this.#gate?.bytes ?? 0);
-    return pending * 2 < queue.messages && pendingBytes * 2 < queue.bytes && unsent * 2 < backlog;
+    return pending * 2 < queue.messages && pendingBytes * 2 < queue.bytes && this.unsent * 2 < backlog;
   }
 
   get idle(): boolean {

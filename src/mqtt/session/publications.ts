@@ -94,8 +94,9 @@ export class Publications {
     }
     this.#aliases ??= new IncomingAliases();
     if (topic !== '') {
-      this.#aliases.set(alias, topic);
-      return topic;
+      if (this.#aliases.set(alias, topic)) return topic;
+      this.#owner.fails(REASON.quotaExceeded, 'the topics that have aliases are too long, all together');
+      return undefined;
     }
     const known = this.#aliases.get(alias);
     if (known === undefined)

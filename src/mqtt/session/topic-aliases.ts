@@ -1,9 +1,18 @@
+/** What the topics may have that one connection keeps for its client: the longest is among them. */
+const MAX_CHARACTERS = 65_536;
+
 /** The topics that a client has given aliases to, on one connection (MQTT 5, 3.3.2.3.4). */
 export class IncomingAliases {
   readonly #topics: (string | undefined)[] = [];
+  #characters = 0;
 
-  set(alias: number, topic: string): void {
+  /** Returns false if the topics would be too long to be kept, all together. */
+  set(alias: number, topic: string): boolean {
+    const characters = this.#characters + topic.length - (this.#topics[alias]?.length ?? 0);
+    if (characters > MAX_CHARACTERS) return false;
+    this.#characters = characters;
     this.#topics[alias] = topic;
+    return true;
   }
 
   get(alias: number): string | undefined {
@@ -15,6 +24,8 @@ export class IncomingAliases {
 const MAX_ALIASES = 64;
 /** With a topic this short, in characters, an alias would take as much room. */
 const SHORT_TOPIC = 3;
+/** A topic longer than this would take too much memory. */
+const LONG_TOPIC = 1024;
 
 interface Given {
   readonly alias: number;
@@ -46,7 +57,7 @@ export class OutgoingAliases {
       given.used = true;
       return { alias: given.alias, known: true };
     }
-    const alias = topic.length > SHORT_TOPIC ? this.#free() : undefined;
+    const alias = topic.length > SHORT_TOPIC && topic.length <= LONG_TOPIC ? this.#free() : undefined;
     if (alias === undefined) return undefined;
     this.#given.set(topic, { alias, used: false });
     return { alias, known: false };

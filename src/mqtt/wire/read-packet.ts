@@ -16,6 +16,9 @@ import { REASON } from './reason-codes.js';
 import { isTopicFilter, isTopicName, shareOf } from './topics.js';
 import { TYPE } from './types.js';
 
+/** So many topic filters a packet may have: each is work, however small it is, and all of one packet is done at once. */
+const MAX_FILTERS = 4096;
+
 /** What a receiver may say of a PUBLISH (3.4.2.1, 3.5.2.1), and of what follows (3.6.2.1, 3.7.2.1). */
 const RECEIVED: ReadonlySet<number> = new Set([
   REASON.success,
@@ -119,7 +122,10 @@ function readSubscribe(reader: Reader): Subscribe {
   const id = readSubscriptionId(reader);
   const properties = reader.level === 5 ? readProperties<Subscribe['properties']>(reader, 'subscribe') : {};
   const subscriptions: SubscriptionRequest[] = [];
-  while (reader.left > 0) subscriptions.push(readRequest(reader));
+  while (reader.left > 0) {
+    if (subscriptions.length >= MAX_FILTERS) throw reader.tooMany(MAX_FILTERS, 'topic filters');
+    subscriptions.push(readRequest(reader));
+  }
   if (subscriptions.length === 0)
     throw reader.protocolError('MQTT-3.8.3-2', 'a SUBSCRIBE has no topic filter');
   return { type: 'subscribe', id, subscriptions, properties };
@@ -155,7 +161,10 @@ function readUnsubscribe(reader: Reader): Unsubscribe {
   const properties =
     reader.level === 5 ? readProperties<Unsubscribe['properties']>(reader, 'unsubscribe') : {};
   const filters: string[] = [];
-  while (reader.left > 0) filters.push(readFilter(reader));
+  while (reader.left > 0) {
+    if (filters.length >= MAX_FILTERS) throw reader.tooMany(MAX_FILTERS, 'topic filters');
+    filters.push(readFilter(reader));
+  }
   if (filters.length === 0) throw reader.protocolError('MQTT-3.10.3-2', 'an UNSUBSCRIBE has no topic filter');
   return { type: 'unsubscribe', id, filters, properties };
 }

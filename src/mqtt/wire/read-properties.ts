@@ -7,6 +7,9 @@ type Value = number | boolean | string | Buffer | Pair;
 /** By the names of packets.ts, whose types say what each holder can have. */
 type Values = Record<string, Value | (number | Pair)[]>;
 
+/** So many user properties a packet may have: each takes far more memory than the five bytes that it can be sent with. */
+const MAX_USER_PROPERTIES = 1024;
+
 /** By identifier. Where two have the same they are of the same kind. */
 const KNOWN = new Map<number, Property[]>();
 for (const property of PROPERTIES) KNOWN.set(property.id, [...(KNOWN.get(property.id) ?? []), property]);
@@ -41,8 +44,11 @@ function readProperty(reader: Reader, holder: PropertyHolder, values: Values): v
   const { key, many } = property;
   const before = values[key];
   if (before === undefined) values[key] = many ? [value as number | Pair] : value;
-  else if (many) (before as (number | Pair)[]).push(value as number | Pair);
-  else throw reader.protocolError('2.2.2.2', `${name} is there twice`);
+  else if (many) {
+    const values = before as (number | Pair)[];
+    if (values.length >= MAX_USER_PROPERTIES) throw reader.tooMany(MAX_USER_PROPERTIES, 'user properties');
+    values.push(value as number | Pair);
+  } else throw reader.protocolError('2.2.2.2', `${name} is there twice`);
 }
 
 function readValue(reader: Reader, { kind, min }: Property, name: string): Value {

@@ -106,6 +106,11 @@ export class Reader {
     return this.fault(REASON.protocolError, clause, problem);
   }
 
+  /** The standard sets no bound, but this server does. */
+  tooMany(max: number, what: string): MalformedPacket {
+    return this.fault(REASON.quotaExceeded, '4.13', `a packet has more than ${max} ${what}`);
+  }
+
   fault(reason: ReasonCode, clause: string, problem: string): MalformedPacket {
     const { answering, level } = this;
     if (answering === undefined) return new MalformedPacket(reason, clause, problem);

@@ -85,6 +85,12 @@ export class SimulatedClient {
     return this.of('publish').map(({ topic, payload }) => `${topic} ${payload.toString()}`);
   }
 
+  /** The system takes all that was unsent. */
+  takeUnsent(): void {
+    this.unsent = 0;
+    this.#events.drained?.();
+  }
+
   /** The connection breaks. */
   cut(): void {
     this.#end('cut');
