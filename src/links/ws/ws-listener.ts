@@ -93,7 +93,12 @@ export function listenWs(
       else ws.pong(data);
     });
     // In object mode each chunk is one message.
-    const messages = createWebSocketStream(ws, { readableObjectMode: true, allowHalfOpen: false });
+    const messages = createWebSocketStream(ws, {
+      readableObjectMode: true,
+      // While nobody listens one message waits, however large it is: no more is read then.
+      readableHighWaterMark: 1,
+      allowHalfOpen: false,
+    });
     const connection = new StreamConnection(messages, stream, { maxBacklog, stallMs, counters });
     if (stallMs > 0)
       watchFrames(ws, stream.socket, stallMs, () => {
