@@ -88,15 +88,21 @@ export class Wills {
 
   /** Replaces the session's will; one without a name takes it back. Returns why not, if it was refused (§7). */
   set(session: WillOwner, will: StandingWill): Reason | undefined {
-    const problem = problemOf(will, session.rights);
-    if (problem) return problem;
-    const growth = sizeOf(will) - sizeOf(this.#standing.get(session));
-    // What is due counts as well, and may go beyond the bound: a will can always be taken back.
-    if (growth > 0 && this.#bytes + growth > this.#context.maxBytes) return 'limit_reached';
-    this.#bytes += growth;
+    const refusal = this.refusalOf(will, session.rights, session);
+    if (refusal) return refusal;
+    this.#bytes += sizeOf(will) - sizeOf(this.#standing.get(session));
     if (will.name === '') this.#standing.delete(session);
     else this.#standing.set(session, { ...will, payload: new Uint8Array(will.payload) });
     return undefined;
+  }
+
+  /** Why the will would be refused (§7) to one with those rights, if it is to stand in place of the will of `instead`. */
+  refusalOf(will: StandingWill, rights: Rights | undefined, instead?: WillOwner): Reason | undefined {
+    const problem = problemOf(will, rights);
+    if (problem) return problem;
+    const growth = sizeOf(will) - sizeOf(instead && this.#standing.get(instead));
+    // What is due counts as well, and may go beyond the bound: a will can always be taken back.
+    return growth > 0 && this.#bytes + growth > this.#context.maxBytes ? 'limit_reached' : undefined;
   }
 
   /** The gateway has let go of the session's link: the will is due unless the session resumes within `delayMs`. */
@@ -113,9 +119,21 @@ export class Wills {
 
   /** The peer is there again, with this session: what was not emitted yet for an earlier loss is not emitted any more. */
   resumed(session: WillOwner): void {
-    this.#callOff(session);
-    const orphan = this.#orphans.get(session.owner);
-    if (orphan) this.#callOff(orphan);
+    for (const [owner, due] of this.#dueOf(session)) {
+      this.#done(owner, due);
+      if (due.tries > 0) this.#giveUp(owner, due, `${owner.identity} is back`);
+    }
+  }
+
+  /**
+   * The same for a client of MQTT, whose will cannot be called off once its delay is over ([MQTT-3.1.2-8], [MQTT-3.1.3-9]): one that was
+   * refused goes out now, at QoS 0, as it must not contradict what the client says from here on.
+   */
+  reconnected(session: WillOwner): void {
+    for (const [owner, due] of this.#dueOf(session)) {
+      if (due.tries === 0) this.#done(owner, due);
+      else this.#tryLast(owner, due);
+    }
   }
 
   /** The session is over: a will that waits for its return is emitted now. */
@@ -136,11 +154,24 @@ export class Wills {
    */
   stop(remembered: boolean): void {
     for (const [session, due] of this.#due) {
-      due.cancel();
-      if (remembered && this.#standing.has(session)) continue;
-      due.tries = RETRY_MS.length;
-      this.#try(session, due);
+      if (remembered && this.#standing.has(session)) due.cancel();
+      else this.#tryLast(session, due);
     }
+  }
+
+  /** What is on its way for the peer: by this session, or by one before it that is over. */
+  #dueOf(session: WillOwner): [WillOwner, Due][] {
+    return [session, this.#orphans.get(session.owner)].flatMap((one) => {
+      const due = one && this.#due.get(one);
+      return due ? [[one, due]] : [];
+    });
+  }
+
+  /** Emits it now, at QoS 0, or never. */
+  #tryLast(session: WillOwner, due: Due): void {
+    due.cancel();
+    due.tries = RETRY_MS.length;
+    this.#try(session, due);
   }
 
   #try(session: WillOwner, due: Due): void {
@@ -169,13 +200,6 @@ export class Wills {
     }
     due.tries++;
     due.cancel = clock.schedule(pause, () => this.#try(session, due));
-  }
-
-  #callOff(session: WillOwner): void {
-    const due = this.#due.get(session);
-    if (!due) return;
-    this.#done(session, due);
-    if (due.tries > 0) this.#giveUp(session, due, `${session.identity} is back`);
   }
 
   #giveUp({ identity }: WillOwner, { will }: Due, why: string): void {

@@ -183,10 +183,11 @@ export class MqttHub implements MqttKeeper {
     this.#open(connection, packet, admission);
   }
 
+  /** Why it is refused. What stands under its client id hears nothing of that. */
   #problemOf(
     { link }: MqttConnection,
-    { clientId }: Connect,
-    { principal }: Admitted,
+    { clientId, will }: Connect,
+    { principal, rights }: Admitted,
   ): ConnectRefusal | undefined {
     const { store, commons, counters, access } = this.#context;
     // The log says why, once.
@@ -200,7 +201,9 @@ export class MqttHub implements MqttKeeper {
       );
       return 'identity_in_use';
     }
-    return standing || commons.places.hasRoom(link.party) ? undefined : 'limit_reached';
+    if (!standing && !commons.places.hasRoom(link.party)) return 'limit_reached';
+    const refusal = commons.wills.refusalOf(willOf(will), rights, standing);
+    return refusal && refusedWill(refusal);
   }
 
   #open(connection: MqttConnection, packet: Connect, { principal, rights }: Admitted): void {
@@ -211,17 +214,14 @@ export class MqttHub implements MqttKeeper {
     if (!standing) commons.makeRoom(connection.link.party);
     const session = standing ?? new MqttSession(clientId, expiryMs > 0, this.#sessionContext);
     this.#sessions.set(clientId, session);
+    commons.wills.reconnected(session);
     commons.places.returned(session);
     commons.places.enter(session, connection.link.party);
     session.principal = principal;
     grantRights(session, rights, this.#context.router);
     session.expiryMs = expiryMs;
-    // Judged by what the session may do, which it may from here on.
-    const refusal = session.leaveWill(willOf(packet.will));
-    if (refusal !== undefined) {
-      this.#wait(session, standing !== undefined);
-      return refuse(connection, refusedWill(refusal));
-    }
+    // It was judged with the rest (`#problemOf`): what happened since can only have made room for it.
+    session.leaveWill(willOf(packet.will));
     session.willDelayMs = (packet.will?.properties.willDelay ?? 0) * 1000;
     this.#unused.stop(connection);
     session.take(connection);
@@ -254,7 +254,6 @@ export class MqttHub implements MqttKeeper {
       this.#end(standing);
       return undefined;
     }
-    this.#context.commons.wills.resumed(standing);
     return standing;
   }
 
@@ -327,12 +326,7 @@ export class MqttHub implements MqttKeeper {
     if (this.#stopped) return;
     commons.peerLog.info({ identity }, `${identity} is offline: ${link.name}: ${why}`);
     commons.wills.lost(session, session.willDelayMs);
-    this.#wait(session);
-  }
-
-  /** It has no connection: it waits for its client to come back, unless it is to end with its connection. */
-  #wait(session: MqttSession, lasts = true): void {
-    if (lasts && session.expiryMs > 0) this.#expireIn(session, session.expiryMs);
+    if (session.expiryMs > 0) this.#expireIn(session, session.expiryMs);
     else this.#end(session);
   }
 

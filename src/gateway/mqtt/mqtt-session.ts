@@ -216,11 +216,9 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     this.#context.router.remove(this);
   }
 
-  /** Leaves a will, or takes it back: `NO_WILL`. Returns why not, if it was refused (PROTOCOL.md §7). */
-  leaveWill(will: StandingWill): Reason | undefined {
-    const refusal = this.#context.keeper.will(this, will);
-    if (refusal === undefined) this.#record?.will(will);
-    return refusal;
+  /** Leaves a will that is not refused, or takes it back: `NO_WILL`. */
+  leaveWill(will: StandingWill): void {
+    if (this.#context.keeper.will(this, will) === undefined) this.#record?.will(will);
   }
 
   /** Something that its record tells has changed. */

@@ -1,12 +1,14 @@
 import type { IConnectPacket } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
-import { Simulation } from '../../support/simulation.js';
+import type { HubLimits } from '../../../src/gateway/hub.js';
+import { NO_FAULTS } from '../../support/faulty-wire.js';
+import { EngineDevice, Simulation } from '../../support/simulation.js';
 import { SimulatedClient } from './simulated-client.js';
 
 type Will = NonNullable<IConnectPacket['will']>;
 
-function gateway() {
-  const simulation = new Simulation(1);
+function gateway(hub: Partial<HubLimits> = {}) {
+  const simulation = new Simulation(1, { hub });
   const watcher = new SimulatedClient(simulation);
   watcher.connect('watcher');
   watcher.subscribe('will/#', 1);
@@ -27,6 +29,17 @@ function gateway() {
     return client;
   };
   return { simulation, watcher, clock: simulation.clock, connect };
+}
+
+/** Somebody who is absent, and would hear everything, holds as much as it may. */
+function fillUp(simulation: Simulation): void {
+  const full = new SimulatedClient(simulation, 4);
+  full.connect('full', { clean: false });
+  full.subscribe('#', 1);
+  full.cut();
+  const sender = new SimulatedClient(simulation);
+  sender.connect('sender');
+  sender.publish('full', 'now', { qos: 1 });
 }
 
 describe('a will of MQTT', () => {
@@ -102,6 +115,58 @@ describe('a will of MQTT', () => {
     without.connect('meter', { clean: false });
     without.cut();
     expect(watcher.messages).toHaveLength(2);
+  });
+
+  it.each([{ clean: false }, { clean: true }])(
+    'that found no room is emitted all the same when its client is back before (%o)',
+    ({ clean }) => {
+      const { simulation, watcher, connect, clock } = gateway({ queue: { messages: 1, bytes: 1000 } });
+      fillUp(simulation);
+      connect({}).cut();
+      expect(watcher.messages).toEqual([]);
+      connect({ payload: Buffer.from('newer') }, { clean });
+      expect(watcher.messages).toEqual(['will/meter lost']);
+      clock.advance(100_000);
+      expect(watcher.messages).toEqual(['will/meter lost']);
+      expect(simulation.commons.wills.bytes).toBe('will/meter'.length + 'newer'.length);
+    },
+  );
+
+  it('that found no room is not called off by somebody of another protocol who has the same name', () => {
+    const { simulation, watcher, connect, clock } = gateway({ queue: { messages: 1, bytes: 1000 } });
+    fillUp(simulation);
+    connect({}, { sessionExpiryInterval: 0 }).cut();
+    const namesake = new EngineDevice(simulation, 'meter');
+    simulation.connect('udp', namesake, NO_FAULTS);
+    clock.until(() => namesake.session.state === 'ready', 5000, 'the namesake is online');
+    clock.advance(100_000);
+    expect(watcher.messages).toEqual(['will/meter lost']);
+  });
+
+  it('that is refused with a CONNECT changes nothing of the session that stands', () => {
+    const { simulation, watcher, connect, clock } = gateway();
+    const client = connect({});
+    const will = { topic: '$slipway/stats', payload: Buffer.from('x'), qos: 0 as const, retain: false };
+    const refused = new SimulatedClient(simulation);
+    expect(refused.connect('meter', { clean: false, will })).toMatchObject({ reasonCode: 0x87 });
+    expect(client.ended).toBeUndefined();
+    expect(watcher.messages).toEqual([]);
+    client.cut();
+    const again = new SimulatedClient(simulation);
+    expect(again.connect('meter', { clean: true, will })).toMatchObject({ reasonCode: 0x87 });
+    expect(simulation.mqttHub.sessions.has('meter')).toBe(true);
+    clock.advance(1_000_001);
+    expect(simulation.mqttHub.sessions.has('meter')).toBe(false);
+  });
+
+  it('for which there is no room leaves the session that stands with its time', () => {
+    const { simulation, connect, clock } = gateway({ willBytes: 20 });
+    connect({}).cut();
+    const large = { payload: Buffer.alloc(100) };
+    expect(connect(large).of('connack')).toMatchObject([{ reasonCode: 0x97 }]);
+    expect(simulation.mqttHub.sessions.has('meter')).toBe(true);
+    clock.advance(1_000_001);
+    expect(simulation.mqttHub.sessions.has('meter')).toBe(false);
   });
 
   it('keeps its properties, its QoS and whether it is retained', () => {
