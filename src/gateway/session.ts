@@ -16,6 +16,7 @@ import { encodePacket } from '../wire/encode.js';
 import type { Emit, Qos, Refuse, Sleep, Subscribe, Unsubscribe, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Share } from './fair-turns.js';
+import { Fullness } from './fullness.js';
 import { grantRights } from './grant-rights.js';
 import { OutputGate } from './output-gate.js';
 import { type Receiver, Replays } from './replays.js';
@@ -51,9 +52,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
   readonly #record: SessionRecord | undefined;
   #gate: OutputGate | undefined;
   #driver: Driver | undefined;
-  #saidFull = false;
-  /** Since when it has refused everything reliable, on the clock in ms. */
-  #fullSince: number | undefined;
+  readonly #fullness = new Fullness();
   readonly #wishes: Wishes;
   /** Where the history of last values stood when the peer was last heard: what changed later may have missed it. */
   #lastValueMark = 0;
@@ -178,9 +177,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.#numberingStands = true;
     this.#driver?.stop();
     this.link = link;
-    this.#fullSince = undefined;
+    this.#fullness.returned();
     if (link.kind === 'serial') this.port = link.name;
-    this.#saidFull = false;
     this.#driver = new Driver(this.engine, alarms, this.#wayOut(link));
     this.#record?.received();
     this.engine.begin(link, epoch, clock.now());
@@ -268,7 +266,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     this.#gate?.close();
     this.#gate = undefined;
     this.link = undefined;
-    this.#saidFull = false;
+    this.#fullness.left();
     this.#record?.touch();
     this.engine.detach();
     // Whether the link stands while its peer sleeps makes no difference to anyone.
@@ -310,11 +308,8 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     )
       return true;
     const { keeper, clock } = this.#context;
-    const now = clock.now();
-    this.#fullSince ??= now;
-    const first = !this.#saidFull;
-    this.#saidFull = true;
-    keeper.full(this, payloadLength, now - this.#fullSince, first);
+    const { sinceMs, first } = this.#fullness.hadNone(clock.now());
+    keeper.full(this, payloadLength, sinceMs, first);
     return false;
   }
 
@@ -331,7 +326,7 @@ export class Session implements Subscriber, SessionOwner<Channel>, Receiver, Res
     let refusal: ReturnType<typeof engine.emitUnreliable | typeof engine.emitReliable>;
     if (qos > 0 && engine.takesReliable) {
       refusal = engine.emitReliable({ type: 'emit', channel, payload, qos, retain, expiresAt });
-      if (refusal === undefined) this.#fullSince = undefined;
+      if (refusal === undefined) this.#fullness.hadRoom();
     } else {
       refusal = engine.emitUnreliable({ channel, payload, retain, expiresAt }, this.#room());
     }

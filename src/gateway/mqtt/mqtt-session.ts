@@ -22,6 +22,7 @@ import { BROADCAST_CHANNEL } from '../../wire/channels.js';
 import type { Qos } from '../../wire/messages.js';
 import type { Reason, ReasonName } from '../../wire/reasons.js';
 import type { FairTurns } from '../fair-turns.js';
+import { Fullness } from '../fullness.js';
 import { harmless } from '../harmless.js';
 import { OutputGate } from '../output-gate.js';
 import { type Receiver, Replays } from '../replays.js';
@@ -78,9 +79,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   /** Last values that subscriptions just made are owed once they are acknowledged, by filter. */
   readonly #owed = new Map<string, Replay>();
   #replays: Replays | undefined;
-  /** Since when it has refused everything reliable, on the clock in ms; and whether that was said. */
-  #fullSince: number | undefined;
-  #saidFull = false;
+  readonly #fullness = new Fullness();
 
   /** `durable`: it outlives its connection, and the process where there is a store. */
   constructor(clientId: string, durable: boolean, context: MqttSessionContext, stored?: StoredMqttSession) {
@@ -155,8 +154,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   take(connection: MqttConnection): void {
     this.connection = connection;
     this.expiresAt = null;
-    this.#fullSince = undefined;
-    this.#saidFull = false;
+    this.#fullness.returned();
     const { store } = this.#context;
     const record = this.#record;
     this.#gate = store && record && new OutputGate(store, record, connection.link, () => this.drained());
@@ -194,6 +192,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     this.connection = undefined;
     this.#gate?.close();
     this.#gate = undefined;
+    this.#fullness.left();
     this.#engine.detach();
     this.#context.router.disconnect(this);
     this.#record?.touch();
@@ -246,11 +245,8 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   hasRoom(channel: Channel, payloadLength: number): boolean {
     if (this.#engine.hasRoom(channel, payloadLength)) return true;
     const { keeper, clock } = this.#context;
-    const now = clock.now();
-    this.#fullSince ??= now;
-    const first = !this.#saidFull;
-    this.#saidFull = true;
-    keeper.full(this, payloadLength, now - this.#fullSince, first);
+    const { sinceMs, first } = this.#fullness.hadNone(clock.now());
+    keeper.full(this, payloadLength, sinceMs, first);
     return false;
   }
 
@@ -262,7 +258,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     extras: MessageExtras | undefined,
     { subscriptionIds }: Recipient,
   ): DeliveryRefusal | undefined {
-    if (qos > 0) this.#fullSince = undefined;
+    if (qos > 0) this.#fullness.hadRoom();
     this.#engine.deliver(channel, payload, qos, retained, extras, subscriptionIds);
     return undefined;
   }

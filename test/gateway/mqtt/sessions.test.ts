@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Simulation } from '../../support/simulation.js';
 import { SimulatedClient } from './simulated-client.js';
 
@@ -230,6 +230,23 @@ describe('a connection of MQTT', () => {
     five.connect('five');
     five.publish('q/1', 'x', { qos: 1 });
     expect(five.of('puback')).toMatchObject([{ reasonCode: 0x97 }]);
+  });
+
+  it('that has no room is reported once while it is there, and once when it is not', () => {
+    const { simulation } = gateway({ hub: { queue: { messages: 1, bytes: 10_000 } } });
+    const full = vi.spyOn(simulation.commons.held, 'full');
+    const slow = new SimulatedClient(simulation);
+    slow.connect('slow', { properties: { sessionExpiryInterval: 100 } });
+    slow.subscribe('q', 1);
+    const sender = new SimulatedClient(simulation);
+    sender.connect('sender');
+    const publish = (count: number): void => {
+      for (let n = 0; n < count; n++) sender.publish('q', 'x', { qos: 1 });
+    };
+    publish(3);
+    slow.cut();
+    publish(2);
+    expect(full.mock.calls.map(([, , , first]) => first)).toEqual([true, false, true, false]);
   });
 
   it('hears broadcasts if it has subscribed to them, and may send them', () => {
