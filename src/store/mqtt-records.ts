@@ -19,9 +19,7 @@ const sessionState = z.strictObject({
   /** Its connection is lost, and its will not emitted yet. */
   willDue: z.boolean(),
   principal,
-  /** Packet identifiers of QoS 2 that the client has not released. */
-  taken: z.array(z.int()),
-  /** How many messages, subscriptions and wills it has: if fewer are found, the disk has lost some. */
+  /** How many messages, subscriptions, wills and packet identifiers it has: if fewer are found, the disk has lost some. */
   records: z.int(),
 });
 export type StoredMqttState = z.output<typeof sessionState>;
@@ -82,6 +80,8 @@ export interface StoredMqttSession {
   readonly messages: readonly StoredPublish[];
   readonly subscriptions: readonly StoredMqttSubscription[];
   readonly will: StoredMqttWill | undefined;
+  /** Packet identifiers of QoS 2 that the client has not released. */
+  readonly taken: readonly number[];
 }
 
 /** Digits of a record's number in its key, in base 36: the order of keys is that of the numbers. */
@@ -94,6 +94,7 @@ export const mqttKeys = {
     `mqtt-message/${encodeURIComponent(clientId)}/${record.toString(36).padStart(RECORD_DIGITS, '0')}`,
   subscription: (clientId: string, filter: string) =>
     `mqtt-subscription/${encodeURIComponent(clientId)}/${filter}`,
+  taken: (clientId: string, id: number) => `mqtt-taken/${encodeURIComponent(clientId)}/${id}`,
   will: (clientId: string) => `mqtt-will/${encodeURIComponent(clientId)}`,
 };
 
@@ -141,6 +142,7 @@ interface Collected {
   readonly messages: StoredPublish[];
   readonly subscriptions: StoredMqttSubscription[];
   will: StoredMqttWill | undefined;
+  readonly taken: number[];
 }
 
 /** Puts MQTT sessions together from their records. */
@@ -164,6 +166,9 @@ export class MqttContentsReader {
       case 'mqtt-subscription':
         this.#collected(owner).subscriptions.push({ filter: rest, options: readJson(subscription, value) });
         return true;
+      case 'mqtt-taken':
+        this.#collected(owner).taken.push(Number(rest));
+        return true;
       case 'mqtt-will':
         this.#collected(owner).will = readBehindHead(will, value);
         return true;
@@ -174,15 +179,16 @@ export class MqttContentsReader {
 
   /** @throws DamagedRecord when records are missing */
   sessions(): StoredMqttSession[] {
-    return Array.from(this.#sessions, ([owner, { state, messages, subscriptions, will }]) => {
+    return Array.from(this.#sessions, ([owner, { state, messages, subscriptions, will, taken }]) => {
       const clientId = decodeURIComponent(owner);
       if (!state) throw new DamagedRecord(`the MQTT session of "${clientId}" is missing`);
-      const records = messages.length + subscriptions.length + (will ? 1 : 0);
+      const records = messages.length + subscriptions.length + taken.length + (will ? 1 : 0);
       if (records !== state.records)
         throw new DamagedRecord(
           `${records} of the ${state.records} records of "${clientId}" (MQTT) are left`,
         );
-      return { clientId, state, messages: messages.sort((a, b) => a.record - b.record), subscriptions, will };
+      messages.sort((a, b) => a.record - b.record);
+      return { clientId, state, messages, subscriptions, will, taken };
     });
   }
 
@@ -192,6 +198,7 @@ export class MqttContentsReader {
       messages: [],
       subscriptions: [],
       will: undefined,
+      taken: [],
     };
     this.#sessions.set(owner, known);
     return known;

@@ -14,6 +14,9 @@ import {
 import type { Recorded, Store } from '../../store/store.js';
 import type { StandingWill } from '../wills.js';
 
+/** All that is to be said of a packet identifier stands in the key of its record. */
+const TAKEN = new Uint8Array();
+
 /**
  * Keeps one MQTT session in the store (PROTOCOL.md §5.1). Of one that ends with its connection nothing is kept; but what acknowledges
  * its messages waits for the store like any other.
@@ -45,7 +48,7 @@ export class MqttRecord implements MqttRecorder, Recorded {
     this.#state = state;
     this.#lastRecord = stored?.messages.at(-1)?.record ?? 0;
     if (!stored) return;
-    this.#records = stored.messages.length;
+    this.#records = stored.messages.length + stored.taken.length;
     for (const { filter } of stored.subscriptions) this.#filters.add(filter);
     this.#hasWill = stored.will !== undefined;
   }
@@ -103,11 +106,17 @@ export class MqttRecord implements MqttRecorder, Recorded {
     this.touch();
   }
 
-  taken(): void {
+  taken(id: number): void {
+    if (!this.#durable) return;
+    this.#records++;
+    this.#store.put(mqttKeys.taken(this.#clientId, id), TAKEN);
     this.touch();
   }
 
-  released(): void {
+  released(id: number): void {
+    if (!this.#durable) return;
+    this.#records--;
+    this.#store.delete(mqttKeys.taken(this.#clientId, id));
     this.touch();
   }
 
@@ -146,9 +155,10 @@ export class MqttRecord implements MqttRecorder, Recorded {
   }
 
   /** The session is over. */
-  remove(outgoing: Iterable<OutgoingPublish>): void {
+  remove(outgoing: Iterable<OutgoingPublish>, taken: Iterable<number>): void {
     if (!this.#durable) return;
     for (const item of outgoing) this.settled(item);
+    for (const id of taken) this.released(id);
     for (const filter of this.#filters) this.unsubscribed(filter);
     if (this.#hasWill) this.#store.delete(mqttKeys.will(this.#clientId));
     this.#removed = true;

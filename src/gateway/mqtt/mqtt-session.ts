@@ -102,7 +102,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     session.expiresAt = state.expiresAt;
     session.willDelayMs = state.willDelayMs;
     if (store)
-      session.#engine.restore({ outgoing: outgoingOf(stored, clock.now(), store), taken: state.taken });
+      session.#engine.restore({ outgoing: outgoingOf(stored, clock.now(), store), taken: stored.taken });
     for (const { filter, options } of subscriptions) {
       // The limits may be lower today: what does not fit any more is counted by the router, and gone.
       if (router.restoreSubscription(session, filter, options)) session.#record?.unsubscribed(filter);
@@ -208,7 +208,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   /** Ends it for good. */
   end(): void {
     if (this.open) this.detach();
-    this.#record?.remove(this.#engine.outgoing);
+    this.#record?.remove(this.#engine.outgoing, this.#engine.taken);
     this.#engine.end();
     this.#replays?.stopAll();
     this.#replays = undefined;
@@ -335,6 +335,6 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   #state(): Omit<StoredMqttState, 'records'> {
     const { expiryMs, expiresAt, willDelayMs, principal } = this;
     const willDue = this.#context.keeper.isWillDue(this);
-    return { expiryMs, expiresAt, willDelayMs, willDue, principal, taken: [...this.#engine.taken] };
+    return { expiryMs, expiresAt, willDelayMs, willDue, principal };
   }
 }

@@ -100,6 +100,24 @@ describe('what MQTT clients were told, when the gateway is killed (PROTOCOL.md Â
     expect(connect('absent').messages).toEqual(['a once', 'a next']);
   });
 
+  it('identifiers of QoS 2 are kept one by one, and go with their session', () => {
+    const { connect, clock, disk } = gateway();
+    const kept = () => [...disk.records.keys()].filter((key) => key.startsWith('mqtt-taken/'));
+    const written: string[] = [];
+    const sender = connect('sender');
+    for (let id = 1; id <= 5; id++) sender.publish('a', 'x', { qos: 2, messageId: id });
+    clock.advance(100);
+    expect(kept()).toHaveLength(5);
+    disk.begun = (changes) => written.push(...changes.map(({ key }) => key));
+    sender.send({ cmd: 'pubrel', messageId: 3 });
+    clock.advance(2000);
+    expect(kept().map((key) => key.split('/').at(-1))).toEqual(['1', '2', '4', '5']);
+    expect(written.filter((key) => key.startsWith('mqtt-taken/'))).toEqual(['mqtt-taken/sender/3']);
+    connect('sender', { clean: true });
+    clock.advance(2000);
+    expect(kept()).toEqual([]);
+  });
+
   it('a message of QoS 2 that was sent goes on under its identifier', () => {
     const { connect, clock, restart } = gateway();
     const receiver = connect('receiver');
