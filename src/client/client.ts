@@ -120,7 +120,7 @@ export class Client {
           const { lostOver } = this.#reconnector;
           const lost = lostOver === undefined ? '' : ` (${lostOver})`;
           const silent = `${host}:${port} took the connection but did not answer within ${timeoutMs} ms${lost}: is it a Slipway gateway?`;
-          reject(new SlipwayError('connect_failed', silent + this.#wantsCertificate(lostOver)));
+          reject(new SlipwayError('connect_failed', silent + this.#tlsHint(lostOver)));
         };
         const connected = this.#reconnector.connect().then(() => {
           stopWaiting = this.#clock.schedule(timeoutMs, giveUp);
@@ -137,11 +137,13 @@ export class Client {
     }
   }
 
-  /** A gateway that wants a certificate hangs up on who has none, and cannot say why. */
-  #wantsCertificate(lostOver: string | undefined): string {
+  /** A gateway that wants TLS, or a certificate, hangs up on who has none, and cannot say why. */
+  #tlsHint(lostOver: string | undefined): string {
     const { tls } = this.#options;
-    const none = tls === true || (typeof tls === 'object' && tls.cert === undefined);
-    return none && lostOver !== undefined ? ' Or does it want a certificate (tls.cert, tls.key)?' : '';
+    if (lostOver === undefined) return '';
+    if (!tls) return ' Or does that port want TLS (tls, or --tls and --ca FILE)?';
+    const shows = typeof tls === 'object' && tls.cert !== undefined;
+    return shows ? '' : ' Or does it want a certificate (tls.cert, tls.key)?';
   }
 
   /** What a listener throws becomes an uncaught exception of the process. */

@@ -60,6 +60,7 @@ describe('connect', () => {
 
   it('says that a server which is no gateway does not answer, and whether it hung up', async () => {
     const LEFT = ' (the other side closed the connection)';
+    const WANTS_TLS = ' Or does that port want TLS (tls, or --tls and --ca FILE)?';
     const servers: [does: (socket: Socket) => void, why: string][] = [
       [(socket) => socket.resume(), ''],
       [(socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')), LEFT],
@@ -72,7 +73,7 @@ describe('connect', () => {
       const port = await serve(does);
       await expect(connect({ port, timeoutMs: 1000 })).rejects.toMatchObject({
         code: 'connect_failed',
-        message: `127.0.0.1:${port} took the connection but did not answer within 1000 ms${why}: is it a Slipway gateway?`,
+        message: `127.0.0.1:${port} took the connection but did not answer within 1000 ms${why}: is it a Slipway gateway?${why && WANTS_TLS}`,
       });
     });
     await Promise.all(outcomes);
