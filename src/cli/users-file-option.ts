@@ -23,7 +23,8 @@ export function withUsersFile(command: Command): Command {
 export async function usersFile({ config, file }: UsersFileOptions): Promise<string> {
   if (file !== undefined) return file;
   const found = await resolveConfig(config, process.env);
-  const named = found.config.access && found.config.access.users?.file;
+  const { access } = found.config;
+  const named = access ? access.users?.file : undefined;
   if (named) return named;
   const mend = 'write "access: { users: { file: users.yaml } }"';
   const where = found.file ?? `${CONFIG_FILES[0]}, which does not exist yet`;

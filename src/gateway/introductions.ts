@@ -161,13 +161,24 @@ export class Introductions {
       return;
     }
     const session = this.#context.sessions.get(hello.identity);
-    if (session && !this.#context.access.mayTakeOver(session.principal, verdict.principal))
-      return this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another's");
+    if (this.#isAnothers(session, connection, hello, verdict)) return;
     const elsewhere = session?.link !== undefined && session.link !== connection.link;
     // One that sleeps would not answer; it is most likely this one, which boots when it wakes.
     const doubtful = elsewhere && session.nonce !== hello.nonce && !session.engine.asleep;
     if (doubtful) this.#probe(connection, hello, verdict, session);
     else this.#offer(connection, hello, verdict, session);
+  }
+
+  /** Whether the session is of somebody who does not share it: then that is said. */
+  #isAnothers(
+    session: Session | undefined,
+    connection: Connection,
+    hello: Hello,
+    { principal }: Entry,
+  ): boolean {
+    if (!session || this.#context.access.mayTakeOver(session.principal, principal)) return false;
+    this.#refuseHello(connection, hello, 'not_allowed', undefined, "its session is another's");
+    return true;
   }
 
   #refuseHello(
@@ -243,7 +254,13 @@ export class Introductions {
     const judge = clock.schedule(PROBE_MS, () => {
       this.#probes.delete(connection);
       const answered = session.open && session.link !== connection.link && session.engine.heardAt > askedAt;
-      if (!answered) return this.#offer(connection, hello, entry, this.#context.sessions.get(hello.identity));
+      if (!answered) {
+        // Meanwhile it may be another one's.
+        const standing = this.#context.sessions.get(hello.identity);
+        if (!this.#isAnothers(standing, connection, hello, entry))
+          this.#offer(connection, hello, entry, standing);
+        return;
+      }
       counters.add('session.identity_collisions');
       this.#context.peerLog.warn(
         { identity: hello.identity, link: connection.link.name, other: session.link?.name },

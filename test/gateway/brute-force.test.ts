@@ -95,8 +95,8 @@ it('an attempt that failed is a line that the shipped filter for fail2ban finds'
   const filter = await readFile(new URL('../../config/fail2ban-slipway.conf', import.meta.url), 'utf8');
   const [, expression = ''] = /^failregex = (.*)$/m.exec(filter) ?? [];
   const address = new RegExp(expression.replace('<HOST>', '(?<host>\\[[0-9a-f:]+\\]|[0-9.]+)'));
-  const found = log.map((line) => address.exec(JSON.stringify(line))?.groups?.['host']);
+  const found = log.map((line) => address.exec(JSON.stringify(line))?.groups?.host);
   expect(found.filter((host) => host !== undefined)).toEqual([ATTACKER, ATTACKER]);
   const six = '"msg":"refused udp:[2001:db8::7]:5000: bad credentials for device \\"pump\\""';
-  expect(address.exec(six)?.groups?.['host']).toBe('[2001:db8::7]');
+  expect(address.exec(six)?.groups?.host).toBe('[2001:db8::7]');
 });

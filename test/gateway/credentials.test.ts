@@ -320,6 +320,18 @@ describe('rules that change', () => {
   });
 });
 
+describe('a name that two boards have (PROTOCOL.md §4.4)', () => {
+  it('is not given to one that may not have it any more when the other has not answered', () => {
+    const line = new Line(simulation, 'serial');
+    line.begin(hello());
+    const other = new Line(simulation, 'udp');
+    expect(other.say(hello({ nonce: 2 }))).toEqual([]);
+    doors.mayTakeOver = () => false;
+    simulation.clock.advance(2000);
+    expect(reasons(other.received)).toEqual(['not_allowed']);
+  });
+});
+
 describe('a gateway that was restarted', () => {
   it('remembers whose a session is', async () => {
     doors.passwords.set('ada', 'secret');
