@@ -38,8 +38,15 @@ export function messageOf(source: SourceDocument): (issue: RawIssue) => string |
     }
     const meant = typeof input === 'string' ? SWITCHES[input.toLowerCase()] : undefined;
     const mend = meant === undefined ? '' : `; YAML reads ${JSON.stringify(input)} as text: write ${meant}`;
-    return `must be ${EXPECTED[issue.expected] ?? issue.expected}${mend}`;
+    return `must be ${EXPECTED[issue.expected] ?? issue.expected}${mend || keysFor(issue)}`;
   };
+}
+
+/** Who writes `ws: 9001` or `mqtt: true` has not seen which keys go there. */
+function keysFor({ expected, input, path }: RawIssue & { readonly expected?: string }): string {
+  const single = typeof input === 'number' || typeof input === 'boolean';
+  const known = expected === 'object' && single && path?.length ? knownKeys(path) : []; // Not for a whole file.
+  return known.length > 0 ? `; known here: ${known.join(', ')}` : '';
 }
 
 /** Problems with their positions, of what zod found. Values in `reported` are left out. */

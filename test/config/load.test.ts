@@ -53,6 +53,13 @@ describe('listeners', () => {
     ]);
   });
 
+  it('say which keys go where a port or true was written', () => {
+    expect(problemsIn('version: 1\nlisten: { mqtt: true, ws: 9001 }')).toEqual([
+      '2:17: listen.mqtt: must be a mapping ("key: value" lines); known here: host, port, max_connections, tls',
+      '2:27: listen.ws: must be a mapping ("key: value" lines); known here: host, port, max_connections, origins, tls',
+    ]);
+  });
+
   it('say what is wrong with a host, an address range or a word that YAML does not read as false', () => {
     const text =
       'version: 1\nlisten:\n  tcp: off\n  udp:\n    host: "[::1]"\n    one_shot:\n      channels: []\n';
