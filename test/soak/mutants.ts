@@ -151,9 +151,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a will is emitted though its peer came back in time',
     file: 'src/gateway/wills.ts',
-    find: '    if (!due) return;\n    this.#done(session, due);\n    if (due.tries > 0)',
-    replace:
-      '    if (!due || due.tries === 0) return;\n    this.#done(session, due);\n    if (due.tries > 0)',
+    find: '      this.#done(owner, due);\n      if (due.tries > 0) this.#giveUp',
+    replace: '      if (due.tries === 0) continue;\n      this.#done(owner, due);\n      this.#giveUp',
   },
   {
     name: 'who says goodbye is taken for lost',
