@@ -18,7 +18,7 @@ export async function readUsers(file: string): Promise<Users> {
  * The text of a users file, which others than its owner and group must not be able to read.
  * @throws ConfigError
  */
-export async function readUsersText(file: string): Promise<string> {
+async function readUsersText(file: string): Promise<string> {
   const fail = (message: string, cause?: unknown) => new ConfigError(file, [{ key: '', message }], { cause });
   try {
     const handle = await open(file);

@@ -4,9 +4,10 @@ import type { Reason } from '../wire/reasons.js';
 import type { Session } from './session.js';
 import type { SessionContext } from './session-context.js';
 import type { SessionRecord } from './session-record.js';
+import { NO_WILL as NO_STANDING_WILL } from './wills.js';
 
 /** What takes a will back. */
-const NO_WILL: Will = { type: 'will', seq: 0, qos: 0, retain: false, name: '', payload: new Uint8Array() };
+const NO_WILL: Will = { type: 'will', seq: 0, ...NO_STANDING_WILL };
 
 /**
  * What a peer asked the gateway for: its subscriptions and its will; and which of that was asked for before its last boot, and

@@ -9,29 +9,13 @@ import { decodePacket } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
 import type { Hello, Message, Refuse, Welcome } from '../../src/wire/messages.js';
 import { until } from './gateways.js';
+import { hello as helloOfUno } from './line.js';
 
 const MEBIBYTE = 1_048_576;
 
 /** A HELLO that a gateway takes. */
 export function hello(identity: string, more: Partial<Hello> = {}): Hello {
-  return {
-    type: 'hello',
-    version: 1,
-    clean: false,
-    program: false,
-    nonce: 1,
-    token: 0,
-    received: 0,
-    keepAlive: 0,
-    expiry: 60,
-    maxPacket: 1024,
-    window: 32,
-    inFlight: 32,
-    buffer: 0,
-    ids: 0,
-    identity,
-    ...more,
-  };
+  return helloOfUno({ identity, expiry: 60, maxPacket: 1024, window: 32, inFlight: 32, ...more });
 }
 
 /** A peer without an engine: it says what a test tells it to, and notes what it hears. */

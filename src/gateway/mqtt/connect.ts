@@ -8,7 +8,6 @@ import { NO_WILL, type StandingWill } from '../wills.js';
 export type ConnectRefusal =
   | RefusalReason
   | 'bad_method'
-  | 'bad_client_id'
   | 'bad_will'
   | 'will_not_allowed'
   | 'identity_in_use'
@@ -21,7 +20,6 @@ const CODES: Readonly<Record<ConnectRefusal, readonly [reasonCode: number, retur
   not_allowed: [REASON.notAuthorized, RETURN_CODE.notAuthorized],
   too_many_attempts: [REASON.connectionRateExceeded, RETURN_CODE.serverUnavailable],
   bad_method: [REASON.badAuthenticationMethod, RETURN_CODE.notAuthorized],
-  bad_client_id: [REASON.clientIdentifierNotValid, RETURN_CODE.identifierRejected],
   bad_will: [REASON.topicNameInvalid, RETURN_CODE.notAuthorized],
   will_not_allowed: [REASON.notAuthorized, RETURN_CODE.notAuthorized],
   identity_in_use: [REASON.notAuthorized, RETURN_CODE.notAuthorized],

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Access } from '../../access/access.js';
 import type { Admission, Admitted } from '../../access/principal.js';
 import type { Clock } from '../../clock.js';
@@ -40,7 +39,6 @@ export interface MqttHubContext {
   readonly router: Router;
   readonly clock: Clock;
   readonly counters: Counters;
-  readonly logger: Logger;
   readonly limits: MqttLimits;
   readonly commons: Commons;
   readonly access: Access;
@@ -155,11 +153,9 @@ export class MqttHub implements MqttKeeper {
   // ------------------------------------------------------------------------------------------- the beginnings
 
   connect(connection: MqttConnection, packet: Connect): void {
-    const { username, password, clientId, level, cleanStart, properties } = packet;
+    const { username, password, clientId, properties } = packet;
     // Enhanced authentication is not offered ([MQTT-4.12.0-1]).
     if (properties.authenticationMethod !== undefined) return refuse(connection, 'bad_method');
-    // Without a name there is nothing to come back to ([MQTT-3.1.3-8]).
-    if (clientId === '' && level < 5 && !cleanStart) return refuse(connection, 'bad_client_id');
     const { name, party, secure } = connection.link;
     const admission = this.#context.access.admit({
       device: clientId === '' ? undefined : clientId,

@@ -233,11 +233,15 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     this.#context.keeper.evict(this);
   }
 
-  /** Emits on the client's behalf. Returns why not, if it was refused (PROTOCOL.md §7). */
+  /** Emits its will. Returns why not, if it was refused (PROTOCOL.md §7). */
   emit(topic: string, message: PublishOptions & { readonly payload: Uint8Array }): ReasonName | undefined {
+    return this.#emit(topic, message.payload, message);
+  }
+
+  #emit(topic: string, payload: Uint8Array, options: PublishOptions): ReasonName | undefined {
     const { router } = this.#context;
-    if (topic === BROADCAST_CHANNEL) return router.broadcast(message.payload, message, this);
-    return router.emit(topic, message.payload, message, this);
+    if (topic === BROADCAST_CHANNEL) return router.broadcast(payload, options, this);
+    return router.emit(topic, payload, options, this);
   }
 
   // --------------------------------------------------------------------------------------- the router's side
@@ -283,7 +287,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   #owner(): MqttOwner {
     const { clock, router } = this.#context;
     return {
-      emit: (topic, payload, options) => this.emit(topic, { payload, ...options }),
+      emit: (topic, payload, options) => this.#emit(topic, payload, options),
       isHeard: (topic) => topic === BROADCAST_CHANNEL || router.hasAudience(topic),
       subscribe: (request, identifier) => this.#subscribe(request, identifier),
       replay: (filter) => this.#replay(filter),

@@ -154,7 +154,7 @@ describe('a WebSocket that speaks Slipway', () => {
     for (let n = 0; n < 100; n++) ws.send(Buffer.of(n));
     await until(() => expect(events.packets).toHaveLength(1));
     ws.close();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => expect(ws.bufferedAmount).toBe(0));
     expect([events.packets.length, events.reasons.length]).toEqual([1, 0]);
     events.onPacket = () => {};
     link.resume?.();
