@@ -21,7 +21,7 @@ export interface UpstreamConnection {
   /** How many of `publish` upstream takes unsettled, at most. */
   readonly window: number;
 
-  /** Sends at QoS 0. False: there is no room, or no upstream, and it is dropped. */
+  /** Sends at QoS 0. False: there is no room, and it is dropped. The payload is only there during the call. */
   send(message: OutgoingMessage): boolean;
 
   /**
@@ -55,9 +55,9 @@ export interface UpstreamEvents {
   interestRefused(pattern: string, why: string): void;
 
   /**
-   * A message of QoS 1 or 2 that upstream is to be told of once it is safe, or of QoS 0. `next` is called when the router has taken it, or
-   * it was dropped for a reason that is counted: mostly at once, else when there is room for it. Until then no other is to be given.
-   * Whatever the upstream keeps (`UpstreamRecords`) in the same turn as `next` is committed together with what the router took.
+   * A message that came. `next` is called when the router has taken it, or it was dropped for a reason that is counted: mostly at once,
+   * at QoS 0 always; else when there is room for it, and until then no other of QoS 1 or 2 is to be given. Whatever the upstream keeps
+   * (`UpstreamRecords`) within `next` is committed together with what the router took: upstream is not to be told before that is safe.
    */
   incoming(message: IncomingMessage, next: () => void): void;
 }
