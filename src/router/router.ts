@@ -10,6 +10,7 @@ import { finish, type Replay, type ReplayContext, replayLastValues } from './las
 import { type LastValueKeeper, type LastValueLimits, LastValues, type NewLastValue } from './last-values.js';
 import type { MessageExtras } from './message.js';
 import { MAX_NAME_BYTES } from './names.js';
+import type { SubscriptionObserver } from './observers.js';
 import { recipientOf } from './recipients.js';
 import { lowerQos, type Run, type SubscribeOptions, type Subscriber } from './subscriber.js';
 import { type SubscriptionLimits, Subscriptions } from './subscriptions.js';
@@ -241,6 +242,11 @@ export class Router {
   broadcast(payload: Uint8Array, options: EmitOptions, from?: Subscriber): ReasonName | undefined {
     if (from?.rights?.mayBroadcast === false) return this.#refuse('not_allowed');
     return this.#send(this.broadcastChannel, payload, options, from);
+  }
+
+  /** Tells of all subscriptions, those of the absent too, and then of each that begins or ends. Returns what ends that. */
+  observe(observer: SubscriptionObserver): () => void {
+    return this.#subscriptions.observe(observer);
   }
 
   /** Whether anybody's subscription could match the channel `prefix` or one below it. Costs a few steps a level. */

@@ -1,6 +1,7 @@
 import { filterOf, isShared } from '../wire/channels.js';
 import type { Recipient, Route } from './channel.js';
 import { LevelTree, levelsAllowed, levelsOf } from './level-tree.js';
+import { type SubscriptionObserver, SubscriptionObservers } from './observers.js';
 import { Portfolio, weightOf } from './portfolio.js';
 import { type Admits, admitsAll, recipientOf, recipientsOf, together } from './recipients.js';
 import { SharedGroup } from './shared-group.js';
@@ -26,6 +27,7 @@ export class Subscriptions {
   readonly #bySubscriber = new Map<Subscriber, Portfolio>();
   /** By the whole pattern that their members gave. */
   readonly #groups = new Map<string, SharedGroup>();
+  readonly #observers = new SubscriptionObservers();
   #size = 0;
   /** Counts up with every change. */
   #changes = 0;
@@ -43,6 +45,12 @@ export class Subscriptions {
   /** Everyone who has any. */
   get subscribers(): Iterable<Subscriber> {
     return this.#bySubscriber.keys();
+  }
+
+  /** Tells of those that there are, and of each that begins or ends from now on. Returns what ends that. */
+  observe(observer: SubscriptionObserver): () => void {
+    const existing = [...this.#bySubscriber.values()].flatMap((portfolio) => [...portfolio]);
+    return this.#observers.add(observer, existing);
   }
 
   /** How many that subscriber has. */
@@ -72,9 +80,11 @@ export class Subscriptions {
     if (old) {
       if (sameOptions(old.options, wanted)) return 'unchanged';
       this.#changes += 1;
+      const { qos } = old.options;
       old.options = wanted;
       this.#groups.get(pattern)?.put(subscriber, wanted);
       this.#forgetRoute(pattern);
+      this.#observers.changed(subscriber, pattern, qos, wanted.qos);
       return 'changed';
     }
     const portfolio = this.#bySubscriber.get(subscriber) ?? new Portfolio();
@@ -93,6 +103,7 @@ export class Subscriptions {
       this.#join(subscription);
       portfolio.add(subscription);
     }
+    this.#observers.began(subscriber, pattern, wanted.qos);
     return 'changed';
   }
 
@@ -197,11 +208,16 @@ export class Subscriptions {
   }
 
   #end(subscription: Subscription): void {
-    const { pattern, subscriber } = subscription;
+    const { pattern, subscriber, options } = subscription;
     this.#changes += 1;
     this.#size -= 1;
     const group = this.#groups.get(pattern);
-    if (group === undefined) return this.#leave(subscription);
+    if (group === undefined) this.#leave(subscription);
+    else this.#leaveGroup(group, subscription);
+    this.#observers.ended(subscriber, pattern, options.qos);
+  }
+
+  #leaveGroup(group: SharedGroup, { pattern, subscriber }: Subscription): void {
     group.delete(subscriber);
     this.#forgetRoute(pattern);
     if (group.size > 0) return;

@@ -9,15 +9,16 @@ const extrasSchema = z.strictObject({
   responseTopic: z.string().optional(),
   correlationData: z.base64().optional(),
   userProperties: z.array(z.tuple([z.string(), z.string()])).optional(),
+  origin: z.strictObject({ bridge: z.string(), via: z.array(z.string()) }).optional(),
 });
 
 const LENGTH_BYTES = 4;
 
 /** What goes with a message besides its payload: behind its length, so that more can follow. `expiresAt` is ms on the store's clock here. */
-export function writeExtras({ expiresAt, properties = {} }: MessageExtras): Uint8Array {
+export function writeExtras({ expiresAt, origin, properties = {} }: MessageExtras): Uint8Array {
   const { correlationData, ...text } = properties;
   const encoded = correlationData && Buffer.from(correlationData).toString('base64');
-  const json = Buffer.from(JSON.stringify({ expiresAt, ...text, correlationData: encoded }));
+  const json = Buffer.from(JSON.stringify({ expiresAt, ...text, correlationData: encoded, origin }));
   const length = Buffer.alloc(LENGTH_BYTES);
   length.writeUInt32BE(json.length);
   return Buffer.concat([length, json]);
@@ -32,14 +33,18 @@ export function readExtras(bytes: Uint8Array): { extras: MessageExtras; rest: Ui
   const end = LENGTH_BYTES + all.readUInt32BE();
   if (end > all.length) throw new RangeError('it ends too early');
   const parsed = extrasSchema.parse(JSON.parse(all.toString('utf8', LENGTH_BYTES, end)));
-  const { expiresAt, correlationData, ...text } = parsed;
+  const { expiresAt, correlationData, origin, ...text } = parsed;
   const properties = {
     ...text,
     ...(correlationData !== undefined && {
       correlationData: new Uint8Array(Buffer.from(correlationData, 'base64')),
     }),
   } as MessageProperties;
-  const extras = Object.keys(properties).length > 0 ? { expiresAt, properties } : { expiresAt };
+  const extras: MessageExtras = {
+    expiresAt,
+    ...(Object.keys(properties).length > 0 && { properties }),
+    ...(origin && { origin }),
+  };
   return { extras, rest: all.subarray(end) };
 }
 

@@ -61,12 +61,24 @@ describe('what goes with a message', () => {
     expect(router.sizes.lastValueBytes).toBe(0);
   });
 
+  it('tells how it came from other gateways, also with a last value', () => {
+    const origin = { bridge: 'plant', via: ['site1'] };
+    keep('x', 'hi', { origin });
+    router.subscribe(a, 'x', asking(0));
+    expect(a.extras).toEqual({ origin });
+    expect(router.lastValue('x')?.extras).toEqual({ origin });
+  });
+
   it('is measured with all that it holds', () => {
     expect(extrasBytes(undefined)).toBe(0);
     expect(extrasBytes({ expiresAt: 5 })).toBe(0);
     const properties = { contentType: 'ü', responseTopic: 'abc', correlationData: new Uint8Array(7) };
     expect(extrasBytes({ properties })).toBe(12);
     expect(extrasBytes({ properties: { userProperties: [['', '']] } })).toBeGreaterThan(16);
+    const origin = (...via: string[]) => extrasBytes({ origin: { bridge: 'plant', via } });
+    expect(origin()).toBeGreaterThan(5);
+    expect(origin('site1', 'site22') - origin()).toBe(11);
+    expect(extrasBytes({ properties, origin: { bridge: 'plant', via: [] } })).toBe(12 + origin());
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { MessageExtras } from '../../src/router/message.js';
 import { ContentsReader } from '../../src/store/contents.js';
+import { readExtras, writeExtras } from '../../src/store/extras.js';
 import {
   FORMAT,
   keys,
@@ -51,6 +52,7 @@ const EXTRAS: MessageExtras = {
       ['a', ''],
     ],
   },
+  origin: { bridge: 'plant', via: ['site1', 'site2'] },
 };
 
 type Records = [key: string, value: Uint8Array][];
@@ -161,6 +163,16 @@ describe('what a store holds', () => {
       [keys.lastValue('a'), Buffer.from('01 3ff0000000000000 2135'.replaceAll(' ', ''), 'hex')],
     ]);
     expect(lastValues).toMatchObject([{ name: 'a', qos: 1, mark: 1, payload: Buffer.from('!5') }]);
+  });
+
+  test('of a message all that came with it, or a part', () => {
+    const { expiresAt, properties, origin } = EXTRAS;
+    for (const extras of [EXTRAS, { expiresAt }, { properties }, { origin }, { expiresAt, origin }, {}]) {
+      const bytes = Buffer.concat([writeExtras(extras as MessageExtras), Buffer.from('rest')]);
+      const read = readExtras(bytes);
+      expect(read.extras).toEqual(extras);
+      expect(read.rest.toString()).toBe('rest');
+    }
   });
 
   test('messages keep their order, however many came before', () => {

@@ -1,5 +1,5 @@
 import { SlipwayError } from '../../errors.js';
-import { extrasBytes } from '../../router/message.js';
+import { extrasBytes, type MessageExtras } from '../../router/message.js';
 import { encodePublish } from '../wire/encode-publish.js';
 import type { ProtocolLevel, Publish } from '../wire/packets.js';
 import type { MqttConnection } from './contract.js';
@@ -28,7 +28,8 @@ export class PublishEncoder {
 
   /** At QoS 0; undefined if it is too large for the client. */
   once(content: PublishContent, now: number): Uint8Array | undefined {
-    const bare = this.#level !== 5 || (content.extras ?? content.identifiers ?? this.#aliases) === undefined;
+    const bare =
+      this.#level !== 5 || (toldOf(content.extras) ?? content.identifiers ?? this.#aliases) === undefined;
     if (!bare) return this.numbered(content, 0, false, now);
     const packet = (this.#level === 5 ? LAST_OF_5 : LAST_OF_3).encode(content);
     return this.#unlessTooLarge(packet);
@@ -104,6 +105,11 @@ class LastPublish {
 
 const LAST_OF_3 = new LastPublish(4);
 const LAST_OF_5 = new LastPublish(5);
+
+/** What of the extras a client is told; undefined if nothing. */
+function toldOf(extras: MessageExtras | undefined): unknown {
+  return extras && (extras.properties ?? extras.expiresAt);
+}
 
 /** Undefined if no packet has room for it: what was as long as can be has become longer here (MQTT 5, 2.1.4). */
 function encoded(packet: Publish, level: ProtocolLevel): Buffer | undefined {

@@ -38,6 +38,21 @@ describe('what travels with a message', () => {
     expect(publishes(rig).at(-1)).toMatchObject({ topic: 'b', length: 4 });
   });
 
+  it('tells no client how it came here', () => {
+    const origin = { bridge: 'plant', via: ['site1'] };
+    for (const level of [5, 4] as const) {
+      const rig = new Rig();
+      rig.connect({ level });
+      rig.deliver('a', 'x', 0);
+      rig.deliver('a', 'x', 0, { extras: { origin } });
+      rig.deliver('a', 'x', 1, { extras: { origin } });
+      const [plain, at0, at1] = publishes(rig);
+      expect(at0).toEqual(plain);
+      expect(at1).toMatchObject({ topic: 'a', length: (plain?.length ?? 0) + 2 });
+      expect(at1?.properties).toEqual(plain?.properties);
+    }
+  });
+
   it('is joined by the identifiers of the subscriptions that match [MQTT-3.3.4-3]', () => {
     const rig = new Rig();
     rig.connect();
