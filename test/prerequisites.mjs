@@ -1,6 +1,6 @@
 // What the tests need beyond npm: installed here where that may be done, named otherwise.
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A program, file or library of clang's runtime that shows that it is there, and the Debian package that brings it. */
@@ -18,14 +18,19 @@ const NEEDED = [
   { program: 'mosquitto_pub', package: 'mosquitto-clients' },
   { file: '/usr/lib/python3/dist-packages/paho/mqtt/client.py', package: 'python3-paho-mqtt' },
   { program: 'openssl', package: 'openssl' },
+  { program: 'mosquitto', package: 'mosquitto', service: true },
+  { program: 'nats-server', package: 'nats-server', service: true },
 ];
+
+/** Where Debian puts servers, which is on the PATH of root alone. */
+const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+/** Asked by Debian's packages whether their services may start: with 101 they may not. */
+const POLICY = '/usr/sbin/policy-rc.d';
 
 function isThere({ program, file, runtime, arch }) {
   if (arch !== undefined && arch !== process.arch) return true;
   if (runtime !== undefined) return clangHas(runtime);
-  const paths = file
-    ? [file]
-    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program));
+  const paths = file ? [file] : FOLDERS.map((folder) => join(folder, program));
   return paths.some((path) => {
     try {
       accessSync(path, constants.R_OK);
@@ -45,7 +50,22 @@ function clangHas(runtime) {
   }
 }
 
-const missing = NEEDED.filter((need) => !isThere(need)).map((need) => need.package);
+/** Runs `install` so that no service starts of what it installs, now or when the machine does: the tests start their own. */
+function withoutServices(services, install) {
+  const mine = !existsSync(POLICY);
+  if (mine) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+    if (services.length > 0 && existsSync('/run/systemd/system'))
+      execFileSync('systemctl', ['disable', '--quiet', ...services]);
+  } finally {
+    if (mine) rmSync(POLICY, { force: true });
+  }
+}
+
+const needed = NEEDED.filter((need) => !isThere(need));
+const missing = needed.map((need) => need.package);
+const services = needed.filter((need) => need.service).map((need) => need.package);
 if (missing.length > 0) {
   const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   const mayInstall =
@@ -58,7 +78,7 @@ if (missing.length > 0) {
         env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       };
       execFileSync('apt-get', ['update', '-qq'], options);
-      execFileSync('apt-get', install.split(' ').slice(1), options);
+      withoutServices(services, () => execFileSync('apt-get', install.split(' ').slice(1), options));
     } catch (error) {
       console.log(`tests: that failed (${error.message}); what needs it is skipped by name`);
     }
@@ -67,5 +87,7 @@ if (missing.length > 0) {
       `tests: without ${missing.join(', ')} some tests are skipped, each by name. On Debian or Ubuntu:`,
     );
     console.log(`  sudo ${install}`);
+    if (services.length > 0)
+      console.log(`  sudo systemctl disable --now ${services.join(' ')}  # the tests start their own`);
   }
 }

@@ -2,10 +2,17 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe } from 'vitest';
 
-/** The first of the programs `names` that is not on the PATH; undefined when all are there. */
+/** Debian puts servers where only root's PATH leads. */
+const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
+
+/** Where the program `name` is; undefined when it is not there. */
+export function findTool(name: string): string | undefined {
+  return FOLDERS.map((folder) => join(folder, name)).find(isProgram);
+}
+
+/** The first of the programs `names` that is not there; undefined when all are. */
 export function missingTool(...names: string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return names.find((name) => !folders.some((folder) => isProgram(join(folder, name))));
+  return names.find((name) => findTool(name) === undefined);
 }
 
 /**

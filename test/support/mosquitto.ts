@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFailed, onTestFinished } from 'vitest';
+import type { KeyPair } from './certificates.js';
+import { freePort } from './gateways.js';
+import { ServerProcess } from './server-process.js';
+import { findTool } from './tools.js';
+
+export interface MosquittoOptions {
+  /** Who may log in, and with which password; without, everyone may. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Lines of an ACL file: `user ada`, `topic write site1/#`. */
+  readonly acl?: readonly string[];
+  /** TLS only, with this certificate. `clientCa`: file of who must have signed those of clients. */
+  readonly tls?: KeyPair & { readonly clientCa?: string };
+  /** Other lines of its config, after `listener`: `max_inflight_messages 1`. */
+  readonly settings?: readonly string[];
+}
+
+/**
+ * A mosquitto on a port of its own that keeps it, and its data, from one life to the next. It writes down what it has when it is
+ * stopped; on `kill` what came since it last did is lost: `autosave_interval` and `autosave_on_changes` of `settings` say how often.
+ */
+export class Mosquitto {
+  readonly port: number;
+  readonly process: ServerProcess;
+  readonly #folder: string;
+  readonly #scheme: string;
+
+  /** Starts one that `remove` must end: for `beforeAll` and `afterAll`. Within a test: `startMosquitto`. */
+  static async start(options: MosquittoOptions = {}): Promise<Mosquitto> {
+    const [folder, port] = [await mkdtemp(join(tmpdir(), 'slipway-mosquitto-')), await freePort()];
+    await writeFile(join(folder, 'mosquitto.conf'), `${settings(folder, port, options).join('\n')}\n`);
+    if (options.acl) await writeFile(join(folder, 'acl'), `${options.acl.join('\n')}\n`);
+    if (options.users) makePasswordFile(join(folder, 'passwords'), options.users);
+    const broker = new Mosquitto(folder, port, options.tls ? 'mqtts' : 'mqtt');
+    await broker.start();
+    return broker;
+  }
+
+  private constructor(folder: string, port: number, scheme: string) {
+    this.#folder = folder;
+    this.port = port;
+    this.#scheme = scheme;
+    this.process = new ServerProcess('mosquitto', 'mosquitto', ['-c', join(folder, 'mosquitto.conf')]);
+  }
+
+  get url(): string {
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it again, after `stop` or `kill`; resolves when it listens. */
+  start(): Promise<void> {
+    return this.process.start(/mosquitto version \S+ running$/);
+  }
+
+  /** SIGTERM: it writes down what it has, and ends. */
+  stop(): Promise<void> {
+    return this.process.stop();
+  }
+
+  kill(): Promise<void> {
+    return this.process.kill();
+  }
+
+  /** Ends it for good, with its data. */
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Starts one that ends with the test; when that fails, what it logged is shown. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  const broker = await Mosquitto.start(options);
+  onTestFailed(() => console.log(broker.process.lastLines()));
+  onTestFinished(() => broker.remove());
+  return broker;
+}
+
+function settings(folder: string, port: number, options: MosquittoOptions): string[] {
+  const { users, acl, tls, settings: others = [] } = options;
+  return [
+    'user root', // Who is not root stays who it is.
+    'persistence true',
+    `persistence_location ${folder}/`,
+    'log_dest stderr',
+    'log_type all',
+    'set_tcp_nodelay true',
+    'max_queued_messages 0', // None of what waits for a subscriber is dropped.
+    `allow_anonymous ${users === undefined}`,
+    ...(users ? [`password_file ${join(folder, 'passwords')}`] : []),
+    ...(acl ? [`acl_file ${join(folder, 'acl')}`] : []),
+    `listener ${port} 127.0.0.1`,
+    ...(tls ? [`certfile ${tls.cert}`, `keyfile ${tls.key}`] : []),
+    ...(tls?.clientCa ? [`cafile ${tls.clientCa}`, 'require_certificate true'] : []),
+    ...others,
+  ];
+}
+
+function makePasswordFile(file: string, users: Readonly<Record<string, string>>): void {
+  const program = findTool('mosquitto_passwd') ?? 'mosquitto_passwd';
+  Object.entries(users).forEach(([user, password], index) => {
+    execFileSync(program, [...(index === 0 ? ['-c'] : []), '-b', file, user, password], { stdio: 'pipe' });
+  });
+}
