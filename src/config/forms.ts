@@ -42,7 +42,7 @@ export function oneOrMany<Value extends z.ZodType>(description: string, value: V
         context.addIssue({ code: 'custom', message: `has ${String(twice)} twice: write it once` });
     });
   return z
-    .preprocess((written) => (Array.isArray(written) ? written : [written]), values)
+    .preprocess((written) => (Array.isArray(written) || written === undefined ? written : [written]), values)
     .describe(description)
     .register(forms, { form: 'one_or_many' });
 }

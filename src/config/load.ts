@@ -6,7 +6,13 @@ import { isMergeKey, keyName, SourceDocument, shown, walk } from './document.js'
 import { type Environment, substitute } from './env.js';
 import { messageOf, problemsOf } from './explain.js';
 import { ConfigError, type Problem } from './problems.js';
-import { type Config, configSchema, type TlsConfig } from './schema.js';
+import {
+  type Config,
+  configSchema,
+  type MqttUpstreamConfig,
+  type NatsConfig,
+  type TlsConfig,
+} from './schema.js';
 
 const READ_PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
@@ -32,7 +38,7 @@ export async function loadConfig(file: string, env: Environment): Promise<Config
 }
 
 function withFullPaths(config: Config, folder: string): Config {
-  const { store, listen, access } = config;
+  const { store, listen, access, bridges } = config;
   const full = (path: string) => resolve(folder, path);
   const secured = <Entry extends { tls: TlsConfig | false }>(entry: Entry): Entry => ({
     ...entry,
@@ -48,7 +54,28 @@ function withFullPaths(config: Config, folder: string): Config {
     },
     store: store && { ...store, path: full(store.path) },
     access: access && { ...access, ...(access.users && { users: { file: full(access.users.file) } }) },
+    bridges: bridges.map(({ nats, mqtt, ...bridge }) => ({
+      ...bridge,
+      ...(nats && { nats: withFullFiles(nats, full) }),
+      ...(mqtt && { mqtt: withFullFiles(mqtt, full) }),
+    })),
   };
+}
+
+/** Settings of a bridge that name files. */
+const BRIDGE_FILES = ['credentials', 'password_file', 'token_file', 'ca', 'cert', 'key'] as const;
+
+function withFullFiles<Upstream extends NatsConfig | MqttUpstreamConfig>(
+  upstream: Upstream,
+  full: (path: string) => string,
+): Upstream {
+  const changed: Partial<Record<string, string>> = {};
+  const named: Partial<Record<string, unknown>> = upstream;
+  for (const key of BRIDGE_FILES) {
+    const path = named[key];
+    if (typeof path === 'string') changed[key] = full(path);
+  }
+  return { ...upstream, ...changed };
 }
 
 function mapValues<Values extends Record<string, string>>(

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DEFAULT_MAX_PACKET_BYTES, DEFAULT_WINDOW, MAX_VARINT, MAX_WINDOW } from '../wire/limits.js';
 import { access, rulesForTheNetwork } from './access.js';
+import { bridges, gateway, nameForBridges } from './bridges.js';
 import { oneOrOff, section } from './forms.js';
 import { listen, onePortEach } from './listen.js';
 import { count, duration, size } from './quantities.js';
@@ -192,10 +193,11 @@ const isRead = ({ value }: { value: unknown }) => typeof value === 'object' && v
 
 /** The whole config file. Keys that it does not name are refused. */
 export const configSchema = z
-  .strictObject({ version, listen, access, serial, store, limits, sessions, stats, log })
+  .strictObject({ version, gateway, listen, access, serial, store, bridges, limits, sessions, stats, log })
   // Also when a setting elsewhere is wrong: all problems are reported at once.
   .superRefine(rulesForTheNetwork, { when: isRead })
   .superRefine(onePortEach, { when: isRead })
+  .superRefine(nameForBridges, { when: isRead })
   .describe('The configuration of the Slipway gateway.');
 
 /** A config with every default filled in. Durations are in ms, sizes in bytes. */
@@ -207,3 +209,7 @@ export type TlsConfig = Exclude<TcpConfig['tls'], false>;
 export type UdpConfig = Config['listen']['udp'][number];
 export type AccessConfig = Exclude<Config['access'], false>;
 export type SerialConfig = Config['serial'][number];
+export type BridgeConfig = Config['bridges'][number];
+export type BridgeRuleConfig = BridgeConfig['rules'][number];
+export type NatsConfig = NonNullable<BridgeConfig['nats']>;
+export type MqttUpstreamConfig = NonNullable<BridgeConfig['mqtt']>;

@@ -14,7 +14,7 @@ beforeAll(async () => {
   example = await readFile(file('slipway.example.yaml'), 'utf8');
   everything = example
     .replaceAll(
-      /^ *(?:one_shot: false|tls: false|mqtt: false|ws: false|access: false|serial: \[\]|store: false)$/gm,
+      /^ *(?:one_shot: false|tls: false|mqtt: false|ws: false|access: false|serial: \[\]|store: false|bridges: \[\])$/gm,
       '',
     )
     .replaceAll(/^( *)# {3}/gm, '$1');
@@ -35,6 +35,26 @@ describe('slipway.example.yaml', () => {
     expect(serial[0]).toMatchObject({ baud: plain?.baud, dtr: plain?.dtr, low_latency: plain?.low_latency });
     expect(serial).toHaveLength(2);
     expect(listen.udp[0]?.one_shot).toMatchObject({ from: ['0.0.0.0/0', '::/0'] });
+  });
+
+  it('shows bridges whose settings are the defaults where there are any', () => {
+    const { gateway, bridges } = parseConfig(everything, 'FILE', {});
+    const plain = parseConfig(
+      `version: 1
+gateway: a
+bridges:
+  - { name: a, nats: { servers: nats://b }, rules: [{ pattern: a, direction: out }] }
+  - { name: b, mqtt: { url: mqtt://b }, rules: [{ pattern: a, direction: out }] }`,
+      'FILE',
+      {},
+    ).bridges;
+    const [{ nats, queue, in_flight } = {}, { mqtt } = {}] = plain;
+    const shown = bridges.filter(({ name }) => name === 'plant' || name === 'cloud');
+    expect(shown).toMatchObject([
+      { nats: { ...nats, servers: ['nats://n1:4222', 'nats://n2:4222'] }, queue, in_flight },
+      { mqtt: { ...mqtt, url: 'mqtts://broker.example:8883', client_id: `slipway-${gateway}-cloud` } },
+    ]);
+    expect(bridges[0]?.rules[0]?.qos).toBe(plain[0]?.rules[0]?.qos);
   });
 
   it('names every key of the schema', () => {
@@ -64,14 +84,15 @@ describe('slipway.schema.json', () => {
 });
 
 /** Keys whose values are lists of mappings. */
-const LISTS = ['serial', 'access.rules'];
+const LISTS = ['serial', 'access.rules', 'bridges', 'bridges[].rules'];
 
 /** Paths of all keys of the schema, those of list entries as `serial[].name`. */
 function* everyKey(path: (string | number)[]): Generator<string> {
   for (const key of knownKeys(path)) {
-    yield [...path, key].join('.').replaceAll('.0', '[]');
+    const shown = [...path, key].join('.').replaceAll('.0', '[]');
+    yield shown;
     yield* everyKey([...path, key]);
-    if (LISTS.includes([...path, key].join('.'))) yield* everyKey([...path, key, 0]);
+    if (LISTS.includes(shown)) yield* everyKey([...path, key, 0]);
   }
 }
 
