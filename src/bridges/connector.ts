@@ -1,0 +1,135 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import { reasonOf } from '../errors.js';
+import {
+  type Upstream,
+  type UpstreamConnection,
+  UpstreamError,
+  type UpstreamErrorCode,
+  type UpstreamEvents,
+} from './upstream.js';
+
+const FIRST_PAUSE_MS = 500;
+/** What only a person can mend is tried less often: servers count refused logins, and lock out. */
+const LONGEST_PAUSE_MS: Readonly<Record<UpstreamErrorCode, number>> = {
+  unreachable: 30_000,
+  taken_over: 60_000,
+  login_refused: 60_000,
+  certificate: 60_000,
+  unsuitable: 60_000,
+};
+/** A connection that has stood for so long, ms, was a good one: the next pause is a short one again. */
+const STEADY_MS = 10_000;
+
+export interface ConnectorContext {
+  /** Of the bridge, for the log. */
+  readonly name: string;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** From 0 to 1, for the jitter. */
+  readonly random: () => number;
+}
+
+/** What the connector tells, besides what its connections do. */
+export interface ConnectorEvents extends Omit<UpstreamEvents, 'lost'> {
+  up(connection: UpstreamConnection): void;
+  /** There is none any more, or the first attempt failed. */
+  down(): void;
+}
+
+/** Keeps one connection upstream: opens it again, after growing pauses, whenever it is lost. Logs each change once. */
+export class Connector {
+  readonly #context: ConnectorContext;
+  readonly #events: ConnectorEvents;
+  readonly #abort = new AbortController();
+  #connection: UpstreamConnection | undefined;
+  #problem: UpstreamError | undefined;
+  #pause = FIRST_PAUSE_MS;
+  #upSince = 0;
+  #connects = 0;
+  #cancel: Cancel | undefined;
+
+  constructor(context: ConnectorContext, events: ConnectorEvents) {
+    this.#context = context;
+    this.#events = events;
+  }
+
+  /** Undefined while there is none. */
+  get connection(): UpstreamConnection | undefined {
+    return this.#connection;
+  }
+
+  /** Why there is none; undefined while there is, and before the first attempt has failed. */
+  get problem(): UpstreamError | undefined {
+    return this.#problem;
+  }
+
+  /** How often it was connected again. */
+  get reconnects(): number {
+    return Math.max(0, this.#connects - 1);
+  }
+
+  start(): void {
+    void this.#connect();
+  }
+
+  /** Closes the connection, and opens no other. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#cancel?.();
+    const connection = this.#connection;
+    this.#connection = undefined;
+    await connection?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { upstream, clock, logger, name } = this.#context;
+    const { signal } = this.#abort;
+    let problem: UpstreamError | undefined;
+    try {
+      // It may be lost again before it is known here that it stands.
+      const lost = (error: UpstreamError) => {
+        problem = error;
+        if (this.#connection !== undefined) this.#lost(error);
+      };
+      const connection = await upstream.connect({ ...this.#events, lost }, signal);
+      if (signal.aborted) return await connection.close();
+      if (problem !== undefined) throw problem;
+      this.#connection = connection;
+      this.#problem = undefined;
+      this.#connects += 1;
+      this.#upSince = clock.now();
+      logger.info({ bridge: name }, `bridge ${name}: connected to ${connection.server}`);
+      this.#events.up(connection);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(asProblem(error));
+    }
+  }
+
+  #lost(error: UpstreamError): void {
+    if (this.#context.clock.now() - this.#upSince >= STEADY_MS) this.#pause = FIRST_PAUSE_MS;
+    this.#connection = undefined;
+    this.#failed(error);
+  }
+
+  #failed(problem: UpstreamError): void {
+    const { clock, logger, name, random } = this.#context;
+    const known = this.#problem;
+    this.#problem = problem;
+    if (known?.message !== problem.message)
+      logger.warn(
+        { bridge: name, code: problem.code },
+        `bridge ${name}: ${problem.message}; it is tried again, meanwhile everything here goes on`,
+      );
+    if (known === undefined) this.#events.down();
+    const pause = this.#pause * (0.5 + random() / 2);
+    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS[problem.code]);
+    this.#cancel = clock.schedule(pause, () => void this.#connect());
+  }
+}
+
+function asProblem(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  return new UpstreamError('unreachable', reasonOf(error), { cause: error });
+}
