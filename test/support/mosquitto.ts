@@ -87,7 +87,9 @@ function settings(folder: string, port: number, options: MosquittoOptions): stri
     'persistence true',
     `persistence_location ${folder}/`,
     'log_dest stderr',
-    'log_type all',
+    ...['error', 'warning', 'notice', 'information', 'subscribe', 'unsubscribe'].map(
+      (type) => `log_type ${type}`,
+    ),
     'set_tcp_nodelay true',
     'max_queued_messages 0', // None of what waits for a subscriber is dropped.
     `allow_anonymous ${users === undefined}`,

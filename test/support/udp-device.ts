@@ -94,7 +94,8 @@ export class UdpDevice {
     this.#driver?.wake();
   }
 
-  emit(name: string, text: string, qos: Qos = 1): void {
+  /** `settled`: told what became of it, at QoS 1 and 2; no reason when it was taken. */
+  emit(name: string, text: string, qos: Qos = 1, settled?: (reason: string | undefined) => void): void {
     const { engine } = this.session;
     const emit = {
       type: 'emit',
@@ -103,7 +104,11 @@ export class UdpDevice {
       retain: false,
     } as const;
     if (qos === 0) engine.emitUnreliable(emit, 1_000_000);
-    else engine.emitReliable({ ...emit, qos }, (reason) => this.outcomes.push(reason ?? 'ok'));
+    else
+      engine.emitReliable({ ...emit, qos }, (reason) => {
+        this.outcomes.push(reason ?? 'ok');
+        settled?.(reason);
+      });
     this.#driver?.wake();
   }
 
