@@ -1,5 +1,6 @@
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Subscribe, Will } from '../wire/messages.js';
+import { BridgeContentsReader, type StoredBridge } from './bridge-records.js';
 import { MqttContentsReader, type StoredMqttSession } from './mqtt-records.js';
 import {
   DamagedRecord,
@@ -38,6 +39,8 @@ export interface Contents {
   readonly numberings: readonly (readonly [identity: string, numbering: StoredNumbering])[];
   readonly mqttSessions: readonly StoredMqttSession[];
   readonly lastValues: readonly StoredLastValue[];
+  /** By name; also of those that are not in the config any more. */
+  readonly bridges: ReadonlyMap<string, StoredBridge>;
   /** What the time was when something was written last, ms on the store's clock; undefined of a new store. */
   readonly time: number | undefined;
 }
@@ -50,10 +53,11 @@ interface Collected {
   readonly ids: StoredId[];
 }
 
-/** Reads and checks all of a store: give it every record, then ask for the contents. */
+/** Reads and checks all of a store: give it every record, in order of key, then ask for the contents. */
 export class ContentsReader {
   readonly #sessions = new Map<string, Collected>();
   readonly #mqtt = new MqttContentsReader();
+  readonly #bridges = new BridgeContentsReader();
   readonly #numberings: [string, StoredNumbering][] = [];
   readonly #lastValues: StoredLastValue[] = [];
   #format: number | undefined;
@@ -84,6 +88,7 @@ export class ContentsReader {
       numberings: this.#numberings,
       mqttSessions: this.#mqtt.sessions(),
       lastValues: this.#lastValues.sort((a, b) => a.mark - b.mark),
+      bridges: this.#bridges.bridges(),
       time: this.#time,
     };
   }
@@ -121,6 +126,7 @@ export class ContentsReader {
         return;
       default:
         if (this.#mqtt.add(kind, owner, rest, value)) return;
+        if (this.#bridges.add(kind, owner, rest, value)) return;
         throw new DamagedRecord('nothing of that kind is known');
     }
   }

@@ -1,5 +1,5 @@
 import { ClassicLevel } from 'classic-level';
-import type { Backend, Change } from './backend.js';
+import type { Backend, Change, Entry, Range } from './backend.js';
 
 type Database = ClassicLevel<string, Uint8Array>;
 
@@ -26,12 +26,33 @@ export class LevelBackend implements Backend {
   }
 
   /** Every record, in order of key. */
-  entries(): AsyncIterable<readonly [string, Uint8Array]> {
+  entries(): AsyncIterable<Entry> {
     return this.#database.iterator();
   }
 
   write(changes: readonly Change[], done: (error?: unknown) => void): void {
     this.#write(changes).then(() => done(), done);
+  }
+
+  read(range: Range, done: (error: unknown, records: readonly Entry[]) => void): void {
+    this.#read(range).then(
+      (records) => done(undefined, records),
+      (error) => done(error, []),
+    );
+  }
+
+  async #read({ first, last, records, bytes }: Range): Promise<Entry[]> {
+    const iterator = this.#database.iterator({
+      gte: first,
+      lte: last,
+      highWaterMarkBytes: bytes,
+      fillCache: false,
+    });
+    try {
+      return await iterator.nextv(records);
+    } finally {
+      await iterator.close();
+    }
   }
 
   async #write(changes: readonly Change[]): Promise<void> {

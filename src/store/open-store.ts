@@ -58,14 +58,13 @@ async function reportLosses(path: string, logger: Logger): Promise<void> {
 
 async function create(path: string): Promise<OpenedStore> {
   const backend = await LevelBackend.open(path);
-  const format = [{ key: FORMAT.key, value: seal(FORMAT.key, FORMAT.value) }];
+  const format = { key: FORMAT.key, value: seal(FORMAT.key, FORMAT.value) };
   await new Promise<void>((resolve, reject) => {
-    backend.write(format, (error) => (error === undefined ? resolve() : reject(error)));
+    backend.write([format], (error) => (error === undefined ? resolve() : reject(error)));
   });
-  return {
-    backend,
-    contents: { sessions: [], numberings: [], mqttSessions: [], lastValues: [], time: undefined },
-  };
+  const reader = new ContentsReader();
+  reader.add(format.key, format.value);
+  return { backend, contents: reader.contents() };
 }
 
 async function read(path: string): Promise<OpenedStore> {

@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
 import { Queue } from '../session/queue.js';
-import type { Backend, Change } from './backend.js';
+import type { Backend, Change, Range } from './backend.js';
 import { keys, writeTime } from './records.js';
-import { seal } from './seal.js';
+import { seal, unseal } from './seal.js';
 
 /** What nobody waits for is written at the latest after this, ms: a value that changes ten times a second is written once. */
 const LAZY_MS = 1000;
@@ -12,7 +12,7 @@ const LAZY_MS = 1000;
 const RECORD_BYTES = 64;
 /** At least this often what the time is is written, ms: a crash gives back no more of what sessions have to come back. */
 const KEEP_TIME_MS = 60_000;
-/** After a write that failed, ms. */
+/** After a write or read that failed, ms. */
 const RETRY_MS = 1000;
 
 /** Something whose record is made when the batch is closed, however often it changed until then. */
@@ -49,6 +49,9 @@ export class Store {
   #committed = 0;
   #writing = false;
   #failing = false;
+  #failingToRead = false;
+  readonly #rereads: (() => void)[] = [];
+  #reread: Cancel | undefined;
   #closed = false;
   #lazily: Cancel | undefined;
   #soon: Cancel | undefined;
@@ -136,9 +139,26 @@ export class Store {
     this.after(this.lastChange, task);
   }
 
+  /**
+   * Reads records that are committed, in order of key: at least one if the range holds any. What changed since may be among them as it
+   * was or as it is. The value of one that is damaged is undefined. While the disk cannot be read it is tried again; after `close`
+   * nobody is told any more.
+   */
+  read(
+    range: Range,
+    done: (records: readonly (readonly [key: string, value: Uint8Array | undefined])[]) => void,
+  ): void {
+    this.#backend.read(range, (error, sealed) => {
+      if (this.#closed) return;
+      if (error !== undefined) return this.#readFailed(error, () => this.read(range, done));
+      this.#failingToRead = false;
+      done(sealed.map(([key, value]) => [key, unsealed(key, value)]));
+    });
+  }
+
   /** Writes no more, and closes the backend. What is not committed by then is lost: see `settled`. */
   close(): Promise<void> {
-    for (const cancel of [this.#lazily, this.#soon, this.#retry, this.#timekeeping]) cancel?.();
+    for (const cancel of [this.#lazily, this.#soon, this.#retry, this.#reread, this.#timekeeping]) cancel?.();
     this.#closed = true;
     return this.#backend.close();
   }
@@ -205,6 +225,18 @@ export class Store {
     });
   }
 
+  #readFailed(error: unknown, again: () => void): void {
+    const reason = reasonOf(error instanceof Error && error.cause ? error.cause : error);
+    if (!this.#failingToRead)
+      this.#logger.error({ reason }, `the store cannot be read: ${reason}; it is tried again until it can`);
+    this.#failingToRead = true;
+    this.#rereads.push(again);
+    this.#reread ??= this.#clock.schedule(RETRY_MS, () => {
+      this.#reread = undefined;
+      for (const read of this.#rereads.splice(0)) read();
+    });
+  }
+
   #failed(error: unknown, changes: readonly Change[], batch: number): void {
     const reason = reasonOf(error instanceof Error && error.cause ? error.cause : error);
     if (!this.#failing)
@@ -214,5 +246,13 @@ export class Store {
       );
     this.#failing = true;
     this.#retry = this.#clock.schedule(RETRY_MS, () => this.#write(changes, batch));
+  }
+}
+
+function unsealed(key: string, value: Uint8Array): Uint8Array | undefined {
+  try {
+    return unseal(key, value);
+  } catch {
+    return undefined;
   }
 }

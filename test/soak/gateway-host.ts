@@ -176,6 +176,13 @@ export class GatewayHost {
           done();
         });
       },
+      read(range, done) {
+        machine.hostCall();
+        disk.read(range, (error, records) => {
+          machine.hostCall();
+          done(error, records);
+        });
+      },
       close: () => disk.close(),
     };
     this.#store = new Store(backend, machine.clock, LOGGER, { time: this.#disk.read().time });

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import type { Backend, Change } from '../../src/store/backend.js';
+import type { Backend, Change, Entry, Range } from '../../src/store/backend.js';
 import { keys, readTime } from '../../src/store/records.js';
 import { unseal } from '../../src/store/seal.js';
 import { Store } from '../../src/store/store.js';
@@ -22,6 +22,13 @@ class ScriptedBackend implements Backend {
       readTime(unseal(keys.time, changes.find(({ key }) => key === keys.time)?.value ?? new Uint8Array())),
     );
     this.#done = done;
+  }
+
+  /** Reads that were asked for; answered by the test. */
+  readonly reads: { range: Range; done: (error: unknown, records: readonly Entry[]) => void }[] = [];
+
+  read(range: Range, done: (error: unknown, records: readonly Entry[]) => void): void {
+    this.reads.push({ range, done });
   }
 
   finish(error?: unknown): void {

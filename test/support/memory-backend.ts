@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/clock.js';
-import type { Backend, Change } from '../../src/store/backend.js';
+import type { Backend, Change, Entry, Range } from '../../src/store/backend.js';
 import { type Contents, ContentsReader } from '../../src/store/contents.js';
 import { FORMAT } from '../../src/store/records.js';
 import { seal } from '../../src/store/seal.js';
@@ -22,6 +22,19 @@ export class Disk {
       if (value === undefined) this.records.delete(key);
       else this.records.set(key, value);
     }
+  }
+
+  range({ first, last, records, bytes }: Range): Entry[] {
+    const found = [...this.records].filter(([key]) => key >= first && key <= last);
+    found.sort(([a], [b]) => (a < b ? -1 : 1));
+    let read = 0;
+    const wanted: Entry[] = [];
+    for (const entry of found) {
+      if (wanted.length === records || read > bytes) break;
+      wanted.push(entry);
+      read += entry[1].length;
+    }
+    return wanted;
   }
 
   read(): Contents {
@@ -61,6 +74,12 @@ export class MemoryBackend implements Backend {
       done();
     };
     this.#clock.schedule(this.#random.next() * this.#maxCommitMs, finish);
+  }
+
+  read(range: Range, done: (error: unknown, records: readonly Entry[]) => void): void {
+    this.#clock.schedule(this.#random.next() * this.#maxCommitMs, () => {
+      if (!this.#killed) done(undefined, this.#disk.range(range));
+    });
   }
 
   /** The process ends: a write under way is on the disk, or not at all. */
