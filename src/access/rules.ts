@@ -1,6 +1,6 @@
 import type { AccessConfig } from '../config/schema.js';
 import { BROADCAST_CHANNEL } from '../wire/channels.js';
-import { type Levels, matches, overlap } from './patterns.js';
+import { type Levels, matches, overlap } from '../wire/patterns.js';
 import type { Principal } from './principal.js';
 import type { Rights } from './rights.js';
 import { parseSubject, type Subject } from './subject.js';

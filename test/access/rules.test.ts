@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { matches, overlap } from '../../src/access/patterns.js';
 import type { Principal } from '../../src/access/principal.js';
 import type { Rights } from '../../src/access/rights.js';
 import { Rules, sameRights } from '../../src/access/rules.js';
+import { matches, overlap } from '../../src/wire/patterns.js';
 import { accessConfig } from '../support/policies.js';
 import { Random } from '../support/random.js';
 

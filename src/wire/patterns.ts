@@ -26,6 +26,6 @@ export function overlap(a: Levels, b: Levels): boolean {
   }
 }
 
-function isWildcard(level: string | undefined): boolean {
+export function isWildcard(level: string | undefined): boolean {
   return level === '+' || level === '#';
 }
