@@ -1,43 +1,45 @@
 import type { Logger } from 'pino';
+import type { BridgeQueueLimits } from './queue.js';
 
-/** Below this part of its bounds a queue that was full is said to have room again. */
+/** Below this part of its bounds a queue that was full has room again. */
 const ROOM = 0.9;
 
-/** Says in the log when a bridge's queue gets full, and when it has room again: once each time. */
+/** Whether a bridge's queue is full: the log says when it gets so, and when it has room again. */
 export class QueueFullness {
   readonly #bridge: string;
-  readonly #limits: { readonly messages: number; readonly bytes: number };
-  readonly #consequence: string;
+  readonly #limits: BridgeQueueLimits;
   readonly #logger: Logger;
-  #said = false;
+  #full = false;
 
-  /** `consequence`: what happens as long as it is full. */
-  constructor(
-    bridge: string,
-    limits: { messages: number; bytes: number },
-    consequence: string,
-    logger: Logger,
-  ) {
+  constructor(bridge: string, limits: BridgeQueueLimits, logger: Logger) {
     this.#bridge = bridge;
     this.#limits = limits;
-    this.#consequence = consequence;
     this.#logger = logger;
   }
 
-  /** There was no room. */
-  full(messages: number, bytes: number): void {
-    if (this.#said) return;
-    this.#said = true;
+  get full(): boolean {
+    return this.#full;
+  }
+
+  /** There was no room for another message. */
+  noRoom(messages: number, bytes: number): void {
+    if (this.#full) return;
+    this.#full = true;
+    const consequence =
+      this.#limits.whenFull === 'refuse'
+        ? 'reliable emits that it should carry are refused'
+        : 'the oldest are dropped';
     this.#logger.warn(
       { bridge: this.#bridge, messages, bytes },
-      `the queue of the bridge ${this.#bridge} is full (${messages} messages, ${bytes} bytes): ${this.#consequence} (queue)`,
+      `the queue of the bridge ${this.#bridge} is full, with ${messages} messages of ${bytes} bytes: ${consequence} (bridges.queue)`,
     );
   }
 
-  /** Messages left it. */
+  /** So much is left in it. */
   shrunk(messages: number, bytes: number): void {
-    if (!this.#said || messages > ROOM * this.#limits.messages || bytes > ROOM * this.#limits.bytes) return;
-    this.#said = false;
+    const { messages: most, bytes: mostBytes } = this.#limits;
+    if (!this.#full || messages > ROOM * most || bytes > ROOM * mostBytes) return;
+    this.#full = false;
     this.#logger.info(
       { bridge: this.#bridge, messages, bytes },
       `the queue of the bridge ${this.#bridge} has room again`,

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
-import type { Counters } from '../counters.js';
 import { extrasBytes } from '../router/message.js';
 import { Queue } from '../session/queue.js';
-import { bridgeKeys, readQueued, recordInKey } from '../store/bridge-records.js';
 import { MessageIndex } from '../store/message-index.js';
 import type { Store } from '../store/store.js';
+import type { BridgeCounts } from './counts.js';
 import { QueueFullness } from './queue-fullness.js';
 import type { BridgeRecords } from './records.js';
+import { type Held, StoredBacklog } from './stored-backlog.js';
 import type { QueuedMessage } from './upstream.js';
 
 export interface BridgeQueueLimits {
@@ -20,37 +20,33 @@ export interface BridgeQueueLimits {
 }
 
 export interface BridgeQueueOptions {
-  /** The name of the bridge: drops are counted as `bridges.<name>.drop.<reason>`. */
+  /** The name of the bridge. */
   readonly bridge: string;
   readonly limits: BridgeQueueLimits;
+  /** How many may be on their way. */
+  readonly window: number;
   readonly records: BridgeRecords;
   /** What the store of `records` holds already; the queue goes on with it as its own. */
   readonly stored?: MessageIndex | undefined;
   readonly clock: Clock;
-  readonly counters: Counters;
+  /** Told of drops: `queue_full`, `too_old`, `expired`, `damaged`. */
+  readonly counts: Pick<BridgeCounts, 'drop'>;
   readonly logger: Logger;
   /** `next` has something again, after it had nothing; called by itself, never within another call. */
   readonly onReady: () => void;
 }
 
-/** Of what is to be sent soon, or is on its way, so much is in memory: messages, and bytes (or a single message). */
-const WINDOW_MESSAGES = 16_384;
+/** Of what is to be sent soon, or is on its way, so much is in memory: messages, or twice those that may be on their way; and bytes. */
+const WINDOW_MESSAGES = 8192;
 const WINDOW_BYTES = 8 * 2 ** 20;
-/** Read from the store at once. */
-const READ_MESSAGES = 1024;
-const READ_BYTES = 2 ** 20;
 /** How often old messages are looked for, ms. */
 const SWEEP_MS = 10_000;
 /** At most so many are dropped at once. */
-const SWEEP_MESSAGES = 10_000;
+const DROP_MESSAGES = 10_000;
 /** What a message takes where there is no store, besides its name, payload and properties, bytes. */
 const MESSAGE_BYTES = 32;
 
-/** A message in memory, what it takes of the queue's bytes, and the store's batch with which it is committed. */
-interface Waiting extends QueuedMessage {
-  readonly bytes: number;
-  readonly batch: number;
-}
+type Waiting = Held & QueuedMessage;
 
 /**
  * What one bridge has to send at QoS 1 and 2, in order, until upstream has taken it: in the store where there is one, or in memory. In the
@@ -58,37 +54,36 @@ interface Waiting extends QueuedMessage {
  */
 export class BridgeQueue {
   readonly #options: BridgeQueueOptions;
+  readonly #maxMessages: number;
   readonly #store: Store | undefined;
   // In the order of their numbers: those on their way, those in memory, those that only the store has, those that it does not have yet.
   #inFlight = new Map<number, Waiting>();
   #loaded = new Queue<Waiting>();
-  readonly #stored: MessageIndex;
-  readonly #fresh = new Queue<Waiting>();
+  readonly #stored: StoredBacklog | undefined;
+  readonly #fresh = new Queue<Waiting & { readonly batch: number }>();
   #length: number;
   #bytes: number;
   /** Of those on their way and those in memory. */
   #windowBytes = 0;
-  #reading = false;
   /** `next` had nothing. */
   #starved = true;
   /** The last batch that the store was asked to tell of. */
   #awaited = 0;
   readonly #fullness: QueueFullness;
+  /** Dropped as too old since that was said. */
+  #tooOld = 0;
   #sweep: Cancel | undefined;
   #stopped = false;
 
   constructor(options: BridgeQueueOptions) {
     this.#options = options;
+    this.#maxMessages = Math.max(WINDOW_MESSAGES, 2 * options.window);
     const { bridge, limits, logger, records, stored = new MessageIndex() } = options;
-    this.#store = records.store;
-    this.#stored = stored;
     this.#length = stored.length;
     this.#bytes = stored.bytes;
-    const consequence =
-      limits.whenFull === 'refuse'
-        ? 'reliable emits that are for it are refused'
-        : 'its oldest messages are dropped';
-    this.#fullness = new QueueFullness(bridge, limits, consequence, logger);
+    this.#store = records.store;
+    this.#stored = this.#store && new StoredBacklog(bridge, this.#store, stored, logger);
+    this.#fullness = new QueueFullness(bridge, limits, logger);
     this.#dropOld();
     this.#refill();
   }
@@ -108,6 +103,11 @@ export class BridgeQueue {
     return this.#inFlight.size;
   }
 
+  /** It had no room, and has not got much since. */
+  get full(): boolean {
+    return this.#fullness.full;
+  }
+
   /** For how long the oldest one has been here, ms; 0 when there is none. */
   get oldestAgeMs(): number {
     const [first] = this.#inFlight.values();
@@ -120,7 +120,7 @@ export class BridgeQueue {
     const { limits } = this.#options;
     if (this.#store?.full || payloadBytes > limits.bytes) return false;
     if (limits.whenFull === 'drop_oldest' || this.#fits(payloadBytes)) return true;
-    this.#fullness.full(this.#length, this.#bytes);
+    this.#fullness.noRoom(this.#length, this.#bytes);
     return false;
   }
 
@@ -137,31 +137,21 @@ export class BridgeQueue {
     via,
     expiresAt,
   }: Omit<QueuedMessage, 'record' | 'at'>): void {
-    const { clock, limits, records } = this.#options;
+    const { clock, counts, limits, records } = this.#options;
     if (limits.whenFull === 'drop_oldest' && !this.#makeRoom(payload.length))
-      return this.#count('queue_full');
+      return counts.drop('queue_full');
     const store = this.#store;
-    const at = clock.now();
-    const message = {
-      record: records.nextRecord(),
-      name,
-      payload,
-      qos,
-      retain,
-      properties,
-      via,
-      expiresAt,
-      at,
-    };
+    const record = records.nextRecord();
+    const message = { record, name, payload, qos, retain, properties, via, expiresAt, at: clock.now() };
     const bytes = store ? records.add(store, message) : sizeOf(message);
-    const waiting = { ...message, bytes, batch: store?.batch ?? 0 };
     this.#length++;
     this.#bytes += bytes;
-    if (!store) return this.#load(waiting);
-    this.#fresh.push(waiting);
-    if (waiting.batch === this.#awaited) return;
-    this.#awaited = waiting.batch;
-    store.after(waiting.batch, () => this.#committed(store));
+    if (!store) return this.#load({ ...message, bytes });
+    const { batch } = store;
+    this.#fresh.push({ ...message, bytes, batch });
+    if (batch === this.#awaited) return;
+    this.#awaited = batch;
+    store.after(batch, () => this.#committed(store.committed));
   }
 
   /**
@@ -192,7 +182,7 @@ export class BridgeQueue {
     if (!settled) return;
     this.#inFlight.delete(record);
     this.#windowBytes -= settled.bytes;
-    this.#forget(record, settled.bytes);
+    this.#forget(settled);
     this.#refill();
   }
 
@@ -220,10 +210,10 @@ export class BridgeQueue {
   #makeRoom(payloadBytes: number): boolean {
     if (this.#fits(payloadBytes)) return true;
     if (payloadBytes > this.#options.limits.bytes) return false;
-    this.#fullness.full(this.#length, this.#bytes);
+    this.#fullness.noRoom(this.#length, this.#bytes);
     for (let dropped = 0; !this.#fits(payloadBytes); dropped++) {
       // Where the limits were higher before a restart: the next ones go on with it.
-      if (dropped === SWEEP_MESSAGES) return true;
+      if (dropped === DROP_MESSAGES) return true;
       if (!this.#dropFirst('queue_full')) return false;
     }
     return true;
@@ -231,15 +221,7 @@ export class BridgeQueue {
 
   /** When the first message came that is not on its way, on the clock in ms. */
   #firstAt(): number | undefined {
-    const loaded = this.#loaded.at(0);
-    if (loaded) return loaded.at;
-    if (this.#stored.length > 0) return this.#stored.firstAt - this.#offset;
-    return this.#fresh.at(0)?.at;
-  }
-
-  /** What the store's time is when the clock shows 0, ms. */
-  get #offset(): number {
-    return this.#store?.time(0) ?? 0;
+    return this.#loaded.at(0)?.at ?? this.#stored?.firstAt ?? this.#fresh.at(0)?.at;
   }
 
   #whyTooLate({ at, expiresAt }: Waiting, now: number): 'expired' | 'too_old' | undefined {
@@ -254,62 +236,62 @@ export class BridgeQueue {
 
   /** Drops what has waited too long; again every so often. */
   #dropOld(): void {
-    const { clock, limits } = this.#options;
+    const { clock, limits, records } = this.#options;
     if (limits.ageMs === 0 || this.#stopped) return;
     const now = clock.now();
-    for (let dropped = 0; dropped < SWEEP_MESSAGES; dropped++) {
+    for (let dropped = 0; dropped < DROP_MESSAGES; dropped++) {
       const at = this.#firstAt();
       if (at === undefined || !this.#isOld(at, now)) {
+        this.#sayOld();
         this.#sweep = clock.schedule(SWEEP_MS, () => this.#dropOld());
         return;
       }
       this.#dropFirst('too_old');
     }
-    // There are more; not before the store has written this down, so that what is to be written is bounded.
-    this.#sweep = undefined;
-    this.#options.records.settled(() => clock.defer(() => this.#dropOld()));
+    // There are more; but not before the store has written this down: what it has to write is bounded.
+    records.settled(() => clock.defer(() => this.#dropOld()));
+  }
+
+  #sayOld(): void {
+    const { bridge, logger } = this.#options;
+    const dropped = this.#tooOld;
+    this.#tooOld = 0;
+    if (dropped > 0)
+      logger.warn(
+        { bridge, dropped },
+        `${dropped} messages for the bridge ${bridge} have waited too long, and are dropped (bridges.queue.age)`,
+      );
   }
 
   /** Drops the first message that is not on its way; false if there is none. */
   #dropFirst(reason: string): boolean {
-    if (this.#loaded.length === 0 && this.#stored.length > 0) {
-      this.#dropStored(reason);
-      return true;
-    }
-    const inMemory = this.#loaded.length > 0;
-    const first = (inMemory ? this.#loaded : this.#fresh).shift();
+    const loaded = this.#loaded.shift();
+    if (loaded) this.#windowBytes -= loaded.bytes;
+    const first = loaded ?? this.#stored?.shift() ?? this.#fresh.shift();
     if (!first) return false;
-    if (inMemory) this.#windowBytes -= first.bytes;
-    this.#forget(first.record, first.bytes);
-    this.#count(reason);
+    this.#drop(first, reason);
     return true;
   }
 
-  #dropStored(reason: string): void {
-    const { firstRecord, firstBytes } = this.#stored;
-    this.#stored.shift();
-    this.#forget(firstRecord, firstBytes);
-    this.#count(reason);
+  #drop(message: Held, reason: string): void {
+    this.#forget(message);
+    this.#options.counts.drop(reason);
+    if (reason === 'too_old') this.#tooOld++;
   }
 
-  #forget(record: number, bytes: number): void {
+  #forget({ record, bytes }: Held): void {
     this.#length--;
     this.#bytes -= bytes;
     this.#options.records.remove(record);
     this.#fullness.shrunk(this.#length, this.#bytes);
   }
 
-  #count(reason: string): void {
-    this.#options.counters.add(`bridges.${this.#options.bridge}.drop.${reason}`);
-  }
-
-  #committed(store: Store): void {
-    let first = this.#fresh.at(0);
-    while (first && first.batch <= store.committed) {
+  /** All batches until then will survive a power cut. */
+  #committed(batch: number): void {
+    for (let first = this.#fresh.at(0); first && first.batch <= batch; first = this.#fresh.at(0)) {
       this.#fresh.shift();
-      if (this.#stored.length === 0 && this.#hasWindowFor(first.bytes)) this.#load(first);
-      else this.#stored.push(first.record, store.time(first.at), first.bytes);
-      first = this.#fresh.at(0);
+      if (!this.#stored || (this.#stored.length === 0 && this.#hasWindowFor(first.bytes))) this.#load(first);
+      else this.#stored.push(first);
     }
     this.#refill();
   }
@@ -332,63 +314,18 @@ export class BridgeQueue {
 
   #hasWindowFor(bytes: number): boolean {
     if (this.#windowMessages === 0) return true;
-    return this.#windowMessages < WINDOW_MESSAGES && this.#windowBytes + bytes <= WINDOW_BYTES;
+    return this.#windowMessages < this.#maxMessages && this.#windowBytes + bytes <= WINDOW_BYTES;
   }
 
   /** Reads in what comes next, once there is room for a good part. */
   #refill(): void {
-    const store = this.#store;
-    if (!store || this.#reading || this.#stored.length === 0) return;
-    if (this.#windowMessages > WINDOW_MESSAGES / 2 || this.#windowBytes > WINDOW_BYTES / 2) return;
-    this.#reading = true;
-    const { bridge, logger } = this.#options;
-    const { firstRecord, lastRecord } = this.#stored;
-    const range = {
-      first: bridgeKeys.message(bridge, firstRecord),
-      last: bridgeKeys.message(bridge, lastRecord),
-      records: READ_MESSAGES,
-      bytes: READ_BYTES,
-    };
-    store.read(range, (found) => {
-      this.#reading = false;
-      let lost = 0;
-      for (const [key, value] of found) {
-        const record = recordInKey(key);
-        lost += this.#lose(record - 1);
-        // Else it was dropped meanwhile.
-        if (this.#stored.length > 0 && this.#stored.firstRecord === record && !this.#readIn(record, value))
-          lost += this.#lose(record);
-      }
-      if (found.length === 0) lost += this.#lose(lastRecord);
-      if (lost > 0)
-        logger.error(
-          { bridge, lost },
-          `${lost} messages that waited for the bridge ${bridge} cannot be read from the store any more, and are lost: the disk is failing`,
-        );
+    if (!this.#stored || this.#stored.length === 0) return;
+    if (this.#windowMessages > this.#maxMessages / 2 || this.#windowBytes > WINDOW_BYTES / 2) return;
+    this.#stored.read((messages, lost) => {
+      for (const message of lost) this.#drop(message, 'damaged');
+      for (const message of messages) this.#load(message);
       this.#refill();
     });
-  }
-
-  /** False: it is not as it was written. */
-  #readIn(record: number, value: Uint8Array | undefined): boolean {
-    if (value === undefined) return false;
-    let message: QueuedMessage;
-    try {
-      message = readQueued(record, value, this.#offset);
-    } catch {
-      return false;
-    }
-    const bytes = this.#stored.firstBytes;
-    this.#stored.shift();
-    this.#load({ ...message, bytes, batch: 0 });
-    return true;
-  }
-
-  /** Those that the store should have, up to this number, are not there: returns how many. */
-  #lose(record: number): number {
-    let lost = 0;
-    for (; this.#stored.length > 0 && this.#stored.firstRecord <= record; lost++) this.#dropStored('damaged');
-    return lost;
   }
 }
 

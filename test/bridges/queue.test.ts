@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { BridgeCounts } from '../../src/bridges/counts.js';
 import { BridgeQueue, type BridgeQueueLimits } from '../../src/bridges/queue.js';
 import { BridgeRecords } from '../../src/bridges/records.js';
 import type { QueuedMessage } from '../../src/bridges/upstream.js';
@@ -28,7 +29,7 @@ function message(text: string, more: Partial<QueuedMessage> = {}) {
 function start(limits: Partial<BridgeQueueLimits> = {}, disk?: Disk, clock = new VirtualClock()) {
   const log: string[] = [];
   const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line).msg) });
-  const counters = new Counters();
+  const counts = new BridgeCounts(new Counters(), 'plant');
   const backend = disk && new MemoryBackend(disk, clock, new Random(1), 5);
   const contents = disk?.read();
   const store = backend && new Store(backend, clock, logger, { time: contents?.time });
@@ -38,10 +39,11 @@ function start(limits: Partial<BridgeQueueLimits> = {}, disk?: Disk, clock = new
   const queue = new BridgeQueue({
     bridge: 'plant',
     limits: { ...LIMITS, ...limits },
+    window: 100,
     records,
     stored: stored?.messages,
     clock,
-    counters,
+    counts,
     logger,
     onReady: () => ready++,
   });
@@ -55,7 +57,7 @@ function start(limits: Partial<BridgeQueueLimits> = {}, disk?: Disk, clock = new
     for (let next = queue.next(); next; next = queue.next()) taken.push(next);
     return taken;
   };
-  return { clock, log, counters, backend, store, records, queue, push, take, text, ready: () => ready };
+  return { clock, log, counts, backend, store, records, queue, push, take, text, ready: () => ready };
 }
 
 test('in memory: what is pushed is given in order, again after the connection was lost, until it is settled', () => {
