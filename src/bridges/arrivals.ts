@@ -1,0 +1,134 @@
+import type { Logger } from 'pino';
+import type { Cancel, Clock } from '../clock.js';
+import type { MessageExtras } from '../router/message.js';
+import type { Router } from '../router/router.js';
+import { lowerQos, type Subscriber } from '../router/subscriber.js';
+import type { Qos } from '../wire/messages.js';
+import type { ReasonName } from '../wire/reasons.js';
+import type { BridgeCounts } from './counts.js';
+import type { InRule } from './interests.js';
+import type { IncomingMessage } from './upstream.js';
+
+export interface ArrivalsContext {
+  readonly bridge: string;
+  readonly gateway: string;
+  /** In the order of the config: the first that matches decides. */
+  readonly rules: readonly InRule[];
+  readonly router: Router;
+  /** In whose name it is emitted: it does not get that back. */
+  readonly emitter: Subscriber;
+  readonly clock: Clock;
+  readonly counts: BridgeCounts;
+  readonly logger: Logger;
+}
+
+/** How soon the router is asked again after it had no room, ms. */
+const LOOK_AGAIN_MS = 50;
+/** After so long, ms, it is said that a bridge waits. */
+const PATIENCE_MS = 10_000;
+
+/** A message that the router had no room for. */
+interface Waiting {
+  readonly since: number;
+  readonly reason: ReasonName;
+  said: boolean;
+}
+
+/** What comes into this gateway by one bridge: emitted by the router, which answers for it from then on. */
+export class Arrivals {
+  readonly #context: ArrivalsContext;
+  #waiting: Waiting | undefined;
+  #again: Cancel | undefined;
+
+  constructor(context: ArrivalsContext) {
+    this.#context = context;
+  }
+
+  /** Why the router takes nothing at present, if so: `queue_full`, `not_stored`. */
+  get waitsFor(): ReasonName | undefined {
+    return this.#waiting?.reason;
+  }
+
+  /** See `UpstreamEvents.incoming`. */
+  take(message: IncomingMessage, next: () => void): void {
+    const { gateway, counts, clock } = this.#context;
+    if (message.via.includes(gateway)) {
+      counts.add('loop');
+      return next();
+    }
+    const local = this.#localOf(message.name);
+    if (local === undefined) {
+      // Patterns that were joined ask for more than the rules do.
+      counts.add('unwanted');
+      return next();
+    }
+    if (message.stored && this.#isKnown(local.channel, message)) return next();
+    this.#emit(local.channel, { ...message, qos: lowerQos(message.qos, local.qos) }, clock.now(), next);
+  }
+
+  /** The connection is lost: upstream gives again what was not taken. */
+  forget(): void {
+    this.#again?.();
+    this.#again = undefined;
+    this.#waiting = undefined;
+  }
+
+  #emit(channel: string, message: IncomingMessage, since: number, next: () => void): void {
+    const { router, emitter, counts } = this.#context;
+    const { payload, qos, retain } = message;
+    const options = { qos, retain, extras: this.#extrasOf(message, since) };
+    let refusal = router.emit(channel, payload, options, emitter);
+    if (refusal === 'limit_reached' && retain) {
+      // It cannot be kept: whoever is subscribed is to hear of it all the same.
+      counts.drop('last_value');
+      refusal = router.emit(channel, payload, { ...options, retain: false }, emitter);
+    }
+    const full = refusal === 'queue_full' || refusal === 'not_stored';
+    if (full && qos > 0) return this.#wait(channel, message, since, refusal as ReasonName, next);
+    this.#waiting = undefined;
+    // The others got it.
+    if (refusal === undefined || refusal === 'too_large_for_receiver') counts.in.add();
+    else counts.drop(refusal);
+    next();
+  }
+
+  /** Nothing else comes until there is room: so everything keeps its order, and upstream keeps what it has. */
+  #wait(
+    channel: string,
+    message: IncomingMessage,
+    since: number,
+    reason: ReasonName,
+    next: () => void,
+  ): void {
+    const { clock, logger, bridge } = this.#context;
+    const waiting = this.#waiting ?? { since, reason, said: false };
+    this.#waiting = waiting;
+    if (!waiting.said && clock.now() - waiting.since >= PATIENCE_MS) {
+      waiting.said = true;
+      logger.warn(
+        { bridge, channel, reason },
+        `bridge ${bridge}: what comes in waits since ${Math.round((clock.now() - waiting.since) / 1000)} s, "${channel}" finds no room here: ${reason} (limits.queue); upstream keeps it meanwhile`,
+      );
+    }
+    this.#again = clock.schedule(LOOK_AGAIN_MS, () => this.#emit(channel, message, since, next));
+  }
+
+  #extrasOf({ properties, expiryMs, via }: IncomingMessage, since: number): MessageExtras {
+    const expiresAt = expiryMs === undefined ? undefined : since + expiryMs;
+    return { properties, expiresAt, origin: { bridge: this.#context.bridge, via } };
+  }
+
+  #isKnown(channel: string, { payload }: IncomingMessage): boolean {
+    const known = this.#context.router.lastValue(channel);
+    if (known === undefined) return payload.length === 0;
+    return Buffer.compare(known.payload, payload) === 0;
+  }
+
+  #localOf(name: string): { channel: string; qos: Qos } | undefined {
+    for (const { name: rule, qos } of this.#context.rules) {
+      const channel = rule.toLocal(name);
+      if (channel !== undefined) return { channel, qos };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,249 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.js';
+import type { BridgeConfig, BridgeRuleConfig } from '../config/schema.js';
+import type { Counters } from '../counters.js';
+import type { Router } from '../router/router.js';
+import { higherQos } from '../router/subscriber.js';
+import type { StoredBridge } from '../store/bridge-records.js';
+import type { Store } from '../store/store.js';
+import type { Qos } from '../wire/messages.js';
+import { Arrivals } from './arrivals.js';
+import { Connector } from './connector.js';
+import { BridgeCounts } from './counts.js';
+import { Departures } from './departures.js';
+import { InterestWatch } from './interest-watch.js';
+import { Interests } from './interests.js';
+import { NameRule } from './names.js';
+import { BridgeQueue } from './queue.js';
+import { BridgeRecords } from './records.js';
+import type { BridgeReport, BridgeState } from './report.js';
+import type { Interest, RefusalReason, Upstream, UpstreamConnection } from './upstream.js';
+
+export interface BridgeContext {
+  readonly config: BridgeConfig;
+  /** This gateway's name. */
+  readonly gateway: string;
+  /** Makes the far side of it, which keeps what it has to in `records`. */
+  readonly upstream: (records: BridgeRecords) => Upstream;
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  /** From 0 to 1, for the jitter. */
+  readonly random: () => number;
+  /** Where the queue is kept, if it is to outlive the process, and what that holds of it. */
+  readonly store?: Store | undefined;
+  readonly stored?: StoredBridge | undefined;
+}
+
+/** How often refusals of upstream are logged, ms: a rule that does not fit concerns every message. */
+const SAY_REFUSALS_MS = 60_000;
+
+/** Carries channels between the router and one upstream broker or cluster, in both directions, by the rules of the config. */
+export class Bridge {
+  readonly name: string;
+  readonly #context: BridgeContext;
+  readonly #counts: BridgeCounts;
+  readonly #queue: BridgeQueue;
+  readonly #departures: Departures;
+  readonly #arrivals: Arrivals;
+  readonly #interests: Interests;
+  readonly #watch: InterestWatch;
+  readonly #connector: Connector;
+  #wanted: readonly Interest[] = [];
+  #pumping = false;
+  #stopObserving: (() => void) | undefined;
+  /** When a refusal was last logged, by its reason. */
+  readonly #saidRefusal = new Map<RefusalReason, number>();
+
+  constructor(context: BridgeContext) {
+    const { config, gateway, router, clock, counters, logger, random, store, stored } = context;
+    const { name, queue } = config;
+    this.name = name;
+    this.#context = context;
+    const counts = new BridgeCounts(counters, name);
+    this.#counts = counts;
+    const records = new BridgeRecords(name, store, stored);
+    this.#queue = new BridgeQueue({
+      bridge: name,
+      limits: { messages: queue.messages, bytes: queue.bytes, ageMs: queue.age, whenFull: queue.when_full },
+      window: config.in_flight,
+      records,
+      stored: stored?.messages,
+      clock,
+      counts,
+      logger,
+      onReady: () => this.#pump(),
+    });
+    const common = { bridge: name, gateway, router, clock, counts, logger };
+    this.#departures = new Departures({
+      ...common,
+      rules: rulesOf(config.rules, 'out'),
+      queue: this.#queue,
+      connection: () => this.#connector.connection,
+    });
+    const inRules = rulesOf(config.rules, 'in');
+    this.#arrivals = new Arrivals({ ...common, rules: inRules, emitter: this.#departures });
+    this.#interests = new Interests(inRules);
+    this.#watch = new InterestWatch(clock, {
+      added: (pattern) => this.#interests.added(pattern),
+      removed: (pattern) => this.#interests.removed(pattern),
+      changed: () => this.#want(),
+    });
+    this.#connector = new Connector(
+      { name, upstream: context.upstream(records), clock, logger, random },
+      {
+        up: (connection) => this.#up(connection),
+        down: () => this.#down(),
+        settled: (record) => this.#settled(record),
+        refused: (record, reason, why) => this.#refused(reason, why, record),
+        sendRefused: (_name, reason, why) => this.#refused(reason, why),
+        interestRefused: (pattern, why) => this.#interestRefused(pattern, why),
+        incoming: (message, next) => this.#arrivals.take(message, next),
+      },
+    );
+  }
+
+  /** Subscribes to what goes out, and connects: to be called before peers can be heard, so that nothing is missed. */
+  start(): void {
+    const { router } = this.#context;
+    this.#subscribe();
+    this.#stopObserving = router.observe({
+      subscribed: (filter, subscriber) => {
+        if (subscriber !== this.#departures) this.#watch.subscribed(filter);
+      },
+      unsubscribed: (filter, subscriber) => {
+        if (subscriber !== this.#departures) this.#watch.unsubscribed(filter);
+      },
+    });
+    this.#announce('down');
+    this.#connector.start();
+  }
+
+  /** Carries nothing more. What waits stays in the store. */
+  async stop(): Promise<void> {
+    this.#stopObserving?.();
+    this.#watch.stop();
+    this.#arrivals.forget();
+    this.#context.router.remove(this.#departures);
+    this.#queue.stop();
+    this.#announce('down');
+    await this.#connector.stop();
+  }
+
+  report(): BridgeReport {
+    const { connection, problem, reconnects } = this.#connector;
+    const { waitsFor } = this.#arrivals;
+    const { length, bytes, oldestAgeMs, inFlight, full } = this.#queue;
+    return {
+      state: connection ? 'up' : 'down',
+      ...(connection && { server: connection.server }),
+      ...(problem && { problem: problem.message }),
+      queue: { messages: length, bytes, oldest_s: Math.round(oldestAgeMs / 1000), in_flight: inFlight },
+      full,
+      ...(waitsFor !== undefined && { waits_for: waitsFor }),
+      interests: this.#wanted.length,
+      out: this.#counts.out.value,
+      in: this.#counts.in.value,
+      reconnects,
+      drops: this.#counts.drops,
+    };
+  }
+
+  /** Emits the report on `$slipway/bridges/<name>/stats`. */
+  publish(): void {
+    const { router } = this.#context;
+    const payload = Buffer.from(JSON.stringify(this.report()));
+    router.emit(`$slipway/bridges/${this.name}/stats`, payload, { qos: 0, retain: true });
+  }
+
+  #subscribe(): void {
+    const { config, router, logger } = this.#context;
+    const patterns = new Map<string, Qos>();
+    for (const { pattern, direction, qos } of config.rules) {
+      if (direction !== 'in') patterns.set(pattern, higherQos(patterns.get(pattern) ?? 0, qos));
+    }
+    for (const [pattern, qos] of patterns) {
+      const options = { qos, noLocal: true, noLastValue: true, retainAsPublished: true };
+      const refusal = router.subscribe(this.#departures, pattern, options);
+      if (refusal !== undefined)
+        logger.error(
+          { bridge: this.name, pattern },
+          `bridge ${this.name}: "${pattern}" is not carried: ${refusal} (limits.subscriptions)`,
+        );
+    }
+  }
+
+  #up(connection: UpstreamConnection): void {
+    this.#announce('up');
+    connection.setInterests(this.#wanted);
+    this.#pump();
+  }
+
+  #down(): void {
+    this.#queue.rewind();
+    this.#arrivals.forget();
+    this.#announce('down');
+  }
+
+  #want(): void {
+    this.#wanted = this.#interests.current();
+    this.#connector.connection?.setInterests(this.#wanted);
+  }
+
+  /** Sends what waits, as much as upstream takes. */
+  #pump(): void {
+    const { connection } = this.#connector;
+    if (connection === undefined || this.#pumping) return;
+    this.#pumping = true;
+    const most = Math.min(this.#context.config.in_flight, connection.window);
+    while (this.#queue.inFlight < most && this.#connector.connection === connection) {
+      const message = this.#queue.next();
+      if (message === undefined) break;
+      connection.publish(message);
+    }
+    this.#pumping = false;
+  }
+
+  #settled(record: number): void {
+    this.#counts.out.add();
+    this.#queue.settle(record);
+    this.#pump();
+  }
+
+  #refused(reason: RefusalReason, why: string, record?: number): void {
+    const { clock, logger } = this.#context;
+    this.#counts.drop(reason);
+    const now = clock.now();
+    if (now - (this.#saidRefusal.get(reason) ?? Number.NEGATIVE_INFINITY) >= SAY_REFUSALS_MS) {
+      this.#saidRefusal.set(reason, now);
+      logger.warn({ bridge: this.name, reason }, `bridge ${this.name}: a message is dropped: ${why}`);
+    }
+    if (record === undefined) return;
+    this.#queue.settle(record);
+    this.#pump();
+  }
+
+  #interestRefused(pattern: string, why: string): void {
+    this.#counts.add('interest_refused');
+    this.#context.logger.warn(
+      { bridge: this.name, pattern },
+      `bridge ${this.name}: nothing comes in of "${pattern}": ${why}`,
+    );
+  }
+
+  #announce(state: BridgeState): void {
+    const { router } = this.#context;
+    router.emit(`$slipway/bridges/${this.name}/state`, Buffer.from(state), { qos: 1, retain: true });
+    this.publish();
+  }
+}
+
+function rulesOf(
+  rules: readonly BridgeRuleConfig[],
+  direction: 'in' | 'out',
+): { name: NameRule; qos: Qos }[] {
+  return rules
+    .filter((rule) => rule.direction === 'both' || rule.direction === direction)
+    .map((rule) => ({ name: new NameRule(rule), qos: rule.qos }));
+}
