@@ -18,7 +18,7 @@ const LONGEST_PAUSE_MS: Readonly<Record<UpstreamErrorCode, number>> = {
   certificate: 60_000,
   unsuitable: 60_000,
 };
-/** A connection that has stood for so long, ms, was a good one: the next pause is a short one again. */
+/** A connection that has stood for so long, ms, or has carried something, was a good one: the next pause is a short one again. */
 const STEADY_MS = 10_000;
 
 export interface ConnectorContext {
@@ -93,7 +93,7 @@ export class Connector {
         problem = error;
         if (this.#connection !== undefined) this.#lost(error);
       };
-      const connection = await upstream.connect({ ...this.#events, lost }, signal);
+      const connection = await upstream.connect({ ...this.#events, ...this.#proofs(), lost }, signal);
       if (signal.aborted) return await connection.close();
       if (problem !== undefined) throw problem;
       this.#connection = connection;
@@ -105,6 +105,20 @@ export class Connector {
     } catch (error) {
       if (!signal.aborted) this.#failed(asProblem(error));
     }
+  }
+
+  /** What shows that a connection is a good one. */
+  #proofs(): Pick<ConnectorEvents, 'settled' | 'incoming'> {
+    return {
+      settled: (record) => {
+        this.#pause = FIRST_PAUSE_MS;
+        this.#events.settled(record);
+      },
+      incoming: (message, next) => {
+        this.#pause = FIRST_PAUSE_MS;
+        this.#events.incoming(message, next);
+      },
+    };
   }
 
   #lost(error: UpstreamError): void {

@@ -62,7 +62,8 @@ export class Departures implements Subscriber {
   ): DeliveryRefusal | undefined {
     const way = this.#wayOf(channel);
     const { bridge, gateway, queue, clock, counts } = this.#context;
-    if (!way || extras?.origin?.bridge === bridge) return undefined;
+    if (extras?.origin?.bridge === bridge) return undefined;
+    if (!way) return this.#nameless();
     if (hasExpired(extras, clock.now())) {
       counts.drop('expired');
       return undefined;
@@ -87,10 +88,18 @@ export class Departures implements Subscriber {
 
   deliverRun(channel: Channel, run: Run): void {
     const way = this.#wayOf(channel);
-    if (!way) return;
+    if (!way) {
+      this.#context.counts.drop('bad_name', run.count);
+      return;
+    }
     const { name } = way;
     const common = { name, qos: 0, retain: false, properties: undefined, expiresAt: undefined } as const;
     for (const payload of run) this.#send({ ...common, payload, via: this.#viaHere });
+  }
+
+  /** What the rules match cannot be called there what they say: see `NameRule.toRemote`. */
+  #nameless(): undefined {
+    this.#context.counts.drop('bad_name');
   }
 
   #send(message: OutgoingMessage): void {

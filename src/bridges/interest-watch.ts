@@ -69,7 +69,8 @@ export class InterestWatch {
   }
 
   #sweepIn(ms: number): void {
-    this.#sweeping ??= this.#clock.schedule(ms, () => this.#sweep());
+    // A fraction of a millisecond may be too little to move a clock on.
+    this.#sweeping ??= this.#clock.schedule(Math.ceil(ms), () => this.#sweep());
   }
 
   #sweep(): void {

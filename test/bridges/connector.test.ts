@@ -49,6 +49,10 @@ class Attempts implements Upstream {
     await settled();
   }
 
+  settle(): void {
+    this.#events?.settled(1);
+  }
+
   async lose(): Promise<void> {
     this.#events?.lost(new UpstreamError('unreachable', 'the connection broke'));
     await settled();
@@ -146,6 +150,19 @@ test('only a connection that stood for 10 s makes the next pause a short one', a
   await upstream.lose();
   clock.advance(500);
   expect(upstream.times).toHaveLength(4);
+});
+
+test('a connection that carried something was a good one, however short it was', async () => {
+  const { clock, upstream } = connecting();
+  await upstream.fail();
+  clock.step();
+  await upstream.fail();
+  clock.step();
+  await upstream.succeed();
+  upstream.settle();
+  await upstream.lose();
+  clock.advance(500);
+  expect(upstream.times).toEqual([0, 500, 1500, 2000]);
 });
 
 test('a connection that comes about after the stop is closed', async () => {
