@@ -6,6 +6,8 @@ import type { Interest } from './upstream.js';
 
 /** With more patterns than this, the rule that asks for the most asks for all that it has: a broker has to match each. */
 const MAX_PATTERNS = 1000;
+/** It does until there would be no more than this: else each that comes and goes would change a thousand. */
+const FEW_PATTERNS = MAX_PATTERNS / 2;
 /** What is deeper or longer (characters) asks for all of its rule: peers choose that, and brokers take less than they may. */
 const MAX_LEVELS = 64;
 const MAX_LENGTH = 1024;
@@ -21,8 +23,8 @@ class WantedByRule {
   readonly rule: InRule;
   /** By the pattern there. */
   readonly patterns = new Map<string, Wanted>();
-  /** All of it is asked for, whatever is wanted. */
-  whole = false;
+  /** There were more patterns than are asked for. */
+  tooMany = false;
 
   constructor(rule: InRule) {
     this.rule = rule;
@@ -30,6 +32,11 @@ class WantedByRule {
 
   get all(): string {
     return this.rule.name.remote;
+  }
+
+  /** All of it is asked for, whatever else is wanted. */
+  get whole(): boolean {
+    return this.tooMany || this.patterns.has(this.all);
   }
 }
 
@@ -69,6 +76,8 @@ export class Interests {
       }
       const entry = { times: 1, counts: false };
       wanted.patterns.set(remote, entry);
+      // It may cover many.
+      if (wanted.tooMany && hasWildcard(remote)) this.#stale = true;
       if (!this.#stale) this.#ask(wanted, remote, entry);
     }
   }
@@ -81,9 +90,10 @@ export class Interests {
       if (remote === undefined || entry === undefined) continue;
       entry.times -= 1;
       if (entry.times > 0) continue;
+      const wasWhole = wanted.whole;
       wanted.patterns.delete(remote);
-      const allIsWanted = wanted.patterns.has(wanted.all);
-      if (!allIsWanted && (entry.counts || wanted.whole)) this.#stale = true;
+      if (wanted.tooMany) this.#stale ||= wanted.patterns.size <= FEW_PATTERNS;
+      else this.#stale ||= wasWhole ? !wanted.whole : entry.counts;
     }
   }
 
@@ -99,31 +109,39 @@ export class Interests {
     this.#current = undefined;
     this.#patterns = new DisjointPatterns();
     for (const { pattern, qos } of this.#fixed) this.#patterns.add(pattern.split('/'), qos);
-    for (const wanted of this.#rules) {
-      wanted.whole = false;
-      const all = wanted.patterns.get(wanted.all);
-      if (all) this.#ask(wanted, wanted.all, all);
-      // The wide ones first: what they cover takes next to no time.
-      for (const wide of [true, false]) {
-        for (const [remote, entry] of wanted.patterns) {
-          if (wanted.whole) break;
-          if (hasWildcard(remote) === wide) this.#ask(wanted, remote, entry);
-        }
+    const reduced = this.#rules.filter(({ tooMany }) => tooMany);
+    for (const wanted of this.#rules) if (!wanted.tooMany) this.#askAll(wanted);
+    for (const wanted of reduced) {
+      wanted.tooMany = false;
+      this.#askAll(wanted, FEW_PATTERNS);
+    }
+  }
+
+  #askAll(wanted: WantedByRule, most = MAX_PATTERNS): void {
+    const all = wanted.patterns.get(wanted.all);
+    if (all) this.#ask(wanted, wanted.all, all);
+    // The wide ones first: what they cover takes next to no time.
+    for (const wide of [true, false]) {
+      for (const [remote, entry] of wanted.patterns) {
+        if (wanted.whole) return;
+        if (hasWildcard(remote) === wide) this.#ask(wanted, remote, entry);
+        if (this.#patterns.size > most) this.#askForWhole(wanted);
       }
     }
   }
 
   #ask(wanted: WantedByRule, remote: string, entry: Wanted): void {
-    entry.counts = false;
-    if (remote === wanted.all) wanted.whole = true;
-    else if (wanted.whole) return;
-    entry.counts = this.#add(remote, wanted.rule.qos);
+    entry.counts = (remote === wanted.all || !wanted.whole) && this.#add(remote, wanted.rule.qos);
     while (this.#patterns.size > MAX_PATTERNS) {
       const largest = this.#largest();
       if (largest === undefined) return;
-      largest.whole = true;
-      this.#add(largest.all, largest.rule.qos);
+      this.#askForWhole(largest);
     }
+  }
+
+  #askForWhole(wanted: WantedByRule): void {
+    wanted.tooMany = true;
+    this.#add(wanted.all, wanted.rule.qos);
   }
 
   #add(pattern: string, qos: Qos): boolean {

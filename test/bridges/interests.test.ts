@@ -99,6 +99,21 @@ describe('of very many patterns', () => {
     expect(interests.current()).toHaveLength(101);
   });
 
+  it('a rule that asks for all it has goes on until half as many would do', () => {
+    const interests = new Interests([rule('devices/#')]);
+    for (let i = 0; i <= 1000; i++) interests.added(`devices/${i}/#`);
+    const whole = interests.current();
+    expect(shown(whole)).toEqual(['devices/#:1']);
+    for (let i = 0; i < 500; i++) {
+      interests.removed(`devices/${i}/#`);
+      expect(interests.current()).toBe(whole);
+    }
+    interests.removed('devices/500/#');
+    expect(interests.current()).toHaveLength(500);
+    for (let i = 0; i < 500; i++) interests.added(`devices/${i}/#`);
+    expect(interests.current()).toHaveLength(1000);
+  });
+
   it('those that one covers do not count', () => {
     const interests = new Interests([rule('devices/#')]);
     interests.added('devices/+/command');
