@@ -73,13 +73,20 @@ class Translation {
   }
 
   #translate(levels: Levels): string[] {
-    const singles = this.#from.flatMap((level, i) => (level === '+' ? [levels[i] ?? ''] : []));
-    const rest = this.#from.at(-1) === '#' ? levels.slice(this.#from.length - 1) : [];
-    let single = 0;
-    return this.#to.flatMap((level) => {
-      if (level === '+') return [singles[single++] ?? ''];
-      return level === '#' ? rest : [level];
-    });
+    const translated: string[] = [];
+    /** Up to where the wildcards of the names have been used. */
+    let at = 0;
+    for (const level of this.#to) {
+      if (level === '#') {
+        for (const rest of levels.slice(this.#from.length - 1)) translated.push(rest);
+      } else if (level === '+') {
+        at = this.#from.indexOf('+', at);
+        translated.push(levels[at++] ?? '');
+      } else {
+        translated.push(level);
+      }
+    }
+    return translated;
   }
 }
 
