@@ -7,7 +7,7 @@ import type { Store } from '../store/store.js';
 import type { BridgeCounts } from './counts.js';
 import { QueueFullness } from './queue-fullness.js';
 import type { BridgeRecords } from './records.js';
-import { type Held, StoredBacklog } from './stored-backlog.js';
+import { type Held, type QueueMemory, StoredBacklog } from './stored-backlog.js';
 import type { QueuedMessage } from './upstream.js';
 
 export interface BridgeQueueLimits {
@@ -25,6 +25,8 @@ export interface BridgeQueueOptions {
   readonly limits: BridgeQueueLimits;
   /** How many may be on their way. */
   readonly window: number;
+  /** Of what is to be sent soon, or is on its way, so much is in memory, where there is a store. At least twice the window, however. */
+  readonly memory?: QueueMemory;
   readonly records: BridgeRecords;
   /** What the store of `records` holds already; the queue goes on with it as its own. */
   readonly stored?: MessageIndex | undefined;
@@ -36,9 +38,7 @@ export interface BridgeQueueOptions {
   readonly onReady: () => void;
 }
 
-/** Of what is to be sent soon, or is on its way, so much is in memory: messages, or twice those that may be on their way; and bytes. */
-const WINDOW_MESSAGES = 8192;
-const WINDOW_BYTES = 8 * 2 ** 20;
+const MEMORY: QueueMemory = { messages: 8192, bytes: 8 * 2 ** 20 };
 /** How often old messages are looked for, ms. */
 const SWEEP_MS = 10_000;
 /** At most so many are dropped at once. */
@@ -54,7 +54,7 @@ type Waiting = Held & QueuedMessage;
  */
 export class BridgeQueue {
   readonly #options: BridgeQueueOptions;
-  readonly #maxMessages: number;
+  readonly #memory: QueueMemory;
   readonly #store: Store | undefined;
   // In the order of their numbers: those on their way, those in memory, those that only the store has, those that it does not have yet.
   #inFlight = new Map<number, Waiting>();
@@ -64,7 +64,7 @@ export class BridgeQueue {
   #length: number;
   #bytes: number;
   /** Of those on their way and those in memory. */
-  #windowBytes = 0;
+  #memoryBytes = 0;
   /** `next` had nothing. */
   #starved = true;
   /** The last batch that the store was asked to tell of. */
@@ -77,7 +77,8 @@ export class BridgeQueue {
 
   constructor(options: BridgeQueueOptions) {
     this.#options = options;
-    this.#maxMessages = Math.max(WINDOW_MESSAGES, 2 * options.window);
+    const { memory = MEMORY, window } = options;
+    this.#memory = { ...memory, messages: Math.max(memory.messages, 2 * window) };
     const { bridge, limits, logger, records, stored = new MessageIndex() } = options;
     this.#length = stored.length;
     this.#bytes = stored.bytes;
@@ -181,8 +182,9 @@ export class BridgeQueue {
     const settled = this.#inFlight.get(record);
     if (!settled) return;
     this.#inFlight.delete(record);
-    this.#windowBytes -= settled.bytes;
+    this.#memoryBytes -= settled.bytes;
     this.#forget(settled);
+    this.#fullness.shrunk(this.#length, this.#bytes);
     this.#refill();
   }
 
@@ -266,7 +268,7 @@ export class BridgeQueue {
   /** Drops the first message that is not on its way; false if there is none. */
   #dropFirst(reason: string): boolean {
     const loaded = this.#loaded.shift();
-    if (loaded) this.#windowBytes -= loaded.bytes;
+    if (loaded) this.#memoryBytes -= loaded.bytes;
     const first = loaded ?? this.#stored?.shift() ?? this.#fresh.shift();
     if (!first) return false;
     this.#drop(first, reason);
@@ -277,28 +279,28 @@ export class BridgeQueue {
     this.#forget(message);
     this.#options.counts.drop(reason);
     if (reason === 'too_old') this.#tooOld++;
+    if (reason !== 'queue_full') this.#fullness.shrunk(this.#length, this.#bytes);
   }
 
   #forget({ record, bytes }: Held): void {
     this.#length--;
     this.#bytes -= bytes;
     this.#options.records.remove(record);
-    this.#fullness.shrunk(this.#length, this.#bytes);
   }
 
   /** All batches until then will survive a power cut. */
   #committed(batch: number): void {
     for (let first = this.#fresh.at(0); first && first.batch <= batch; first = this.#fresh.at(0)) {
       this.#fresh.shift();
-      if (!this.#stored || (this.#stored.length === 0 && this.#hasWindowFor(first.bytes))) this.#load(first);
-      else this.#stored.push(first);
+      if (this.#mayLoad(first)) this.#load(first);
+      else this.#stored?.push(first);
     }
     this.#refill();
   }
 
   #load(message: Waiting): void {
     this.#loaded.push(message);
-    this.#windowBytes += message.bytes;
+    this.#memoryBytes += message.bytes;
     this.#ready();
   }
 
@@ -308,20 +310,27 @@ export class BridgeQueue {
     this.#options.clock.defer(this.#options.onReady);
   }
 
-  get #windowMessages(): number {
-    return this.#inFlight.size + this.#loaded.length;
+  /** Room in memory for what comes next. */
+  get #room(): QueueMemory {
+    const { messages, bytes } = this.#memory;
+    return {
+      messages: messages - this.#inFlight.size - this.#loaded.length,
+      bytes: bytes - this.#memoryBytes,
+    };
   }
 
-  #hasWindowFor(bytes: number): boolean {
-    if (this.#windowMessages === 0) return true;
-    return this.#windowMessages < this.#maxMessages && this.#windowBytes + bytes <= WINDOW_BYTES;
+  #mayLoad({ bytes }: Held): boolean {
+    if (!this.#stored || this.#stored.length > 0) return !this.#stored;
+    const room = this.#room;
+    return this.#memoryBytes === 0 || (room.messages > 0 && room.bytes >= bytes);
   }
 
   /** Reads in what comes next, once there is room for a good part. */
   #refill(): void {
     if (!this.#stored || this.#stored.length === 0) return;
-    if (this.#windowMessages > this.#maxMessages / 2 || this.#windowBytes > WINDOW_BYTES / 2) return;
-    this.#stored.read((messages, lost) => {
+    const room = this.#room;
+    if (2 * room.messages < this.#memory.messages || 2 * room.bytes < this.#memory.bytes) return;
+    this.#stored.read(room, (messages, lost) => {
       for (const message of lost) this.#drop(message, 'damaged');
       for (const message of messages) this.#load(message);
       this.#refill();

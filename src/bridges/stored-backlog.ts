@@ -4,9 +4,14 @@ import type { MessageIndex } from '../store/message-index.js';
 import type { Store } from '../store/store.js';
 import type { QueuedMessage } from './upstream.js';
 
-/** Read from the store at once. */
+/** Read from the store at once: more would keep others waiting. */
 const READ_MESSAGES = 1024;
 const READ_BYTES = 2 ** 20;
+
+export interface QueueMemory {
+  readonly messages: number;
+  readonly bytes: number;
+}
 
 /** What the queue knows of a message besides what is in it. */
 export interface Held {
@@ -54,18 +59,21 @@ export class StoredBacklog {
   }
 
   /**
-   * Reads the first ones, some hundreds, and lets go of them; unless it is doing so already, or there are none. `done` is also told those
-   * that the disk has lost: the log says so.
+   * Reads the first ones, no more than there is room for and some hundreds, and lets go of them; unless it is doing so already, or there are
+   * none. `done` is also told those that the disk has lost: the log says so.
    */
-  read(done: (messages: readonly (Held & QueuedMessage)[], lost: readonly Held[]) => void): void {
+  read(
+    room: QueueMemory,
+    done: (messages: readonly (Held & QueuedMessage)[], lost: readonly Held[]) => void,
+  ): void {
     if (this.#reading || this.length === 0) return;
     this.#reading = true;
     const last = this.#index.lastRecord;
     const range = {
       first: bridgeKeys.message(this.#bridge, this.#index.firstRecord),
       last: bridgeKeys.message(this.#bridge, last),
-      records: READ_MESSAGES,
-      bytes: READ_BYTES,
+      records: Math.min(READ_MESSAGES, room.messages),
+      bytes: Math.min(READ_BYTES, room.bytes),
     };
     this.#store.read(range, (found) => {
       this.#reading = false;

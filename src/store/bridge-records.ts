@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { QueuedMessage } from '../bridges/upstream.js';
+import type { MessageProperties } from '../router/message.js';
 import { readExtras, writeExtras } from './extras.js';
 import { MessageIndex } from './message-index.js';
 import { DamagedRecord } from './records.js';
@@ -89,17 +90,20 @@ export function readQueued(record: number, value: Uint8Array, offset: number): Q
   const viaAt = nameAt + bytes.readUInt16BE(9);
   const end = viaAt + bytes.readUInt16BE(11);
   const path = bytes.toString('latin1', viaAt, end);
-  const { extras, rest } =
-    flags & PROPERTIES
-      ? readExtras(bytes.subarray(end))
-      : { extras: undefined, rest: new Uint8Array(bytes.buffer, bytes.byteOffset + end, bytes.length - end) };
+  let properties: MessageProperties | undefined;
+  let payloadAt = end;
+  if (flags & PROPERTIES) {
+    const { extras, rest } = readExtras(bytes.subarray(end));
+    properties = extras.properties;
+    payloadAt = value.length - rest.length;
+  }
   return {
     record,
     name: bytes.toString('utf8', nameAt, viaAt),
-    payload: rest,
+    payload: new Uint8Array(value.buffer, value.byteOffset + payloadAt, value.length - payloadAt),
     qos,
     retain: (flags & RETAIN) !== 0,
-    properties: extras?.properties,
+    properties,
     via: path === '' ? [] : path.split(','),
     expiresAt: flags & EXPIRES ? bytes.readDoubleBE(HEAD_BYTES) - offset : undefined,
     at: bytes.readDoubleBE(1) - offset,

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import type { Backend, Change, Entry, Range } from '../../src/store/backend.js';
 import { keys, readTime } from '../../src/store/records.js';
-import { unseal } from '../../src/store/seal.js';
+import { seal, unseal } from '../../src/store/seal.js';
 import { Store } from '../../src/store/store.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -231,5 +231,48 @@ describe('a disk that fails', () => {
     put('b', '2');
     clock.advance(60_000);
     expect(backend.batches).toHaveLength(1);
+  });
+});
+
+describe('reading', () => {
+  const RANGE = { first: 'a', last: 'c', records: 10, bytes: 100 };
+
+  test('what is there is given as it was put; what is damaged, without a value', () => {
+    const { backend, store } = start();
+    const found: (readonly [string, string | undefined])[] = [];
+    store.read(RANGE, (records) => {
+      for (const [key, value] of records) found.push([key, value && Buffer.from(value).toString()]);
+    });
+    expect(backend.reads.map(({ range }) => range)).toEqual([RANGE]);
+    const sealed = (key: string) => seal(key, Buffer.from('value'));
+    backend.reads[0]?.done(undefined, [
+      ['a', sealed('a')],
+      ['b', sealed('a')],
+      ['c', sealed('c')],
+    ]);
+    expect(found).toEqual([
+      ['a', 'value'],
+      ['b', undefined],
+      ['c', 'value'],
+    ]);
+  });
+
+  test('is tried again while the disk cannot be read, which is said once; after the end nobody is told', async () => {
+    const { backend, clock, store, log } = start();
+    const found: number[] = [];
+    store.read(RANGE, (records) => found.push(records.length));
+    store.read(RANGE, (records) => found.push(records.length));
+    for (const { done } of backend.reads.splice(0)) done(new Error('no disk'), []);
+    clock.advance(1000);
+    expect(backend.reads).toHaveLength(2);
+    for (const { done } of backend.reads.splice(0)) done(new Error('no disk'), []);
+    expect(log).toEqual(['the store cannot be read: no disk; it is tried again until it can']);
+    clock.advance(1000);
+    backend.reads.shift()?.done(undefined, [['a', seal('a', Buffer.of(1))]]);
+    expect(found).toEqual([1]);
+    await store.close();
+    backend.reads.shift()?.done(undefined, []);
+    expect(found).toEqual([1]);
+    expect(clock.pending).toBe(0);
   });
 });
