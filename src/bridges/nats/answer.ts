@@ -1,0 +1,48 @@
+import type { Msg } from '@nats-io/transport-node';
+import type { RefusalReason } from '../upstream.js';
+
+/** What JetStream says to a message. */
+export type Answer =
+  | { readonly kind: 'taken'; readonly duplicate: boolean }
+  /** It will never take it. */
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly why: string }
+  /** It may take it later: there is no leader, or no room. */
+  | { readonly kind: 'not_now'; readonly why: string };
+
+const TAKEN: Answer = { kind: 'taken', duplicate: false };
+const KNOWN: Answer = { kind: 'taken', duplicate: true };
+
+/** Both begin so as the server writes them: whether it is an error need not be looked for in every acknowledgement. */
+const ACKNOWLEDGEMENT = '{"stream":';
+const DUPLICATE = '"duplicate":true';
+const TOO_LARGE = 10_054;
+
+interface PubAck {
+  readonly stream?: string;
+  readonly error?: { readonly code: number; readonly err_code: number; readonly description: string };
+}
+
+export function readAnswer(message: Msg): Answer {
+  const { data } = message;
+  if (data.length === 0) return { kind: 'not_now', why: 'no stream takes it, or it has no leader' };
+  const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
+  if (text.startsWith(ACKNOWLEDGEMENT)) return text.includes(DUPLICATE) ? KNOWN : TAKEN;
+  const error = parse(text)?.error;
+  if (error === undefined) return { kind: 'not_now', why: 'somebody else than JetStream answers' };
+  const { code, err_code: number, description } = error;
+  // As in HTTP: below 500 the message is at fault.
+  if (code >= 500) return { kind: 'not_now', why: description };
+  return {
+    kind: 'refused',
+    reason: number === TOO_LARGE ? 'too_large' : 'upstream_refused',
+    why: description,
+  };
+}
+
+function parse(text: string): PubAck | undefined {
+  try {
+    return JSON.parse(text) as PubAck;
+  } catch {
+    return undefined;
+  }
+}

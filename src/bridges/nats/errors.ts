@@ -1,0 +1,99 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+import {
+  AuthorizationError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+  UserAuthenticationExpiredError,
+} from '@nats-io/transport-node';
+import type { NatsConfig } from '../../config/schema.js';
+import { codeOf, reasonOf } from '../../errors.js';
+import { UpstreamError } from '../upstream.js';
+
+/** Codes of Node for a certificate, or a TLS handshake, that is not as it should be. */
+const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
+
+/** Why there is no connection, or no longer, as a user wants to read it. `where`: the servers that were tried. */
+export function connectionProblem(error: unknown, where: string, config: NatsConfig): UpstreamError {
+  const cause = rootOf(error);
+  const reason = reasonOf(cause);
+  const code = codeOf(cause);
+  const problem = (kind: UpstreamError['code'], text: string) =>
+    new UpstreamError(kind, `${where}: ${text}`, { cause: error });
+  if (error instanceof UpstreamError) return error;
+  if (cause instanceof UserAuthenticationExpiredError)
+    return problem('login_refused', 'the login has expired: renew the credentials');
+  if (cause instanceof AuthorizationError)
+    return problem('login_refused', `login refused (${reason}): ${loginMend(config)}`);
+  if (TLS_CODES.test(code))
+    return problem('certificate', `no encrypted connection (${reason}): ${tlsMend(code)}`);
+  if (/support 'tls'/.test(reason))
+    return problem(
+      'certificate',
+      'does not encrypt: write nats:// and leave out ca, cert, key and servername',
+    );
+  if (cause instanceof TimeoutError) return problem('unreachable', 'does not answer as a NATS server does');
+  if (/unexpected response/.test(reason)) return problem('unreachable', 'answers, and is no NATS server');
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return problem('unreachable', `there is no such host (${code})`);
+  if (code === 'ECONNREFUSED' || reason === 'connection refused')
+    return problem('unreachable', 'connection refused: is it running?');
+  if (cause === undefined || /undefined error/.test(reason))
+    return problem('unreachable', 'closed the connection at once');
+  return problem('unreachable', reason);
+}
+
+/** Why what needs JetStream cannot be had; `what` was to be done. */
+export function jetStreamProblem(error: unknown, where: string, what: string): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  const problem = (kind: UpstreamError['code'], text: string) =>
+    new UpstreamError(kind, `${where}: ${text}`, { cause: error });
+  if (isNotEnabled(error))
+    return problem(
+      'unsuitable',
+      'has no JetStream, which rules of QoS 1 and 2 need: start it with "nats-server -js", or write qos: 0 in the rules',
+    );
+  const cause = rootOf(error);
+  if (cause instanceof PermissionViolationError)
+    return problem(
+      'unsuitable',
+      `this login may not ${what} (${cause.message}): allow it to publish on $JS.API.> and to subscribe to _INBOX.>`,
+    );
+  if (cause instanceof TimeoutError)
+    return problem('unreachable', `JetStream does not answer: could not ${what}; has the cluster a leader?`);
+  if (error instanceof JetStreamApiError && error.status < 500)
+    return problem('unsuitable', `could not ${what}: ${error.message}`);
+  return problem('unreachable', `could not ${what}: ${reasonOf(cause)}`);
+}
+
+/** JetStream is off on the server, or for the account; the library does not export the class of the first. */
+function isNotEnabled(error: unknown): boolean {
+  if (error instanceof Error && error.name === 'JetStreamNotEnabled') return true;
+  return error instanceof JetStreamApiError && [10_039, 10_076].includes(error.code);
+}
+
+/** What is under the wrappings of the library. */
+function rootOf(error: unknown): unknown {
+  if (error instanceof RequestError && error.cause !== undefined) return rootOf(error.cause);
+  if (error instanceof Error && error.cause !== undefined && codeOf(error) === '') {
+    const cause = error.cause;
+    if (codeOf(cause) !== '') return cause;
+  }
+  return error;
+}
+
+function loginMend({ credentials, user, token_file: token }: NatsConfig): string {
+  if (credentials !== undefined) return `is ${credentials} of this server's operator, and not revoked?`;
+  if (user !== undefined) return 'check user and password_file';
+  if (token !== undefined) return 'check token_file';
+  return 'it wants to know who this is: give credentials, or user and password_file, or token_file';
+}
+
+function tlsMend(code: string): string {
+  if (/ALTNAME|HOSTNAME/.test(code))
+    return 'the certificate is for another host: use its name, or set servername';
+  if (/EXPIRED/.test(code)) return 'renew the certificate of the server';
+  if (/SELF_SIGNED|DEPTH_ZERO|UNABLE_TO/.test(code))
+    return 'name the file of who signed the certificate of the server as ca';
+  return 'does it want a certificate (cert, key), or another version of TLS?';
+}

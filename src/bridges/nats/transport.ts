@@ -1,0 +1,74 @@
+import { createConnection, type Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  type NatsConnection,
+  NatsConnectionImpl,
+  setTransportFactory,
+} from '@nats-io/transport-node';
+import { NodeTransport, nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
+
+interface Options extends ConnectionOptions {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The transport of the library, which forgets its socket when a server that accepts a connection says nothing, and cannot be told to stop:
+ * a bridge that tries such an address again and again would run out of sockets.
+ */
+class AbortableTransport extends NodeTransport {
+  override async connect(
+    server: { hostname: string; port: number; tlsName: string },
+    options: ConnectionOptions,
+  ): Promise<void> {
+    const { signal, timeout } = options as Options;
+    let end: (() => void) | undefined;
+    const ended = new Promise<never>((_, reject) => {
+      end = () => {
+        this.discard();
+        reject(signal.reason);
+      };
+      // The library has stopped waiting by then.
+      const timer = setTimeout(end, timeout);
+      signal.addEventListener('abort', end);
+      this.#stopWaiting = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end as () => void);
+      };
+    });
+    ended.catch(() => {});
+    try {
+      signal.throwIfAborted();
+      await Promise.race([super.connect(server, options), ended]);
+    } finally {
+      this.#stopWaiting();
+    }
+  }
+
+  #stopWaiting = (): void => {};
+
+  /** As the library does, but that the socket is known from the beginning. */
+  override dial({ hostname, port }: { hostname: string; port: number }): Promise<Socket> {
+    const socket = createConnection({ host: hostname, port, noDelay: true });
+    this.socket = socket;
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.removeAllListeners();
+        resolve(socket);
+      });
+    });
+  }
+}
+
+/**
+ * Connects once to one of the servers.
+ * @throws what the library throws when it cannot; the reason of `signal` when that aborts
+ */
+export async function connectTo(options: ConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
+  setTransportFactory({ factory: () => new AbortableTransport(), dnsResolveFn: nodeResolveHost });
+  const connecting = NatsConnectionImpl.connect({ ...options, signal } as Options);
+  const connection = await connecting;
+  if (!signal.aborted) return connection;
+  await connection.close();
+  throw signal.reason;
+}
