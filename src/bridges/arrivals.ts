@@ -15,6 +15,8 @@ export interface ArrivalsContext {
   /** In the order of the config: the first that matches decides. */
   readonly rules: readonly InRule[];
   readonly router: Router;
+  /** Takes what is not for the rules but for a feature of the bridge; returns whether it was. */
+  readonly feature: (message: IncomingMessage) => boolean;
   /** In whose name it is emitted: it does not get that back. */
   readonly emitter: Subscriber;
   readonly clock: Clock;
@@ -56,6 +58,7 @@ export class Arrivals {
       counts.add('loop');
       return next();
     }
+    if (this.#context.feature(message)) return next();
     const local = this.#localOf(message.name);
     if (local === undefined) {
       // Patterns that were joined ask for more than the rules do.

@@ -2,18 +2,23 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { BridgeConfig, BridgeRuleConfig } from '../config/schema.js';
 import type { Counters } from '../counters.js';
+import type { FairTurns } from '../gateway/fair-turns.js';
 import type { Router } from '../router/router.js';
 import { higherQos } from '../router/subscriber.js';
 import type { StoredBridge } from '../store/bridge-records.js';
 import type { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import { Arrivals } from './arrivals.js';
+import { BroadcastFeature } from './broadcast.js';
 import { Connector } from './connector.js';
 import { BridgeCounts } from './counts.js';
 import { Departures } from './departures.js';
+import type { BridgeFeature, Outlet } from './feature.js';
 import { InterestWatch } from './interest-watch.js';
 import { Interests } from './interests.js';
+import { LastValuesUp } from './last-values.js';
 import { NameRule } from './names.js';
+import type { FleetPresence } from './presence/fleet-presence.js';
 import { BridgeQueue } from './queue.js';
 import { BridgeRecords } from './records.js';
 import type { BridgeReport, BridgeState } from './report.js';
@@ -29,6 +34,9 @@ export interface BridgeContext {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly logger: Logger;
+  readonly turns: FairTurns;
+  /** What the gateway knows of devices, its own and others'; where `config.presence` says that it crosses. */
+  readonly presence?: FleetPresence | undefined;
   /** From 0 to 1, for the jitter. */
   readonly random: () => number;
   /** Where the queue is kept, if it is to outlive the process, and what that holds of it. */
@@ -47,6 +55,8 @@ export class Bridge {
   readonly #queue: BridgeQueue;
   readonly #departures: Departures;
   readonly #arrivals: Arrivals;
+  readonly #lastValues: LastValuesUp;
+  readonly #features: readonly BridgeFeature[];
   readonly #interests: Interests;
   readonly #watch: InterestWatch;
   readonly #connector: Connector;
@@ -81,10 +91,27 @@ export class Bridge {
       rules: rulesOf(config.rules, 'out'),
       queue: this.#queue,
       connection: () => this.#connector.connection,
+      missed: (channelName) => this.#lastValues.missed(channelName),
     });
+    const { turns } = context;
+    this.#lastValues = new LastValuesUp({
+      ...common,
+      rules: config.rules.filter(({ direction }) => direction !== 'in'),
+      turns,
+      records,
+      departures: this.#departures,
+      queue: this.#queue,
+    });
+    this.#features = this.#featuresOf(counts, records);
     const inRules = rulesOf(config.rules, 'in');
-    this.#arrivals = new Arrivals({ ...common, rules: inRules, emitter: this.#departures });
-    this.#interests = new Interests(inRules);
+    this.#arrivals = new Arrivals({
+      ...common,
+      rules: inRules,
+      feature: (message) => this.#features.some((feature) => feature.take(message)),
+      emitter: this.#departures,
+    });
+    const fixed = this.#features.flatMap(({ interests }) => interests);
+    this.#interests = new Interests(inRules, fixed);
     this.#watch = new InterestWatch(clock, {
       added: (pattern) => this.#interests.added(pattern),
       removed: (pattern) => this.#interests.removed(pattern),
@@ -116,6 +143,7 @@ export class Bridge {
         if (subscriber !== this.#departures) this.#watch.unsubscribed(filter);
       },
     });
+    this.#wanted = this.#interests.current();
     this.#announce('down');
     this.#connector.start();
   }
@@ -125,6 +153,8 @@ export class Bridge {
     this.#stopObserving?.();
     this.#watch.stop();
     this.#arrivals.forget();
+    this.#lastValues.stop();
+    for (const feature of this.#features) feature.stop();
     this.#context.router.remove(this.#departures);
     this.#queue.stop();
     this.#announce('down');
@@ -157,6 +187,22 @@ export class Bridge {
     router.emit(`$slipway/bridges/${this.name}/stats`, payload, { qos: 0, retain: true });
   }
 
+  #featuresOf(counts: BridgeCounts, records: BridgeRecords): BridgeFeature[] {
+    const { config, presence: fleet } = this.#context;
+    const { presence, broadcast } = config;
+    const outlet: Outlet = {
+      hasRoom: (bytes) => this.#queue.hasRoom(bytes),
+      post: (post) => this.#departures.post(post),
+    };
+    const features: BridgeFeature[] = [];
+    if (presence && fleet) features.push(fleet.feature({ config: presence, counts, outlet, records }));
+    if (broadcast)
+      features.push(
+        new BroadcastFeature({ ...this.#context, bridge: this.name, config: broadcast, counts, outlet }),
+      );
+    return features;
+  }
+
   #subscribe(): void {
     const { config, router, logger } = this.#context;
     const patterns = new Map<string, Qos>();
@@ -164,8 +210,9 @@ export class Bridge {
       if (direction !== 'in') patterns.set(pattern, higherQos(patterns.get(pattern) ?? 0, qos));
     }
     for (const [pattern, qos] of patterns) {
-      const options = { qos, noLocal: true, noLastValue: true, retainAsPublished: true };
-      const refusal = router.subscribe(this.#departures, pattern, options);
+      const options = { qos, noLocal: true, noLastValue: false, retainAsPublished: true };
+      // Last values go when there is a connection.
+      const refusal = router.subscribe(this.#departures, pattern, options, () => {});
       if (refusal !== undefined)
         logger.error(
           { bridge: this.name, pattern },
@@ -178,11 +225,15 @@ export class Bridge {
     this.#announce('up');
     connection.setInterests(this.#wanted);
     this.#pump();
+    this.#lastValues.up();
+    for (const feature of this.#features) feature.up();
   }
 
   #down(): void {
     this.#queue.rewind();
     this.#arrivals.forget();
+    this.#lastValues.down();
+    for (const feature of this.#features) feature.down();
     this.#announce('down');
   }
 

@@ -1,12 +1,16 @@
 import type { Clock } from '../clock.js';
 import type { Channel } from '../router/channel.js';
 import { hasExpired, type MessageExtras } from '../router/message.js';
+import type { Router } from '../router/router.js';
 import { type DeliveryRefusal, lowerQos, type Run, type Subscriber } from '../router/subscriber.js';
 import type { Qos } from '../wire/messages.js';
 import type { BridgeCounts } from './counts.js';
+import type { Post } from './feature.js';
 import type { NameRule } from './names.js';
 import type { BridgeQueue } from './queue.js';
 import type { OutgoingMessage, UpstreamConnection } from './upstream.js';
+
+const NOTHING = new Uint8Array();
 
 /** What leaves by a bridge: the channels that the pattern matches, at that QoS at most. */
 export interface OutRule {
@@ -28,8 +32,11 @@ export interface DeparturesContext {
   readonly queue: BridgeQueue;
   readonly clock: Clock;
   readonly counts: BridgeCounts;
+  readonly router: Pick<Router, 'find' | 'lastValue'>;
   /** The connection upstream, while there is one. */
   readonly connection: () => UpstreamConnection | undefined;
+  /** A retained message of QoS 0 on that channel found no way. Returns whether it is made good later. */
+  readonly missed: (channelName: string) => boolean;
 }
 
 /**
@@ -61,7 +68,7 @@ export class Departures implements Subscriber {
     extras: MessageExtras | undefined,
   ): DeliveryRefusal | undefined {
     const way = this.#wayOf(channel);
-    const { bridge, gateway, queue, clock, counts } = this.#context;
+    const { bridge, gateway, clock, counts, missed } = this.#context;
     if (extras?.origin?.bridge === bridge) return undefined;
     if (!way) return this.#nameless();
     if (hasExpired(extras, clock.now())) {
@@ -77,9 +84,33 @@ export class Departures implements Subscriber {
       expiresAt: extras?.expiresAt,
       via: extras?.origin ? [...extras.origin.via, gateway] : this.#viaHere,
     };
-    if (message.qos === 0) this.#send(message);
-    else queue.push({ ...message, qos: message.qos });
+    // What is kept here as a last value goes later: only what it is in the end, not each of them.
+    const isKept = retained && message.qos === 0;
+    if (!isKept) this.#put(message);
+    else {
+      const reason = this.#send(message);
+      if (reason !== undefined && !missed(channel.name)) counts.drop(reason);
+    }
     return undefined;
+  }
+
+  /** Whether what is emitted on that channel goes at QoS 0, at once or not at all. */
+  goesAtOnce(channelName: string): boolean {
+    const { router } = this.#context;
+    const way = this.#wayOf(router.find(channelName));
+    return way !== null && lowerQos(router.lastValue(channelName)?.qos ?? 0, way.qos) === 0;
+  }
+
+  /** Sends the last value of that channel as it is now, or that there is none. */
+  sendLastValue(channelName: string): void {
+    const { router } = this.#context;
+    const { payload = NOTHING, qos = 0, extras } = router.lastValue(channelName) ?? {};
+    this.deliver(router.find(channelName), payload, qos, true, extras);
+  }
+
+  /** What a feature of the bridge has to say; if it is reliable, the queue was asked for room. */
+  post({ properties, expiresAt, via = [], ...post }: Post): void {
+    this.#put({ ...post, properties, expiresAt, via: [...via, this.#context.gateway] });
   }
 
   takesRun(): boolean {
@@ -94,7 +125,7 @@ export class Departures implements Subscriber {
     }
     const { name } = way;
     const common = { name, qos: 0, retain: false, properties: undefined, expiresAt: undefined } as const;
-    for (const payload of run) this.#send({ ...common, payload, via: this.#viaHere });
+    for (const payload of run) this.#put({ ...common, payload, via: this.#viaHere });
   }
 
   /** What the rules match cannot be called there what they say: see `NameRule.toRemote`. */
@@ -102,12 +133,20 @@ export class Departures implements Subscriber {
     this.#context.counts.drop('bad_name');
   }
 
-  #send(message: OutgoingMessage): void {
-    const { connection, counts } = this.#context;
-    const upstream = connection();
-    if (upstream === undefined) return counts.drop('offline');
-    if (!upstream.send(message)) return counts.drop('backlog');
-    counts.out.add();
+  #put(message: OutgoingMessage): void {
+    const { qos } = message;
+    if (qos !== 0) return this.#context.queue.push({ ...message, qos });
+    const reason = this.#send(message);
+    if (reason !== undefined) this.#context.counts.drop(reason);
+  }
+
+  /** Returns why not, if it was not sent. */
+  #send(message: OutgoingMessage): 'offline' | 'backlog' | undefined {
+    const upstream = this.#context.connection();
+    if (upstream === undefined) return 'offline';
+    if (!upstream.send(message)) return 'backlog';
+    this.#context.counts.out.add();
+    return undefined;
   }
 
   #wayOf(channel: Channel): Way | null {

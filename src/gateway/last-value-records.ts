@@ -5,13 +5,13 @@ import { keys, type StoredLastValue, writeLastValue } from '../store/records.js'
 import type { Store } from '../store/store.js';
 
 /** Of the gateway's own channels, only the states of devices are worth keeping: the others are renewed all the time. */
-const DEVICES = '$slipway/devices/';
+const KEPT = ['$slipway/devices/', '$slipway/fleet/'];
 
 /** Keeps last values in the store. */
 export function lastValueKeeper(store: Store): LastValueKeeper {
   return {
     changed(name, value) {
-      if (name.startsWith('$') && !name.startsWith(DEVICES)) return;
+      if (name.startsWith('$') && !KEPT.some((kept) => name.startsWith(kept))) return;
       if (!value) return store.delete(keys.lastValue(name));
       const extras = withTime(value.extras, (time) => store.time(time));
       store.put(keys.lastValue(name), writeLastValue({ ...value, extras }));

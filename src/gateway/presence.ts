@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
-import type { Channel } from '../router/channel.js';
 import type { Router } from '../router/router.js';
-import type { Subscriber } from '../router/subscriber.js';
 
 /** What `$slipway/devices/<id>/state` says (PROTOCOL.md §6.6). */
 export type PresenceState = 'online' | 'asleep' | 'offline';
@@ -17,7 +15,20 @@ const PAYLOADS: Readonly<Record<PresenceState, Uint8Array>> = {
   offline: new Uint8Array(Buffer.from('offline')),
 };
 
+/** Matches the channels of all states. */
+export const DEVICE_STATES = '$slipway/devices/+/state';
+
 const CHANNEL = /^\$slipway\/devices\/(.+)\/state$/;
+
+export function stateChannelOf(identity: string): string {
+  // In one piece: a name that is kept as it was put together keeps its parts as well.
+  return ['$slipway/devices', identity, 'state'].join('/');
+}
+
+/** The device whose state that channel has, if it is such a one. */
+export function deviceOfState(channel: string): string | undefined {
+  return CHANNEL.exec(channel)?.[1];
+}
 
 /** Whether devices are there, as last values of the gateway's own channels. */
 export class Presence {
@@ -32,10 +43,8 @@ export class Presence {
   }
 
   announce(identity: string, state: PresenceState): void {
-    // In one piece: a name that is kept as it was put together keeps its parts as well.
-    const name = ['$slipway/devices', identity, 'state'].join('/');
     // Seldom used, and there may be very many: not listed.
-    const channel = this.#router.find(name);
+    const channel = this.#router.find(stateChannelOf(identity));
     const payload = PAYLOADS[state];
     let refusal = this.#router.emit(channel, payload, { qos: 1, retain: true });
     // One watcher that takes nothing must not keep the state from everyone else.
@@ -45,7 +54,7 @@ export class Presence {
 
   /** Clears the state of a device of which nothing else is remembered either. */
   forget(identity: string): void {
-    this.#router.clearLastValue(`$slipway/devices/${identity}/state`);
+    this.#router.clearLastValue(stateChannelOf(identity));
   }
 
   /**
@@ -63,21 +72,9 @@ export class Presence {
 
   /** The devices of which the last value says that they are there. */
   #present(): string[] {
-    const present: string[] = [];
-    const reader: Subscriber = {
-      hasRoom: () => true,
-      deliver: ({ name }: Channel, payload) => {
-        const identity = CHANNEL.exec(name)?.[1];
-        if (identity !== undefined && Buffer.from(payload).toString() !== 'offline') present.push(identity);
-        return undefined;
-      },
-    };
-    this.#router.subscribe(reader, '$slipway/devices/+/state', {
-      qos: 0,
-      noLocal: false,
-      noLastValue: false,
-    });
-    this.#router.remove(reader);
-    return present;
+    return this.#router
+      .lastValues(DEVICE_STATES)
+      .filter(({ payload }) => Buffer.from(payload).toString() !== 'offline')
+      .flatMap(({ name }) => deviceOfState(name) ?? []);
   }
 }

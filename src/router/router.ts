@@ -229,6 +229,11 @@ export class Router {
     return this.#lastValues.get(name);
   }
 
+  /** Those of the channels that the pattern matches, as they are now. */
+  lastValues(pattern: string): LastValue[] {
+    return [...this.#lastValues.matching(pattern)].filter(({ name }) => this.lastValue(name));
+  }
+
   /** Clears the channel's last value as an emit of the gateway would, if it has one. */
   clearLastValue(name: string): void {
     if (this.lastValue(name))

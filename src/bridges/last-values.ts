@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import type { Cancel, Clock } from '../clock.js';
+import type { FairTurns } from '../gateway/fair-turns.js';
+import { type Receiver, Replays } from '../gateway/replays.js';
+import type { Router } from '../router/router.js';
+import type { Subscriber } from '../router/subscriber.js';
+import type { UpstreamRecords } from './upstream.js';
+
+/** Up to where upstream has the last values of which rules. */
+const KEY = 'core/last-values';
+/** How often it is noted how far upstream has them, ms; also how soon what had no room is tried again. */
+const NOTE_MS = 10_000;
+const RETRY_MS = 100;
+/** Names that are remembered because upstream does not have what became of them. */
+const MAX_MISSED = 10_000;
+
+export interface LastValuesContext {
+  /** The rules by which channels leave: if they are others than before, all is told anew. */
+  readonly rules: readonly { readonly pattern: string; readonly remote: string; readonly qos: number }[];
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly turns: FairTurns;
+  readonly records: Pick<UpstreamRecords, 'get' | 'put'>;
+  /** What takes them to upstream, subscribed to the rules' patterns. */
+  readonly departures: Subscriber & {
+    /** Whether last values of that channel go at QoS 0: they are not queued. */
+    goesAtOnce(channelName: string): boolean;
+    /** Sends the last value of the channel as it is now, or that it has none. */
+    sendLastValue(channelName: string): void;
+  };
+  readonly queue: { readonly length: number; hasRoom(bytes: number): boolean };
+}
+
+interface Noted {
+  readonly rules: string;
+  readonly mark: number;
+}
+
+/**
+ * Keeps the last values upstream as they are here, when a bridge is new, or was down. Those of QoS 1 and 2 wait in its queue as everything does;
+ * of those that go at QoS 0 only what they are in the end is sent.
+ */
+export class LastValuesUp implements Receiver {
+  readonly #context: LastValuesContext;
+  readonly #replays: Replays;
+  readonly #rules: string;
+  /** Channels whose last value, or that it was cleared, found no way: to be sent again. */
+  readonly #missed = new Set<string>();
+  /** What was set since then may not be upstream. */
+  #since: number;
+  /** As it was when it was noted last. */
+  #mark: number;
+  /** Upstream was never told of all. */
+  #isNew: boolean;
+  /** It has begun to be told of all there was, where it is new. */
+  #begun: boolean;
+  #isUp = false;
+  #count = 0;
+  #stalled = false;
+  #noting: Cancel | undefined;
+  #retrying: Cancel | undefined;
+
+  constructor(context: LastValuesContext) {
+    const { rules, router, records, turns, clock } = context;
+    this.#context = context;
+    this.#replays = new Replays(this, turns, clock);
+    this.#rules = createHash('sha256').update(JSON.stringify(rules)).digest('base64');
+    const kept = records.get(KEY);
+    const noted = kept && (JSON.parse(Buffer.from(kept).toString()) as Noted);
+    this.#isNew = noted?.rules !== this.#rules;
+    this.#begun = !this.#isNew;
+    this.#since = this.#isNew ? 0 : (noted?.mark ?? 0);
+    this.#mark = this.#since;
+    router.restoreLastValueMark(this.#since);
+  }
+
+  /** A retained message of QoS 0 on that channel found no way upstream. Returns whether that is remembered. */
+  missed(channelName: string): boolean {
+    if (this.#isUp) this.#stall();
+    if (!this.#missed.has(channelName) && this.#missed.size >= MAX_MISSED) return false;
+    this.#missed.add(channelName);
+    return true;
+  }
+
+  up(): void {
+    const { router, departures } = this.#context;
+    this.#isUp = true;
+    const all = !this.#begun;
+    this.#begun = true;
+    const wants = (name: string) => all || departures.goesAtOnce(name);
+    router.replayLastValues(departures, this.#since, wants, (values) =>
+      this.#replays.start(String(++this.#count), values),
+    );
+    this.#replays.goOn();
+    this.#sendMissed();
+    this.#noting = this.#context.clock.schedule(NOTE_MS, () => this.#note());
+  }
+
+  down(): void {
+    this.#isUp = false;
+    this.#noting?.();
+    this.#retrying?.();
+    this.#retrying = undefined;
+    this.#stalled = false;
+  }
+
+  stop(): void {
+    this.down();
+    this.#replays.stopAll();
+  }
+
+  /** Half of the queue is kept for what comes. */
+  get hasRoomForReplays(): boolean {
+    return this.#isUp && !this.#stalled && this.#context.queue.hasRoom(0);
+  }
+
+  get idle(): boolean {
+    return this.#context.queue.length === 0;
+  }
+
+  get open(): boolean {
+    return this.#isUp;
+  }
+
+  #stall(): void {
+    this.#stalled = true;
+    this.#retrying ??= this.#context.clock.schedule(RETRY_MS, () => {
+      this.#retrying = undefined;
+      this.#stalled = false;
+      this.#sendMissed();
+      this.#replays.goOn();
+    });
+  }
+
+  #sendMissed(): void {
+    for (const name of this.#missed) {
+      if (this.#stalled) return;
+      this.#missed.delete(name);
+      this.#context.departures.sendLastValue(name);
+    }
+  }
+
+  /** What went at QoS 0 just before a connection broke may not have arrived: hence the mark of the last time, not the one of now. */
+  #note(): void {
+    const { router, records, clock } = this.#context;
+    if (this.#replays.done && this.#missed.size === 0) {
+      const before = { rules: this.#rules, mark: this.#mark };
+      if (this.#isNew || before.mark !== this.#since) records.put(KEY, Buffer.from(JSON.stringify(before)));
+      this.#since = this.#mark;
+      this.#mark = router.lastValueMark();
+      this.#isNew = false;
+    }
+    this.#noting = clock.schedule(NOTE_MS, () => this.#note());
+  }
+}

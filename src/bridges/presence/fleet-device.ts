@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import type { PresenceState } from '../../gateway/presence.js';
+import type { Standing } from './roll-call.js';
+import { parse } from './words.js';
+
+/** What `$slipway/fleet/devices/<device>` says, as JSON (PROTOCOL.md §6.6). */
+export interface FleetWord {
+  readonly state: PresenceState;
+  /** Where it is, or was last. */
+  readonly gateway: string;
+  /** It is taken for offline since its gateway is silent, which said this of it last. */
+  readonly was?: 'online' | 'asleep';
+  /** Messages that wait for it at gateways where it is not, by gateway. */
+  readonly held?: Readonly<Record<string, number>>;
+}
+
+const fleetWord = z.object({
+  state: z.enum(['online', 'asleep', 'offline']),
+  gateway: z.string(),
+  was: z.enum(['online', 'asleep']).optional(),
+  held: z.record(z.string(), z.number()).optional(),
+});
+
+export function readFleetWord(payload: Uint8Array): FleetWord | undefined {
+  const read = fleetWord.safeParse(parse(payload));
+  return read.success ? (read.data as FleetWord) : undefined;
+}
+
+/** What one gateway said last of one device, unless that is merely that it is not there. */
+export interface Said {
+  readonly gateway: string;
+  readonly state: PresenceState;
+  readonly run: string;
+  readonly held: number;
+  /** Counts up as things are said; 0: it was said before anybody listened. */
+  readonly at: number;
+}
+
+/** Whether those who spoke are there: `forgotten` if what they said is of a memory that they have no more. */
+export type StandingOf = (said: Said) => Standing | 'forgotten';
+
+/**
+ * What is to be told of a device of which gateways said that. Who spoke last is right: a device that moved is online at once where it came
+ * to, and offline later where it was. Undefined: nothing yet, those who know are to be heard first.
+ *
+ * @param last what was told before
+ * @param speaker whoever spoke just now, or last
+ */
+export function judge(
+  said: readonly Said[],
+  standingOf: StandingOf,
+  last: FleetWord | undefined,
+  speaker: string,
+): FleetWord | undefined {
+  const present = said.filter(({ state }) => state !== 'offline');
+  const of = (standing: Standing) => present.filter((one) => standingOf(one) === standing);
+  const best = of('heard').reduce<Said | undefined>((a, b) => (a && isBetter(a, b) ? a : b), undefined);
+  if (best)
+    return { state: best.state, gateway: best.gateway, ...heldBeside(best.gateway, said, standingOf) };
+  if (of('awaited').length > 0) return last;
+  const [silent] = of('silent');
+  const gateway = silent?.gateway ?? last?.gateway ?? speaker;
+  const was = silent && { was: silent.state as 'online' | 'asleep' };
+  return { state: 'offline', gateway, ...was, ...heldBeside(undefined, said, standingOf) };
+}
+
+function isBetter(a: Said, b: Said): boolean {
+  if (a.at !== b.at) return a.at > b.at;
+  return a.state === 'online' || b.state === 'asleep';
+}
+
+function heldBeside(
+  where: string | undefined,
+  said: readonly Said[],
+  standingOf: StandingOf,
+): Pick<FleetWord, 'held'> {
+  const held = said.filter((one) => one.held > 0 && one.gateway !== where && standingOf(one) !== 'forgotten');
+  if (held.length === 0) return {};
+  return { held: Object.fromEntries(held.map((one) => [one.gateway, one.held])) };
+}

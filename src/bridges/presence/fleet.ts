@@ -1,0 +1,259 @@
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Cancel, Clock } from '../../clock.js';
+import type { Counters } from '../../counters.js';
+import type { FairTurns, Share, Worker } from '../../gateway/fair-turns.js';
+import type { PresenceState } from '../../gateway/presence.js';
+import type { Router } from '../../router/router.js';
+import type { ReasonName } from '../../wire/reasons.js';
+import { type FleetWord, judge, readFleetWord, type Said } from './fleet-device.js';
+import { RollCall, type Standing } from './roll-call.js';
+import { asJson, type DeviceWord, parse } from './words.js';
+
+const DEVICES = '$slipway/fleet/devices/';
+const GATEWAYS = '$slipway/fleet/gateways/';
+
+/**
+ * The memory that this gateway has, kept in the last value that says of it that it is there: another one after each start, unless there is a
+ * store. `make` makes a new one.
+ */
+export function ownRun(router: Router, gateway: string, make: () => string): string {
+  const kept = router.lastValue(GATEWAYS + gateway);
+  const known = kept && readRun(kept.payload);
+  if (known !== undefined) return known;
+  const run = make();
+  router.emit(router.find(GATEWAYS + gateway), asJson({ state: 'online', run }), { qos: 1, retain: true });
+  return run;
+}
+
+/** So long, ms, a device that is gone may take to come up elsewhere before it is told to be offline; its gateways may be heard out of order. */
+export const MOVING_MS = 2000;
+
+export interface FleetContext {
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly turns: FairTurns;
+  readonly counters: Counters;
+  readonly logger: Logger;
+  /** This gateway's name, and the memory that it has (`DeviceWord.run`). */
+  readonly gateway: string;
+  readonly run: string;
+  /** What is told of a device has changed. */
+  readonly told: (device: string, word: FleetWord) => void;
+}
+
+interface Device {
+  readonly said: Said[];
+  /** What was told last. */
+  told: FleetWord | undefined;
+  /** Who spoke last. */
+  speaker: string;
+}
+
+/**
+ * All devices of all gateways, as far as their presence crosses bridges: what each gateway says of its own, put together into one last value
+ * a device, and one a gateway (PROTOCOL.md §6.6).
+ */
+export class Fleet implements Worker {
+  readonly #context: FleetContext;
+  readonly #devices = new Map<string, Device>();
+  /** Of the other gateways, those of which they said more than that they are not there. */
+  readonly #devicesOf = new Map<string, Set<string>>();
+  readonly #runs = new Map<string, string>();
+  readonly #roll: RollCall;
+  /** Those to be judged anew. */
+  readonly #doubtful = new Set<string>();
+  /** Those that are to be offline unless something else is said of them by then, ms of the clock; the first one first. */
+  readonly #leaving = new Map<string, number>();
+  #timer: Cancel | undefined;
+  #saidFull = false;
+  #order = 0;
+
+  constructor(context: FleetContext) {
+    this.#context = context;
+    this.#runs.set(context.gateway, context.run);
+    this.#roll = new RollCall(context.clock, (gateway) => this.#rollChanged(gateway));
+  }
+
+  /** Takes up what was told before a restart. */
+  start(): void {
+    const { router, gateway: here } = this.#context;
+    for (const { name, payload } of router.lastValues(`${GATEWAYS}+`)) {
+      const run = readRun(payload);
+      const gateway = name.slice(GATEWAYS.length);
+      if (run === undefined || gateway === here) continue;
+      this.#runs.set(gateway, run);
+      this.#roll.mentioned(gateway);
+    }
+    for (const { name, payload } of router.lastValues(`${DEVICES}+`)) {
+      const word = readFleetWord(payload);
+      if (word === undefined) continue;
+      const id = name.slice(DEVICES.length);
+      const device = { said: [], told: word, speaker: word.gateway };
+      this.#devices.set(id, device);
+      const { gateway, held = {} } = word;
+      const state = word.was ?? word.state;
+      for (const [where, count] of [[gateway, 0] as const, ...Object.entries(held)])
+        this.#restore(id, device, where, where === gateway ? state : 'offline', count);
+    }
+  }
+
+  stop(): void {
+    this.#roll.stop();
+    this.#timer?.();
+    this.#context.turns.leave(this);
+  }
+
+  /** What is told of that device. */
+  of(device: string): FleetWord | undefined {
+    return this.#devices.get(device)?.told;
+  }
+
+  /** A gateway is there, with that memory. */
+  heard(gateway: string, run: string): void {
+    const forgot = this.#runs.get(gateway) !== run;
+    this.#runs.set(gateway, run);
+    const known = this.#roll.of(gateway) === 'heard';
+    this.#roll.heard(gateway);
+    if (forgot && known) this.#rollChanged(gateway);
+  }
+
+  /** A gateway says that of one of its devices; undefined: it knows it no more. `stored`: it said so before anybody listened. */
+  said(gateway: string, id: string, word: DeviceWord | undefined, stored = false): void {
+    if (gateway !== this.#context.gateway) this.#mentioned(gateway, word?.run);
+    const device = this.#devices.get(id) ?? { said: [], told: undefined, speaker: gateway };
+    this.#devices.set(id, device);
+    device.speaker = gateway;
+    this.#unsay(id, device, gateway);
+    if (word && (word.state !== 'offline' || word.held !== undefined)) {
+      const { state, run, held = 0 } = word;
+      this.#keep(id, device, { gateway, state, run, held, at: stored ? 0 : ++this.#order });
+    }
+    const isLast = device.told === undefined || device.told.gateway === gateway;
+    if (word === undefined && isLast && device.said.length === 0) this.#forget(id);
+    else this.#judge(id, device);
+  }
+
+  work(share: Share): boolean {
+    for (const id of this.#doubtful) {
+      this.#doubtful.delete(id);
+      const device = this.#devices.get(id);
+      if (device) this.#judge(id, device);
+      if (share.over(1)) return this.#doubtful.size > 0;
+    }
+    return false;
+  }
+
+  /** Its memory is taken to be the one of which somebody speaks, until it is heard itself. */
+  #mentioned(gateway: string, run: string | undefined): void {
+    if (run !== undefined && !this.#runs.has(gateway)) this.#runs.set(gateway, run);
+    this.#roll.mentioned(gateway);
+  }
+
+  #restore(id: string, device: Device, gateway: string, state: PresenceState, held: number): void {
+    const { gateway: here } = this.#context;
+    const run = this.#runs.get(gateway);
+    // What was told of devices here is told anew.
+    if (gateway === here || run === undefined || (state === 'offline' && held === 0)) return;
+    this.#keep(id, device, { gateway, state, run, held, at: 0 });
+  }
+
+  #keep(id: string, device: Device, said: Said): void {
+    device.said.push(said);
+    const devices = this.#devicesOf.get(said.gateway) ?? new Set();
+    this.#devicesOf.set(said.gateway, devices.add(id));
+  }
+
+  #unsay(id: string, device: Device, gateway: string): void {
+    const index = device.said.findIndex((one) => one.gateway === gateway);
+    if (index < 0) return;
+    device.said.splice(index, 1);
+    this.#devicesOf.get(gateway)?.delete(id);
+  }
+
+  #forget(id: string): void {
+    this.#devices.delete(id);
+    this.#leaving.delete(id);
+    this.#context.router.clearLastValue(DEVICES + id);
+  }
+
+  #standingOf({ gateway, run }: Said): Standing | 'forgotten' {
+    if (gateway === this.#context.gateway) return 'heard';
+    const standing = this.#roll.of(gateway) ?? 'awaited';
+    return standing === 'heard' && this.#runs.get(gateway) !== run ? 'forgotten' : standing;
+  }
+
+  /** `waited`: it had its time to come up elsewhere. */
+  #judge(id: string, device: Device, waited = false): void {
+    const { said, told, speaker } = device;
+    const word = judge(said, (one) => this.#standingOf(one), told, speaker);
+    if (word === undefined) return;
+    const leaves = word.state === 'offline' && word.was === undefined && told && told.state !== 'offline';
+    if (leaves && !waited) return this.#judgeLater(id);
+    this.#leaving.delete(id);
+    if (told && JSON.stringify(told) === JSON.stringify(word)) return;
+    const refusal = this.#emit(DEVICES + id, word);
+    if (refusal === 'not_stored') return this.#judgeLater(id);
+    if (refusal !== undefined) return this.#giveUp(id, device, refusal);
+    device.told = word;
+    this.#context.told(id, word);
+  }
+
+  #judgeLater(id: string): void {
+    const { clock } = this.#context;
+    if (!this.#leaving.has(id)) this.#leaving.set(id, clock.now() + MOVING_MS);
+    this.#timer ??= clock.schedule(MOVING_MS, () => this.#left());
+  }
+
+  /** There is no room for it: what is told later of it may find some. */
+  #giveUp(id: string, device: Device, refusal: ReasonName): void {
+    for (const { gateway } of device.said) this.#devicesOf.get(gateway)?.delete(id);
+    this.#devices.delete(id);
+    this.#context.counters.add('fleet.drop.limit_reached');
+    if (this.#saidFull) return;
+    this.#saidFull = true;
+    this.#context.logger.warn(
+      { refusal },
+      `the fleet has more devices than there is room for here (${refusal}): raise limits.last_values`,
+    );
+  }
+
+  #left(): void {
+    const { clock } = this.#context;
+    this.#timer = undefined;
+    for (const [id, until] of this.#leaving) {
+      const left = until - clock.now();
+      if (left > 0) {
+        this.#timer = clock.schedule(left, () => this.#left());
+        break;
+      }
+      this.#leaving.delete(id);
+      const device = this.#devices.get(id);
+      if (device) this.#judge(id, device, true);
+    }
+  }
+
+  #rollChanged(gateway: string): void {
+    const state = this.#roll.of(gateway) === 'heard' ? 'online' : 'offline';
+    this.#emit(GATEWAYS + gateway, { state, run: this.#runs.get(gateway) });
+    for (const id of this.#devicesOf.get(gateway) ?? []) this.#doubtful.add(id);
+    if (this.#doubtful.size > 0) this.#context.turns.wait(this);
+  }
+
+  #emit(name: string, word: object): ReasonName | undefined {
+    const { router } = this.#context;
+    const payload = asJson(word);
+    // Seldom used, and there may be very many: not listed.
+    const channel = router.find(name);
+    const refusal = router.emit(channel, payload, { qos: 1, retain: true });
+    // One watcher that takes nothing must not keep it from everyone else.
+    if (refusal === 'queue_full') return router.emit(channel, payload, { qos: 0, retain: true });
+    return refusal === 'too_large_for_receiver' ? undefined : refusal;
+  }
+}
+
+const gatewayWord = z.object({ run: z.string() });
+
+function readRun(payload: Uint8Array): string | undefined {
+  return gatewayWord.safeParse(parse(payload)).data?.run;
+}

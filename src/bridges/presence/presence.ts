@@ -1,0 +1,156 @@
+import type { Cancel, Clock } from '../../clock.js';
+import type { FairTurns, Share, Worker } from '../../gateway/fair-turns.js';
+import { DEVICE_STATES, deviceOfState } from '../../gateway/presence.js';
+import type { Router } from '../../router/router.js';
+import type { BridgeCounts } from '../counts.js';
+import type { BridgeFeature, Outlet } from '../feature.js';
+import type { IncomingMessage, Interest, UpstreamRecords } from '../upstream.js';
+import type { Fleet } from './fleet.js';
+import type { OwnDevices } from './own-devices.js';
+import { asJson, BEACON_MS, Words } from './words.js';
+
+/** Up to where upstream has been told: the memory, and a mark of `Router.lastValueMark`. */
+const TOLD_KEY = 'core/presence';
+/** How soon it is looked again whether the queue has room, ms. */
+const LOOK_AGAIN_MS = 1000;
+
+export interface PresenceContext {
+  readonly config: { readonly direction: 'out' | 'in' | 'both'; readonly remote: string };
+  readonly gateway: string;
+  readonly run: string;
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly turns: FairTurns;
+  readonly counts: BridgeCounts;
+  readonly outlet: Outlet;
+  readonly records: Pick<UpstreamRecords, 'get' | 'put'>;
+  readonly own: OwnDevices;
+  readonly fleet: Fleet;
+}
+
+/**
+ * Presence over one bridge: tells which devices are here, the last word on each, whenever the bridge is connected; and hears of those
+ * elsewhere.
+ */
+export class PresenceFeature implements BridgeFeature, Worker {
+  readonly interests: readonly Interest[];
+  readonly #context: PresenceContext;
+  readonly #words: Words;
+  readonly #tells: boolean;
+  /** Devices of which upstream was not told the last word. */
+  readonly #untold = new Set<string>();
+  #isUp = false;
+  #timer: Cancel | undefined;
+  #beacon: Cancel | undefined;
+  #toldMark = -1;
+
+  constructor(context: PresenceContext) {
+    const { direction, remote } = context.config;
+    this.#context = context;
+    this.#words = new Words(remote);
+    this.#tells = direction !== 'in';
+    this.interests =
+      direction === 'out'
+        ? []
+        : [
+            { pattern: this.#words.devices, qos: 1 },
+            { pattern: this.#words.beacons, qos: 0 },
+          ];
+    if (this.#tells) this.#findUntold();
+  }
+
+  take({ name, payload, stored }: IncomingMessage): boolean {
+    if (this.interests.length === 0) return false;
+    const { counts, gateway, fleet } = this.#context;
+    const heard = this.#words.read(name, payload);
+    if (heard === undefined) return false;
+    if (heard === 'malformed') counts.drop('malformed');
+    else if (heard.gateway === gateway) counts.add('loop');
+    else if (heard.type === 'alive') fleet.heard(heard.gateway, heard.beacon.run);
+    else fleet.said(heard.gateway, heard.device, heard.word, stored);
+    return true;
+  }
+
+  /** There is something else to be said of a device here. */
+  changed(device: string): void {
+    if (!this.#tells) return;
+    this.#untold.add(device);
+    if (this.#isUp) this.#goOn();
+  }
+
+  up(): void {
+    if (!this.#tells) return;
+    this.#isUp = true;
+    this.#sendBeacon();
+    this.#goOn();
+  }
+
+  down(): void {
+    this.#isUp = false;
+    this.#beacon?.();
+  }
+
+  stop(): void {
+    this.#keepMark();
+    this.down();
+    this.#timer?.();
+    this.#context.turns.leave(this);
+  }
+
+  work(share: Share): boolean {
+    const { gateway, outlet, own } = this.#context;
+    for (const device of this.#untold) {
+      if (!this.#isUp) return false;
+      const word = own.wordOf(device);
+      const payload = word ? asJson(word) : new Uint8Array();
+      if (!outlet.hasRoom(payload.length)) return this.#lookAgain();
+      this.#untold.delete(device);
+      outlet.post({ name: this.#words.device(gateway, device), payload, qos: 1, retain: true });
+      if (share.over(1)) return this.#untold.size > 0;
+    }
+    return false;
+  }
+
+  #goOn(): void {
+    const { turns } = this.#context;
+    const share = turns.begin();
+    if (share === undefined || this.work(share)) turns.wait(this);
+  }
+
+  #lookAgain(): false {
+    this.#timer ??= this.#context.clock.schedule(LOOK_AGAIN_MS, () => {
+      this.#timer = undefined;
+      if (this.#isUp) this.#goOn();
+    });
+    return false;
+  }
+
+  #sendBeacon(): void {
+    const { clock, gateway, outlet, run } = this.#context;
+    outlet.post({ name: this.#words.beacon(gateway), payload: asJson({ run }), qos: 0, retain: false });
+    this.#keepMark();
+    this.#beacon = clock.schedule(BEACON_MS, () => this.#sendBeacon());
+  }
+
+  /** What has changed since upstream was told last, as far as that is remembered. */
+  #findUntold(): void {
+    const { records, router, run } = this.#context;
+    const kept = records.get(TOLD_KEY);
+    const told = kept && (JSON.parse(Buffer.from(kept).toString()) as { run: string; mark: number });
+    const since = told?.run === run ? told.mark : 0;
+    router.restoreLastValueMark(since);
+    for (const { name, mark } of router.lastValues(DEVICE_STATES)) {
+      const device = deviceOfState(name);
+      if (mark > since && device !== undefined) this.#untold.add(device);
+    }
+  }
+
+  /** Once all is told, or in the queue, which is kept with it. */
+  #keepMark(): void {
+    const { records, router, run } = this.#context;
+    const mark = router.lastValueMark();
+    if (!this.#tells || this.#untold.size > 0 || mark === this.#toldMark) return;
+    this.#toldMark = mark;
+    records.put(TOLD_KEY, Buffer.from(JSON.stringify({ run, mark })));
+  }
+}
