@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { covers } from '../bridges/patterns.js';
 import { channelProblem, hasWildcard, isShared, patternProblem } from '../wire/channels.js';
+import type { Levels } from '../wire/patterns.js';
 import { mqttUpstream, natsUpstream } from './bridge-upstreams.js';
 import { list, section } from './forms.js';
 import { count, duration, size } from './quantities.js';
-import { noRepeats, textOf } from './rules.js';
+import { type ClashParams, noRepeats, textOf } from './rules.js';
 
 const MANY_DAYS_MS = 3650 * 86_400_000;
 const MANY = 1_000_000_000;
@@ -45,6 +47,8 @@ const rule = z
   })
   .superRefine(fits, { when: isMapping })
   .transform((read) => ({ ...read, remote: read.remote ?? read.pattern }));
+
+type RuleOutput = z.output<typeof rule>;
 
 /** A rule, a bridge as far as they were read: anything in them may be wrong. */
 interface WrittenRule {
@@ -90,6 +94,38 @@ function wildcardsOf(pattern: string): string {
   return pattern.split('/').filter(hasWildcard).join(' ');
 }
 
+/** Refuses rules that never count, because an earlier one has all their names. */
+function eachIsUsed(): z.core.$ZodCheck<RuleOutput[]> {
+  return z.superRefine<RuleOutput[]>(
+    (rules, context) => {
+      for (const [way, key] of [
+        ['out', 'pattern'],
+        ['in', 'remote'],
+      ] as const) {
+        const names = rules.map((each) => namesOf(each, way, key));
+        for (const [index, own] of names.entries()) {
+          const earlier = own && names.findIndex((other) => other !== undefined && covers(other, own));
+          if (earlier === undefined || earlier >= index) continue;
+          const params = { other: [earlier, key] } satisfies ClashParams;
+          const message = `is never used on the way ${way}: put it before the rule that has all its names,`;
+          context.addIssue({ code: 'custom', path: [index, key], message, params });
+        }
+      }
+    },
+    { when: ({ value }) => Array.isArray(value) },
+  );
+}
+
+/** The names of a rule on the side where a message comes from, or undefined if it is not for that way. It may be wrong. */
+function namesOf(read: WrittenRule, way: 'in' | 'out', key: 'pattern' | 'remote'): Levels | undefined {
+  if (typeof read !== 'object' || read === null) return undefined;
+  const text = read[key] ?? read.pattern;
+  const isFor = read.direction === way || read.direction === 'both';
+  return isFor && typeof text === 'string' && patternProblem(text) === undefined
+    ? text.split('/')
+    : undefined;
+}
+
 const remoteName = (description: string) =>
   textOf(channelProblem).superRefine(notTheirs).describe(description);
 
@@ -132,7 +168,7 @@ const bridge = z
       .describe('Name of the bridge in channels, logs and counters, and of what it keeps in the store.'),
     nats: natsUpstream.exactOptional().describe('A NATS server or cluster; either this or mqtt.'),
     mqtt: mqttUpstream.exactOptional().describe('An MQTT broker; either this or nats.'),
-    rules: list('What is carried. Of the rules that match a name the first one counts.', rule),
+    rules: list('What is carried. Of the rules that match a name the first one counts.', rule, eachIsUsed()),
     presence: presence
       .exactOptional()
       .describe('Whether each gateway knows the devices of the others, on $slipway/fleet/<device>.'),

@@ -213,15 +213,37 @@ describe('rules', () => {
     expect(
       ruleProblems(
         '{ pattern: $slipway/stats, direction: out, remote: site1/stats }',
-        '{ pattern: $slipway/stats, direction: out }',
+        '{ pattern: $slipway/links/+, direction: out }',
         '{ pattern: $x, direction: both, remote: y }',
         "{ pattern: 'a', direction: in, remote: $SYS }",
       ),
     ).toEqual([
-      'rules[1].remote: is missing: $slipway/stats has to be called something else there, as site1/stats',
+      'rules[1].remote: is missing: $slipway/links/+ has to be called something else there, as site1/stats',
       `rules[2].pattern: ${own}`,
       'rules[3].remote: names that begin with "$" are the other side\'s own: write another',
     ]);
+  });
+
+  it('are each used, which those behind a wider one would not be', () => {
+    const yaml = `  - name: a
+    mqtt: { url: mqtt://b }
+    rules:
+      - { pattern: 'a/#', direction: both, remote: 'x/#' }
+      - { pattern: a/b, direction: out }
+      - { pattern: a/b, direction: in }
+      - { pattern: c/+, direction: in, remote: x/+ }
+      - { pattern: 'd/#', direction: out, remote: 'x/#' }
+      - { pattern: d, direction: both, qos: 5 }
+`;
+    expect(problems(yaml)).toEqual([
+      '8:20: bridges[0].rules[1].pattern: is never used on the way out: put it before the rule that has all its names, bridges[0].rules[0] (line 7)',
+      '10:48: bridges[0].rules[3].remote: is never used on the way in: put it before the rule that has all its names, bridges[0].rules[0] (line 7)',
+      '12:20: bridges[0].rules[5].pattern: is never used on the way out: put it before the rule that has all its names, bridges[0].rules[4] (line 11)',
+      '12:45: bridges[0].rules[5].qos: must be one of 0, 1, 2; not 5',
+    ]);
+    expect(ruleProblems('{ pattern: a/b, direction: out }', "{ pattern: 'a/#', direction: out }")).toEqual(
+      [],
+    );
   });
 
   it('share no subscription', () => {
