@@ -124,8 +124,18 @@ export class Departures implements Subscriber {
       return;
     }
     const { name } = way;
-    const common = { name, qos: 0, retain: false, properties: undefined, expiresAt: undefined } as const;
-    for (const payload of run) this.#put({ ...common, payload, via: this.#viaHere });
+    const via = this.#viaHere;
+    const { connection, counts } = this.#context;
+    const upstream = connection();
+    if (upstream === undefined) return counts.drop('offline', run.count);
+    if (upstream.sendRun === undefined) {
+      for (const payload of run)
+        this.#put({ name, payload, qos: 0, retain: false, properties: undefined, expiresAt: undefined, via });
+      return;
+    }
+    const sent = upstream.sendRun(name, via, run);
+    if (sent > 0) counts.out.add(sent);
+    if (sent < run.count) counts.drop('backlog', run.count - sent);
   }
 
   /** What the rules match cannot be called there what they say: see `NameRule.toRemote`. */

@@ -1,5 +1,6 @@
 import { SlipwayError } from '../errors.js';
 import type { MessageProperties } from '../router/message.js';
+import type { Run } from '../router/subscriber.js';
 import type { Qos } from '../wire/messages.js';
 
 /**
@@ -23,6 +24,12 @@ export interface UpstreamConnection {
 
   /** Sends at QoS 0. False: there is no room, and it is dropped. The payload is only there during the call. */
   send(message: OutgoingMessage): boolean;
+
+  /**
+   * As `send` for each message of a run, which have nothing but their name, their way and a payload; returns how many there was room for.
+   * Only an upstream that does better with them together has it.
+   */
+  sendRun?(name: string, via: readonly string[], run: Run): number;
 
   /**
    * Sends at QoS 1 or 2, in the order of the calls, until it is settled or refused. The messages that an earlier connection left

@@ -2,6 +2,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, NatsConnectionImpl, PermissionViolationError } from '@nats-io/transport-node';
 import type { Cancel } from '../../clock.js';
 import { reasonOf } from '../../errors.js';
+import type { Run } from '../../router/subscriber.js';
 import {
   type Interest,
   type OutgoingMessage,
@@ -190,6 +191,10 @@ class Connection implements UpstreamConnection {
 
   send(message: OutgoingMessage): boolean {
     return !this.#closed && this.#sender.send(message);
+  }
+
+  sendRun(name: string, via: readonly string[], run: Run): number {
+    return this.#closed ? 0 : this.#sender.sendRun(name, via, run);
   }
 
   publish(message: QueuedMessage): void {

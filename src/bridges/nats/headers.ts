@@ -33,9 +33,14 @@ class EncodedHeaders {
 }
 
 export interface WrittenHeaders {
+  readonly bytes: Uint8Array;
   readonly length: number;
+  /** The same for the library. */
   readonly headers: MsgHdrs;
 }
+
+/** What headers say of a message. */
+type Said = Pick<OutgoingMessage, 'via' | 'qos' | 'retain' | 'expiresAt' | 'properties'>;
 
 /** Writes the headers of what leaves. */
 export class HeaderWriter {
@@ -51,7 +56,7 @@ export class HeaderWriter {
   }
 
   /** For a message that is sent once. */
-  once(message: OutgoingMessage, now: number): WrittenHeaders {
+  once(message: Said, now: number): WrittenHeaders {
     const fields = this.#fieldsOf(message, now);
     if (fields !== this.#plain) return written(fields);
     this.#written ??= written(fields);
@@ -74,7 +79,7 @@ export class HeaderWriter {
     return `Nats-Msg-Id: ${this.#instance}-${record.toString(36)}\r\n`;
   }
 
-  #fieldsOf({ via, qos, retain, expiresAt, properties }: OutgoingMessage, now: number): string {
+  #fieldsOf({ via, qos, retain, expiresAt, properties }: Said, now: number): string {
     if (!isSame(via, this.#via)) {
       this.#via = via;
       this.#plain = `${VIA}: ${via.join(' ')}\r\n`;
@@ -91,7 +96,8 @@ export class HeaderWriter {
 
 function written(fields: string): WrittenHeaders {
   const headers = new EncodedHeaders(`NATS/1.0\r\n${fields}\r\n`);
-  return { length: headers.bytes.length, headers: headers as unknown as MsgHdrs };
+  const { bytes } = headers;
+  return { bytes, length: bytes.length, headers: headers as unknown as MsgHdrs };
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

@@ -1,7 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../../clock.js';
+import type { Run } from '../../router/subscriber.js';
 import type { OutgoingMessage, UpstreamEvents } from '../upstream.js';
 import type { HeaderWriter, WrittenHeaders } from './headers.js';
+import { LineWriter } from './line-writer.js';
 import type { Spelling } from './spelling.js';
 
 /** Bytes that may be under way to the server: more are dropped, for they would wait in memory. */
@@ -9,9 +11,13 @@ const MOST_BYTES = 4 * 1024 * 1024;
 /** After so many bytes the server is asked whether it has them. */
 const ASK_BYTES = 64 * 1024;
 
+/** What a message in a run is. */
+const PLAIN = { qos: 0, retain: false, expiresAt: undefined, properties: undefined } as const;
+
 /** Sends messages of QoS 0, as long as the server keeps up. */
 export class Sender {
   readonly #nc: NatsConnection;
+  readonly #lines: LineWriter;
   readonly #clock: Clock;
   readonly #headers: HeaderWriter;
   readonly #spelling: Spelling;
@@ -30,6 +36,7 @@ export class Sender {
     events: Pick<UpstreamEvents, 'sendRefused'>,
   ) {
     this.#nc = nc;
+    this.#lines = new LineWriter(nc);
     this.#clock = clock;
     this.#headers = headers;
     this.#spelling = spelling;
@@ -38,27 +45,43 @@ export class Sender {
 
   /** False: there is no room, and it is dropped. */
   send(message: OutgoingMessage): boolean {
-    if (this.#nc.isClosed() || this.#sent - this.#confirmed > MOST_BYTES) return false;
-    const { name } = message;
+    if (!this.#hasRoom) return false;
+    const { name, payload } = message;
     const now = this.#clock.now();
-    const spelt = this.#spelling.of(name);
+    const subject = this.#spelling.of(name);
     const headers = this.#headers.once(message, now);
-    const problem = this.#spelling.problem(spelt, headers.length + message.payload.length);
+    const problem = this.#spelling.problem(subject, headers.length + payload.length);
     if (problem !== undefined) {
       this.#events.sendRefused(name, ...problem);
       return true;
     }
-    // It is written when the turn is over, and is only there until then.
-    const payload = new Uint8Array(message.payload);
-    const key = message.retain ? this.#spelling.key(spelt) : undefined;
-    if (key !== undefined) this.#publish(key, payload, this.#headers.lastValue(message, now));
-    this.#publish(spelt, payload, headers);
+    const key = message.retain ? this.#spelling.key(subject) : undefined;
+    if (key !== undefined) this.#write(key, this.#headers.lastValue(message, now), [payload]);
+    this.#write(subject, headers, [payload]);
     return true;
   }
 
-  #publish(subject: string, payload: Uint8Array, { headers, length }: WrittenHeaders): void {
-    this.#nc.publish(subject, payload, { headers });
-    this.#sent += subject.length + length + payload.length;
+  /** See `UpstreamConnection.sendRun`. */
+  sendRun(name: string, via: readonly string[], run: Run): number {
+    if (!this.#hasRoom) return 0;
+    const subject = this.#spelling.of(name);
+    const headers = this.#headers.once({ via, ...PLAIN }, 0);
+    const payloads: Uint8Array[] = [];
+    for (const payload of run) {
+      const problem = this.#spelling.problem(subject, headers.length + payload.length);
+      if (problem === undefined) payloads.push(payload);
+      else this.#events.sendRefused(name, ...problem);
+    }
+    if (payloads.length > 0) this.#write(subject, headers, payloads);
+    return run.count;
+  }
+
+  get #hasRoom(): boolean {
+    return !this.#nc.isClosed() && this.#sent - this.#confirmed <= MOST_BYTES;
+  }
+
+  #write(subject: string, { bytes }: WrittenHeaders, payloads: readonly Uint8Array[]): void {
+    this.#sent += this.#lines.write(subject, bytes, payloads);
     if (this.#sent - this.#askedAt >= ASK_BYTES && !this.#asking) this.#ask();
   }
 
