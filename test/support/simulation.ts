@@ -15,6 +15,7 @@ import type { SideLimits } from '../../src/session/contract.js';
 import { Driver } from '../../src/session/driver.js';
 import type { Channel, OutgoingEmit } from '../../src/session/outgoing.js';
 import { type Credentials, PeerSession } from '../../src/session/peer-session.js';
+import type { Contents } from '../../src/store/contents.js';
 import { Store } from '../../src/store/store.js';
 import { PacketReader } from '../../src/wire/decode.js';
 import { encodePacket } from '../../src/wire/encode.js';
@@ -61,7 +62,7 @@ export interface SimulatedLink {
 
 /** A whole system in virtual time: the gateway's hub and router, and devices on links that lie. */
 export class Simulation {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly counters = new Counters();
   readonly random: Random;
   readonly logger = SILENT;
@@ -69,14 +70,18 @@ export class Simulation {
   commons!: Commons;
   hub!: Hub;
   mqttHub!: MqttHub;
+  /** Where the gateway that runs keeps what is to outlive it, if anywhere; and what it found there. */
+  store: Store | undefined;
+  kept: Contents | undefined;
   readonly presence: string[] = [];
   packets = 0;
   #links = 0;
   readonly #limits: SimulationLimits;
   #backend: MemoryBackend | undefined;
 
-  /** `limits`: those that are not as usual. */
-  constructor(seed: number, limits: SimulationLimits = {}) {
+  /** `limits`: those that are not as usual. `clock`: that of others, to live in their time. */
+  constructor(seed: number, limits: SimulationLimits = {}, clock = new VirtualClock()) {
+    this.clock = clock;
     this.random = new Random(seed);
     this.#limits = limits;
     this.startGateway();
@@ -91,12 +96,14 @@ export class Simulation {
     this.#backend = disk && new MemoryBackend(disk, this.clock, this.random, maxCommitMs);
     const kept = disk?.read();
     // A process of its own, whose clock begins anew.
+    this.kept = kept;
     const store =
       this.#backend &&
       new Store(this.#backend, this.clock, this.logger, {
         maxBacklog: this.#limits.storeBacklog,
         time: kept?.time,
       });
+    this.store = store;
     const limits = {
       queue: { messages: 1000, bytes: 1_000_000 },
       backlog: 1_000_000,

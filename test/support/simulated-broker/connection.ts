@@ -180,7 +180,8 @@ export class SimulatedConnection implements UpstreamConnection {
       const duplicate = number <= this.#position() && (this.#broker.exactlyOnce || given.qos === 2);
       const message = duplicate ? undefined : this.#incoming(given);
       if (!message) {
-        this.#acknowledge(number);
+        // What was taken before the connection was lost may not be safe yet.
+        records.settled(() => this.#acknowledge(number));
         continue;
       }
       this.#busy = true;
