@@ -88,7 +88,8 @@ export class Arrivals {
     }
     const full = refusal === 'queue_full' || refusal === 'not_stored';
     if (full && qos > 0) return this.#wait(channel, message, since, refusal as ReasonName, next);
-    this.#waiting = undefined;
+    // What goes at once has not waited.
+    if (qos > 0) this.#waiting = undefined;
     // The others got it.
     if (refusal === undefined || refusal === 'too_large_for_receiver') counts.in.add();
     else counts.drop(refusal);

@@ -143,6 +143,7 @@ export class Bridge {
         if (subscriber !== this.#departures) this.#watch.unsubscribed(filter);
       },
     });
+    this.#watch.flush();
     this.#wanted = this.#interests.current();
     this.#announce('down');
     this.#connector.start();

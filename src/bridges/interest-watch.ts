@@ -52,6 +52,15 @@ export class InterestWatch {
     this.#sweepIn(LINGER_MS);
   }
 
+  /**
+   * Tells at once what is gathered. At the start that is all that sessions had asked for before: upstream must not be asked to forget it
+   * for a moment.
+   */
+  flush(): void {
+    this.#gathering?.();
+    this.#tellNew();
+  }
+
   stop(): void {
     this.#gathering?.();
     this.#sweeping?.();
@@ -78,8 +87,10 @@ export class InterestWatch {
     const now = this.#clock.now();
     let removed = 0;
     for (const [pattern, since] of this.#lingering) {
-      if (now - since < LINGER_MS) {
-        this.#sweepIn(since + LINGER_MS - now);
+      // Not compared otherwise than it is waited for: fractions of a millisecond are rounded.
+      const left = since + LINGER_MS - now;
+      if (left > 0) {
+        this.#sweepIn(left);
         break;
       }
       this.#lingering.delete(pattern);

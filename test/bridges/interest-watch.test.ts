@@ -78,3 +78,14 @@ test('after a stop nothing is told, and no timer is left', () => {
   clock.advance(60_000);
   expect(said).toEqual([]);
 });
+
+test('what is gathered can be told at once', () => {
+  const { clock, watch, said } = watched();
+  watch.subscribed('a');
+  watch.subscribed('b');
+  watch.flush();
+  expect(said).toEqual(['+a', '+b', '.']);
+  clock.advance(100);
+  watch.flush();
+  expect(said).toEqual(['+a', '+b', '.']);
+});

@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { Bridge } from '../../src/bridges/bridge.js';
+import { FleetPresence } from '../../src/bridges/presence/fleet-presence.js';
 import type { BridgeRecords } from '../../src/bridges/records.js';
 import { type Config, configSchema } from '../../src/config/schema.js';
 import type { Qos } from '../../src/wire/messages.js';
@@ -53,6 +54,7 @@ export class BridgedGateway {
   readonly log: LogLine[] = [];
   bridges: readonly Bridge[] = [];
   upstreams: readonly SimulatedUpstream[] = [];
+  #presence: FleetPresence | undefined;
   readonly #options: BridgedGatewayOptions;
   readonly #logger: Logger;
   readonly #devices = new Map<EngineDevice, SimulatedLink>();
@@ -88,6 +90,7 @@ export class BridgedGateway {
   kill(): void {
     for (const link of this.#devices.values()) link.cut();
     for (const upstream of this.upstreams) upstream.die();
+    this.#presence?.stop();
     this.bridges = [];
     this.upstreams = [];
   }
@@ -96,8 +99,18 @@ export class BridgedGateway {
     const { simulation } = this;
     const { disk, maxCommitMs, bridges } = this.#options;
     simulation.startGateway(disk, maxCommitMs);
-    const { router, clock, counters, store, kept } = simulation;
+    const { router, clock, counters, store, kept, commons, hub } = simulation;
+    const { turns } = commons;
     const config = configOf(this.name, bridges);
+    const common = { gateway: this.name, router, clock, counters, turns, logger: this.#logger };
+    const presence = new FleetPresence({
+      ...common,
+      sessionOf: (device) => {
+        const session = hub.sessions.get(device);
+        return session && { present: hub.stateOf(device) === 'online', pending: session.pending };
+      },
+    });
+    this.#presence = presence;
     const upstreams: SimulatedUpstream[] = [];
     this.bridges = config.bridges.map((one, n) => {
       const { broker } = bridges[n] as BridgeSetup;
@@ -114,19 +127,17 @@ export class BridgedGateway {
         return made;
       };
       return new Bridge({
+        ...common,
         config: one,
-        gateway: this.name,
+        presence,
         upstream,
-        router,
-        clock,
-        counters,
-        logger: this.#logger,
         random: () => simulation.random.next(),
         store,
         stored: kept?.bridges.get(one.name),
       });
     });
     this.upstreams = upstreams;
+    if (config.bridges.some((one) => one.presence)) presence.start();
     for (const bridge of this.bridges) bridge.start();
     for (const device of this.#devices.keys()) this.#connect(device);
   }
@@ -165,8 +176,8 @@ export class BridgedGateway {
 
 /** As the config file would have it, with its checks and its defaults. */
 function configOf(gateway: string, setups: readonly BridgeSetup[]): Config {
-  const bridges = setups.map(({ broker: _, name = 'up', ...more }) => ({
-    ...more,
+  const bridges = setups.map(({ name = 'up', ...more }) => ({
+    ...Object.fromEntries(Object.entries(more).filter(([key]) => key !== 'broker')),
     name,
     mqtt: { url: 'mqtt://simulated', client_id: `${gateway}-${name}` },
   }));

@@ -6,6 +6,7 @@ import { Commons } from '../../src/gateway/commons.js';
 import { Hub, type HubLimits } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { MqttHub, type MqttLimits } from '../../src/gateway/mqtt/mqtt-hub.js';
+import { Presence } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Link, LinkEvents } from '../../src/links/link.js';
 import { frameSize } from '../../src/links/serial/slip.js';
@@ -48,6 +49,8 @@ export interface SimulationLimits {
   router?: Partial<RouterLimits>;
   /** Bytes; endless if left out. */
   storeBacklog?: number;
+  /** The states of devices are emitted on their channels, as the gateway does. */
+  deviceStates?: boolean;
   /** Who may connect; everybody if left out. */
   access?: Access;
 }
@@ -142,13 +145,17 @@ export class Simulation {
       access: this.#limits.access,
     };
     this.commons = new Commons(context);
+    const states = this.#limits.deviceStates ? new Presence(this.router, this.clock, this.logger) : undefined;
     this.hub = new Hub({
       ...context,
       commons: this.commons,
       access: this.commons.access,
       random32: () => this.random.u32(),
       events: {
-        presence: (session: Session, state) => this.presence.push(`${session.identity} ${state}`),
+        presence: (session: Session, state) => {
+          this.presence.push(`${session.identity} ${state}`);
+          states?.announce(session.identity, state);
+        },
         forgotten: () => undefined,
         text: () => undefined,
       },
