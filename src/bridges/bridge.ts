@@ -86,12 +86,17 @@ export class Bridge {
       onReady: () => this.#pump(),
     });
     const common = { bridge: name, gateway, router, clock, counts, logger };
+    // Each needs the other, but not before it runs.
+    const lastValues: Pick<LastValuesUp, 'sent' | 'missed'> = {
+      sent: (channel, payload) => this.#lastValues.sent(channel, payload),
+      missed: (channel) => this.#lastValues.missed(channel),
+    };
     this.#departures = new Departures({
       ...common,
       rules: rulesOf(config.rules, 'out'),
       queue: this.#queue,
       connection: () => this.#connector.connection,
-      missed: (channelName) => this.#lastValues.missed(channelName),
+      lastValues,
     });
     const { turns } = context;
     this.#lastValues = new LastValuesUp({

@@ -6,6 +6,7 @@ import { type DeliveryRefusal, lowerQos, type Run, type Subscriber } from '../ro
 import type { Qos } from '../wire/messages.js';
 import type { BridgeCounts } from './counts.js';
 import type { Post } from './feature.js';
+import type { LastValuesUp } from './last-values.js';
 import type { NameRule } from './names.js';
 import type { BridgeQueue } from './queue.js';
 import type { OutgoingMessage, UpstreamConnection } from './upstream.js';
@@ -35,8 +36,8 @@ export interface DeparturesContext {
   readonly router: Pick<Router, 'find' | 'lastValue'>;
   /** The connection upstream, while there is one. */
   readonly connection: () => UpstreamConnection | undefined;
-  /** A retained message of QoS 0 on that channel found no way. Returns whether it is made good later. */
-  readonly missed: (channelName: string) => boolean;
+  /** What becomes of retained messages of QoS 0. */
+  readonly lastValues: Pick<LastValuesUp, 'sent' | 'missed'>;
 }
 
 /**
@@ -68,7 +69,7 @@ export class Departures implements Subscriber {
     extras: MessageExtras | undefined,
   ): DeliveryRefusal | undefined {
     const way = this.#wayOf(channel);
-    const { bridge, gateway, clock, counts, missed } = this.#context;
+    const { bridge, gateway, clock, counts, lastValues } = this.#context;
     if (extras?.origin?.bridge === bridge) return undefined;
     if (!way) return this.#nameless();
     if (hasExpired(extras, clock.now())) {
@@ -84,13 +85,12 @@ export class Departures implements Subscriber {
       expiresAt: extras?.expiresAt,
       via: extras?.origin ? [...extras.origin.via, gateway] : this.#viaHere,
     };
-    // What is kept here as a last value goes later: only what it is in the end, not each of them.
-    const isKept = retained && message.qos === 0;
-    if (!isKept) this.#put(message);
-    else {
-      const reason = this.#send(message);
-      if (reason !== undefined && !missed(channel.name)) counts.drop(reason);
-    }
+    if (retained && message.qos === 0) {
+      const reason = this.#sendKept(message, way.qos);
+      // What is kept here goes later: only what it is in the end, not each of them.
+      if (reason === undefined) lastValues.sent(channel.name, payload);
+      else if (!lastValues.missed(channel.name)) counts.drop(reason);
+    } else this.#put(message);
     return undefined;
   }
 
@@ -148,6 +148,16 @@ export class Departures implements Subscriber {
     if (qos !== 0) return this.#context.queue.push({ ...message, qos });
     const reason = this.#send(message);
     if (reason !== undefined) this.#context.counts.drop(reason);
+  }
+
+  /** As `#send`, but it does not overtake what waits, lest it be replaced upstream by what it replaced. */
+  #sendKept(message: OutgoingMessage, highest: Qos): 'offline' | 'backlog' | undefined {
+    const { queue, connection } = this.#context;
+    if (highest === 0 || queue.length === 0 || connection() === undefined) return this.#send(message);
+    if (!queue.hasRoom(message.payload.length)) return 'backlog';
+    // The queue keeps it: at QoS 0 it is only there during the call.
+    queue.push({ ...message, payload: new Uint8Array(message.payload), qos: 1 });
+    return undefined;
   }
 
   /** Returns why not, if it was not sent. */

@@ -46,10 +46,15 @@ export class LastValuesUp implements Receiver {
   readonly #rules: string;
   /** Channels whose last value, or that it was cleared, found no way: to be sent again. */
   readonly #missed = new Set<string>();
+  /** Those that were cleared at QoS 0 lately: since it was noted last, and before. */
+  #cleared = new Set<string>();
+  #clearedBefore = new Set<string>();
   /** What was set since then may not be upstream. */
   #since: number;
   /** As it was when it was noted last. */
   #mark: number;
+  /** What was set until then was there before the bridge. */
+  readonly #startMark: number;
   /** Upstream was never told of all. */
   #isNew: boolean;
   /** It has begun to be told of all there was, where it is new. */
@@ -72,6 +77,13 @@ export class LastValuesUp implements Receiver {
     this.#since = this.#isNew ? 0 : (noted?.mark ?? 0);
     this.#mark = this.#since;
     router.restoreLastValueMark(this.#since);
+    this.#startMark = router.lastValueMark();
+  }
+
+  /** A retained message of QoS 0 on that channel was sent. */
+  sent(channelName: string, payload: Uint8Array): void {
+    // Nothing here tells later that it was there.
+    if (payload.length === 0 && this.#cleared.size < MAX_MISSED) this.#cleared.add(channelName);
   }
 
   /** A retained message of QoS 0 on that channel found no way upstream. Returns whether that is remembered. */
@@ -87,7 +99,7 @@ export class LastValuesUp implements Receiver {
     this.#isUp = true;
     const all = !this.#begun;
     this.#begun = true;
-    const wants = (name: string) => all || departures.goesAtOnce(name);
+    const wants = (name: string) => (all && this.#wasThere(name)) || departures.goesAtOnce(name);
     router.replayLastValues(departures, this.#since, wants, (values) =>
       this.#replays.start(String(++this.#count), values),
     );
@@ -98,6 +110,7 @@ export class LastValuesUp implements Receiver {
 
   down(): void {
     this.#isUp = false;
+    for (const names of [this.#cleared, this.#clearedBefore]) for (const name of names) this.missed(name);
     this.#noting?.();
     this.#retrying?.();
     this.#retrying = undefined;
@@ -122,6 +135,11 @@ export class LastValuesUp implements Receiver {
     return this.#isUp;
   }
 
+  /** Whether it was set before there was a queue for it. */
+  #wasThere(name: string): boolean {
+    return (this.#context.router.lastValue(name)?.mark ?? 0) <= this.#startMark;
+  }
+
   #stall(): void {
     this.#stalled = true;
     this.#retrying ??= this.#context.clock.schedule(RETRY_MS, () => {
@@ -140,9 +158,11 @@ export class LastValuesUp implements Receiver {
     }
   }
 
-  /** What went at QoS 0 just before a connection broke may not have arrived: hence the mark of the last time, not the one of now. */
+  /** Notes how far upstream has them. What went at QoS 0 just before a connection broke may not have arrived: hence the mark of the last time, not the one of now. */
   #note(): void {
     const { router, records, clock } = this.#context;
+    this.#clearedBefore = this.#cleared;
+    this.#cleared = new Set();
     if (this.#replays.done && this.#missed.size === 0) {
       const before = { rules: this.#rules, mark: this.#mark };
       if (this.#isNew || before.mark !== this.#since) records.put(KEY, Buffer.from(JSON.stringify(before)));
