@@ -14,7 +14,7 @@ const KNOWN: Answer = { kind: 'taken', duplicate: true };
 
 /** Both begin so as the server writes them: whether it is an error need not be looked for in every acknowledgement. */
 const ACKNOWLEDGEMENT = '{"stream":';
-const DUPLICATE = '"duplicate":true';
+const DUPLICATE = /"duplicate": ?true/;
 const TOO_LARGE = 10_054;
 
 interface PubAck {
@@ -26,7 +26,7 @@ export function readAnswer(message: Msg): Answer {
   const { data } = message;
   if (data.length === 0) return { kind: 'not_now', why: 'no stream takes it, or it has no leader' };
   const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
-  if (text.startsWith(ACKNOWLEDGEMENT)) return text.includes(DUPLICATE) ? KNOWN : TAKEN;
+  if (text.startsWith(ACKNOWLEDGEMENT)) return DUPLICATE.test(text) ? KNOWN : TAKEN;
   const error = parse(text)?.error;
   if (error === undefined) return { kind: 'not_now', why: 'somebody else than JetStream answers' };
   const { code, err_code: number, description } = error;

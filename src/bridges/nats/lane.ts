@@ -57,6 +57,7 @@ export class Lane {
   readonly #context: LaneContext;
   readonly #stream: string;
   readonly #key: string;
+  readonly #isFirst: boolean;
   #created = '';
   #segments: Segment[] = [];
   /** The sequence of the last message that was taken, and of the last that was heard. */
@@ -76,6 +77,7 @@ export class Lane {
   constructor(context: LaneContext, stream: string, index: number) {
     this.#context = context;
     this.#stream = stream;
+    this.#isFirst = index === 0;
     this.#key = `${stream}/${index}`;
     const { records } = context;
     const state = records.get(`in/${this.#key}`);
@@ -136,7 +138,10 @@ export class Lane {
 
   /** Whether the stream is the one that was read before, and still has what was not. */
   #compare({ created, first, last }: StreamPosition): void {
-    const { missed } = this.#context;
+    const missed = (why: string) => {
+      // One that is the second of its stream has little to read: what it may have missed, the first one has, too.
+      if (this.#isFirst && this.#segments.some(({ wanted }) => wanted.length > 0)) this.#context.missed(why);
+    };
     if (created !== this.#created) {
       missed(`the stream ${this.#stream} was made anew: it is read from its beginning`);
       this.#moveTo(0);
@@ -148,7 +153,7 @@ export class Lane {
         `the stream ${this.#stream} has lost its last messages: it ends at ${last}, not ${this.#position}`,
       );
       this.#moveTo(last);
-    } else if (first > this.#heard + 1 && this.#segments.some(({ wanted }) => wanted.length > 0)) {
+    } else if (first > this.#heard + 1) {
       missed(
         `the stream ${this.#stream} has dropped messages ${this.#heard + 1} to ${first - 1} by its limits, perhaps before this gateway heard them: raise its max_age and max_bytes if gateways are away for so long`,
       );

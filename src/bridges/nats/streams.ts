@@ -10,7 +10,7 @@ import { nanos } from '@nats-io/transport-node';
 import type { Clock } from '../../clock.js';
 import type { NatsConfig } from '../../config/schema.js';
 import { UpstreamError } from '../upstream.js';
-import { collide, covers } from './subject-sets.js';
+import { collide, covers, disjoint } from './subject-sets.js';
 
 /** As the server says that a stream of that name is there already, with other settings; and that others have its subjects. */
 const NAME_IN_USE = 10_058;
@@ -50,7 +50,8 @@ export class Streams {
    * The streams that together capture all of these subjects: those that are there, and else the one that the config names, made or extended.
    * @throws UpstreamError `unsuitable` when a stream captures a part of a subject; what the library throws when the server refuses
    */
-  async capture(subjects: readonly string[]): Promise<Stream[]> {
+  async capture(all: readonly string[]): Promise<Stream[]> {
+    const subjects = disjoint(all);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = new Map<string, Stream>();
       const missing: string[] = [];
@@ -69,7 +70,7 @@ export class Streams {
     }
     throw new UpstreamError(
       'unreachable',
-      `the stream ${this.#config.stream} is changed by others again and again: it could not be given ${subjects.join(', ')}`,
+      `the stream ${this.#config.stream} could not be given ${subjects.join(', ')}: others change it again and again, or have a part of that`,
     );
   }
 
@@ -111,8 +112,7 @@ export class Streams {
     const { stream, max_age, max_bytes, replicas, duplicate_window: window } = this.#config;
     try {
       const { config } = await this.#manager.streams.info(stream);
-      const kept = config.subjects.filter((subject) => !missing.some((wider) => covers(wider, subject)));
-      await this.#manager.streams.update(stream, { subjects: [...kept, ...missing] });
+      await this.#manager.streams.update(stream, { subjects: disjoint([...config.subjects, ...missing]) });
     } catch (error) {
       if (isOverlap(error)) return;
       if (!isNotFound(error)) throw error;

@@ -59,6 +59,21 @@ function join(a: readonly string[], b: readonly string[]): string {
   return tokens.join('.');
 }
 
+/** Fewer or wider ones that stand for all of these, no two for the same subject: as a stream wants those that it captures. */
+export function disjoint(subjects: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const subject of widest(subjects)) {
+    const at = found.findIndex((each) => collide(each, subject));
+    if (at < 0) found.push(subject);
+    else
+      return disjoint([
+        ...subjects.filter((each) => each !== subject && each !== found[at]),
+        joined([found[at] as string, subject]),
+      ]);
+  }
+  return found;
+}
+
 /** Those that no other of them covers. */
 function widest(subjects: readonly string[]): string[] {
   const distinct = [...new Set(subjects)];
