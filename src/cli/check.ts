@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { readPolicy } from '../access/policy.js';
+import { checkBridgeFiles } from '../bridges/upstream-files.js';
 import { CONFIG_FILES, resolveConfig } from '../config/find.js';
 import { checkCertificates } from '../gateway/stream-listeners.js';
 
 /**
- * `slipway check`: says whether a config file can be used, with the users and certificates that it names, and opens nothing else.
+ * `slipway check`: says whether a config file can be used, with the users, certificates and logins of bridges that it names, and opens nothing else.
  * @throws ConfigError with every problem of the file, or of the users file that it names; SlipwayError `tls_unusable` for a
- *   certificate or key that cannot be used
+ *   certificate or key that cannot be used; UpstreamError for a file of a bridge
  */
 export function checkCommand(): Command {
   return new Command('check')
@@ -16,8 +17,11 @@ export function checkCommand(): Command {
     .action(async (options: { config?: string }) => {
       const { config, file } = await resolveConfig(options.config, process.env);
       await readPolicy(config.access);
-      for (const warning of await checkCertificates(config.listen))
-        process.stderr.write(`warning: ${warning}\n`);
+      const warnings = [
+        ...(await checkCertificates(config.listen)),
+        ...(await checkBridgeFiles(config.bridges)),
+      ];
+      for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
       process.stdout.write(`ok: ${file ?? 'there is no config file, the defaults apply'}\n`);
     });
 }

@@ -1,4 +1,5 @@
 import { readPolicy } from '../access/policy.js';
+import { checkBridgeFiles } from '../bridges/upstream-files.js';
 import { resolveConfig } from '../config/find.js';
 import { defaultConfig } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
@@ -30,12 +31,13 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   }
 }
 
-/** What is wrong with the files that it names: certificates, keys, users. */
-async function filesOf({ listen, access }: Config): Promise<Finding[]> {
+/** What is wrong with the files that it names: certificates, keys, users, logins of bridges. */
+async function filesOf({ listen, access, bridges }: Config): Promise<Finding[]> {
   const users = () => readPolicy(access).then(() => []);
   return [
     ...(await problemsOf('tls', () => checkCertificates(listen))),
     ...(await problemsOf('users', users)),
+    ...(await problemsOf('bridges', () => checkBridgeFiles(bridges))),
   ];
 }
 

@@ -36,6 +36,21 @@ describe('slipway check', () => {
     );
   });
 
+  it('looks at the files that bridges name', async () => {
+    const bridges = `version: 1
+gateway: site1
+bridges:
+  - name: plant
+    mqtt: { url: mqtt://broker, username: site1, password_file: plant.password }
+    rules: [{ pattern: a, direction: out }]
+`;
+    await expect(check(bridges)).rejects.toThrow(
+      `bridges[0].mqtt.password_file: ${join(dir, 'plant.password')}: there is no such file`,
+    );
+    await writeFile(join(dir, 'plant.password'), 'x', { mode: 0o600 });
+    expect((await check(bridges)).written).toMatch(/^ok/);
+  });
+
   it('reads variables of its environment', async () => {
     vi.stubEnv('SLIPWAY_TEST_LEVEL', 'loud');
     await expect(check('version: 1\nlog: { level: "${SLIPWAY_TEST_LEVEL}" }\n')).rejects.toThrow(
