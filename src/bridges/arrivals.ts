@@ -36,6 +36,12 @@ interface Waiting {
   said: boolean;
 }
 
+/** Where a message is emitted, and at which QoS. */
+interface Local {
+  readonly channel: string;
+  readonly qos: Qos;
+}
+
 /** What comes into this gateway by one bridge: emitted by the router, which answers for it from then on. */
 export class Arrivals {
   readonly #context: ArrivalsContext;
@@ -59,14 +65,14 @@ export class Arrivals {
       return next();
     }
     if (this.#context.feature(message)) return next();
-    const local = this.#localOf(message.name);
+    const local = this.#localOf(message);
     if (local === undefined) {
       // Patterns that were joined ask for more than the rules do.
       counts.add('unwanted');
       return next();
     }
     if (message.stored && this.#isKnown(local.channel, message)) return next();
-    this.#emit(local.channel, { ...message, qos: lowerQos(message.qos, local.qos) }, clock.now(), next);
+    this.#emit(local, message, clock.now(), next);
   }
 
   /** The connection is lost: upstream gives again what was not taken. */
@@ -76,9 +82,10 @@ export class Arrivals {
     this.#waiting = undefined;
   }
 
-  #emit(channel: string, message: IncomingMessage, since: number, next: () => void): void {
+  #emit(local: Local, message: IncomingMessage, since: number, next: () => void): void {
     const { router, emitter, counts } = this.#context;
-    const { payload, qos, retain } = message;
+    const { channel, qos } = local;
+    const { payload, retain } = message;
     const options = { qos, retain, extras: this.#extrasOf(message, since) };
     let refusal = router.emit(channel, payload, options, emitter);
     if (refusal === 'limit_reached' && retain) {
@@ -87,7 +94,7 @@ export class Arrivals {
       refusal = router.emit(channel, payload, { ...options, retain: false }, emitter);
     }
     const full = refusal === 'queue_full' || refusal === 'not_stored';
-    if (full && qos > 0) return this.#wait(channel, message, since, refusal as ReasonName, next);
+    if (full && qos > 0) return this.#wait(local, message, since, refusal as ReasonName, next);
     // What goes at once has not waited.
     if (qos > 0) this.#waiting = undefined;
     // The others got it.
@@ -97,24 +104,18 @@ export class Arrivals {
   }
 
   /** Nothing else comes until there is room: so everything keeps its order, and upstream keeps what it has. */
-  #wait(
-    channel: string,
-    message: IncomingMessage,
-    since: number,
-    reason: ReasonName,
-    next: () => void,
-  ): void {
+  #wait(local: Local, message: IncomingMessage, since: number, reason: ReasonName, next: () => void): void {
     const { clock, logger, bridge } = this.#context;
     const waiting = this.#waiting ?? { since, reason, said: false };
     this.#waiting = waiting;
     if (!waiting.said && clock.now() - waiting.since >= PATIENCE_MS) {
       waiting.said = true;
       logger.warn(
-        { bridge, channel, reason },
-        `bridge ${bridge}: what comes in waits since ${Math.round((clock.now() - waiting.since) / 1000)} s, "${channel}" finds no room here: ${reason} (limits.queue); upstream keeps it meanwhile`,
+        { bridge, channel: local.channel, reason },
+        `bridge ${bridge}: what comes in waits since ${Math.round((clock.now() - waiting.since) / 1000)} s, "${local.channel}" finds no room here: ${reason} (limits.queue); upstream keeps it meanwhile`,
       );
     }
-    this.#again = clock.schedule(LOOK_AGAIN_MS, () => this.#emit(channel, message, since, next));
+    this.#again = clock.schedule(LOOK_AGAIN_MS, () => this.#emit(local, message, since, next));
   }
 
   #extrasOf({ properties, expiryMs, via }: IncomingMessage, since: number): MessageExtras {
@@ -128,10 +129,10 @@ export class Arrivals {
     return Buffer.compare(known.payload, payload) === 0;
   }
 
-  #localOf(name: string): { channel: string; qos: Qos } | undefined {
-    for (const { name: rule, qos } of this.#context.rules) {
-      const channel = rule.toLocal(name);
-      if (channel !== undefined) return { channel, qos };
+  #localOf({ name, qos }: IncomingMessage): Local | undefined {
+    for (const rule of this.#context.rules) {
+      const channel = rule.name.toLocal(name);
+      if (channel !== undefined) return { channel, qos: lowerQos(qos, rule.qos) };
     }
     return undefined;
   }

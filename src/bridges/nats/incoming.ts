@@ -15,7 +15,8 @@ export interface ReaderContext {
 export function readLive(message: Msg, { drop }: ReaderContext): IncomingMessage | undefined {
   const name = nameOf(message.subject, drop);
   if (name === undefined) return undefined;
-  return { ...readHeaders(message.headers), name, payload: message.data, qos: 0, stored: false };
+  const { via, retain, expiryMs, properties } = readHeaders(message.headers);
+  return { name, payload: message.data, qos: 0, retain, expiryMs, properties, via, stored: false };
 }
 
 /** What came from a stream. Whoever is no gateway and says nothing of a QoS meant it to last: that is what streams are for. */
@@ -48,6 +49,7 @@ function read(
   { clock, drop }: ReaderContext,
 ): IncomingMessage | undefined {
   const headers = readHeaders(message.headers);
+  const { via, qos = 1, retain, properties } = headers;
   let { expiryMs } = headers;
   if (expiryMs !== undefined) {
     expiryMs -= Math.max(0, clock.wallTime() - time);
@@ -56,7 +58,7 @@ function read(
       return undefined;
     }
   }
-  return { ...headers, name, payload: message.data, qos: headers.qos ?? 1, expiryMs, stored: false };
+  return { name, payload: message.data, qos, retain, expiryMs, properties, via, stored: false };
 }
 
 /** What belongs to NATS itself is no message, and is heard only because a wildcard stands for it, too. */
