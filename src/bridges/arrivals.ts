@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
-import type { MessageExtras } from '../router/message.js';
+import { hasExpired, type MessageExtras } from '../router/message.js';
 import type { Router } from '../router/router.js';
 import { lowerQos, type Subscriber } from '../router/subscriber.js';
 import type { Qos } from '../wire/messages.js';
@@ -83,10 +83,16 @@ export class Arrivals {
   }
 
   #emit(local: Local, message: IncomingMessage, since: number, next: () => void): void {
-    const { router, emitter, counts } = this.#context;
+    const { router, emitter, counts, clock } = this.#context;
     const { channel, qos } = local;
     const { payload, retain } = message;
-    const options = { qos, retain, extras: this.#extrasOf(message, since) };
+    const extras = this.#extrasOf(message, since);
+    if (extras.expiresAt !== undefined && hasExpired(extras, clock.now())) {
+      this.#passed(qos);
+      counts.drop('expired');
+      return next();
+    }
+    const options = { qos, retain, extras };
     let refusal = router.emit(channel, payload, options, emitter);
     if (refusal === 'limit_reached' && retain) {
       // It cannot be kept: whoever is subscribed is to hear of it all the same.
@@ -95,12 +101,16 @@ export class Arrivals {
     }
     const full = refusal === 'queue_full' || refusal === 'not_stored';
     if (full && qos > 0) return this.#wait(local, message, since, refusal as ReasonName, next);
-    // What goes at once has not waited.
-    if (qos > 0) this.#waiting = undefined;
+    this.#passed(qos);
     // The others got it.
     if (refusal === undefined || refusal === 'too_large_for_receiver') counts.in.add();
     else counts.drop(refusal);
     next();
+  }
+
+  #passed(qos: Qos): void {
+    // What goes at once has not waited.
+    if (qos > 0) this.#waiting = undefined;
   }
 
   /** Nothing else comes until there is room: so everything keeps its order, and upstream keeps what it has. */

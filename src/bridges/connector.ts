@@ -21,6 +21,9 @@ const LONGEST_PAUSE_MS: Readonly<Record<UpstreamErrorCode, number>> = {
 /** A connection that has stood for so long, ms, or has carried something, was a good one: the next pause is a short one again. */
 const STEADY_MS = 10_000;
 
+/** So many different problems are logged until there is a connection again. */
+const MAX_SAID = 10;
+
 export interface ConnectorContext {
   /** Of the bridge, for the log. */
   readonly name: string;
@@ -45,6 +48,8 @@ export class Connector {
   readonly #abort = new AbortController();
   #connection: UpstreamConnection | undefined;
   #problem: UpstreamError | undefined;
+  /** What was logged since there is no connection. */
+  readonly #said = new Set<string>();
   #pause = FIRST_PAUSE_MS;
   #upSince = 0;
   #connects = 0;
@@ -129,14 +134,18 @@ export class Connector {
 
   #failed(problem: UpstreamError): void {
     const { clock, logger, name, random } = this.#context;
-    const known = this.#problem;
+    const first = this.#problem === undefined;
     this.#problem = problem;
-    if (known?.message !== problem.message)
+    // Of several servers that are tried in turn each may have its own problem.
+    if (first) this.#said.clear();
+    if (this.#said.size < MAX_SAID && !this.#said.has(problem.message)) {
+      this.#said.add(problem.message);
       logger.warn(
         { bridge: name, code: problem.code },
         `bridge ${name}: ${problem.message}; it is tried again, meanwhile everything here goes on`,
       );
-    if (known === undefined) this.#events.down();
+    }
+    if (first) this.#events.down();
     const pause = this.#pause * (0.5 + random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS[problem.code]);
     this.#cancel = clock.schedule(pause, () => void this.#connect());
