@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import { type Policy, readPolicy } from '../access/policy.js';
+import { Bridges } from '../bridges/bridges.js';
 import { type Cancel, type Clock, systemClock } from '../clock.js';
 import type { Config } from '../config/schema.js';
 import { Counters } from '../counters.js';
@@ -61,6 +62,7 @@ export class Gateway {
   readonly #streams: StreamListeners;
   readonly #udp: UdpListeners;
   readonly #ports: SerialPorts;
+  readonly #bridges: Bridges;
   #stopCorrecting: Cancel | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -86,7 +88,7 @@ export class Gateway {
     const gateway = new Gateway({ ...options, logger, clock }, policy, store);
     if (store && kept) gateway.#restore(store, kept.contents);
     try {
-      await gateway.#start();
+      await gateway.#start(kept?.contents);
     } catch (error) {
       await gateway.stop();
       throw error;
@@ -178,9 +180,18 @@ export class Gateway {
       onLink,
       emit: (channel, payload, more) => this.emit(channel, payload, more),
     });
+    this.#bridges = new Bridges({
+      ...context,
+      turns: this.#commons.turns,
+      sessionOf: (device) => {
+        const session = this.#hub.sessions.get(device);
+        return session && { present: this.#hub.stateOf(device) === 'online', pending: session.pending };
+      },
+    });
     this.#statistics = new Statistics(
       this.#router,
       this.#commons.places.residents,
+      this.#bridges,
       this.#counters,
       clock,
       logger,
@@ -242,8 +253,10 @@ export class Gateway {
     return this.#stopping;
   }
 
-  async #start(): Promise<void> {
+  async #start(contents: Contents | undefined): Promise<void> {
     const { config, logger } = this.#options;
+    // Before anybody can emit: what is acknowledged has to be in their queues.
+    await this.#bridges.start(config, contents?.bridges);
     this.#stopCorrecting = this.#presence.correctLater((identity) => this.#hub.stateOf(identity));
     await this.#streams.open(config.listen);
     await this.#udp.open(config.listen.udp);
@@ -267,6 +280,7 @@ export class Gateway {
     this.#commons.stop();
     this.#hub.stop();
     this.#mqttHub.stop();
+    await Promise.race([this.#bridges.stop(), grace]);
     await Promise.race([this.#closeAll(grace), grace]);
     giveUp?.();
   }

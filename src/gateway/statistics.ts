@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { BridgeReport } from '../bridges/report.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
 import type { Router } from '../router/router.js';
@@ -9,6 +10,8 @@ export interface StatisticsSnapshot {
   readonly uptime_s: number;
   readonly sessions: { readonly open: number; readonly held: number };
   readonly router: Router['sizes'];
+  /** How each does, by its name; left out where there are none. */
+  readonly bridges?: Readonly<Record<string, BridgeReport>>;
   /** Everything counted since the start; drops and refusals by reason. */
   readonly counters: Record<string, number>;
 }
@@ -21,6 +24,7 @@ const TROUBLE =
 export class Statistics {
   readonly #router: Router;
   readonly #residents: Iterable<Resident>;
+  readonly #bridges: { reports(): Readonly<Record<string, BridgeReport>> };
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -32,12 +36,14 @@ export class Statistics {
   constructor(
     router: Router,
     residents: Iterable<Resident>,
+    bridges: { reports(): Readonly<Record<string, BridgeReport>> },
     counters: Counters,
     clock: Clock,
     logger: Logger,
   ) {
     this.#router = router;
     this.#residents = residents;
+    this.#bridges = bridges;
     this.#counters = counters;
     this.#clock = clock;
     this.#logger = logger;
@@ -60,10 +66,12 @@ export class Statistics {
   snapshot(): StatisticsSnapshot {
     const sessions = [...this.#residents];
     const open = sessions.filter((session) => session.open).length;
+    const bridges = this.#bridges.reports();
     return {
       uptime_s: Math.round((this.#clock.now() - this.#startedAt) / 1000),
       sessions: { open, held: sessions.length - open },
       router: this.#router.sizes,
+      ...(Object.keys(bridges).length > 0 && { bridges }),
       counters: this.#counters.snapshot(),
     };
   }

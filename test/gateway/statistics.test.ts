@@ -70,7 +70,7 @@ describe('statistics', () => {
       counters.add(name);
     const lines: string[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push(line) });
-    new Statistics(router, commons.places.residents, counters, clock, logger).stop();
+    new Statistics(router, commons.places.residents, { reports: () => ({}) }, counters, clock, logger).stop();
     const { trouble } = JSON.parse(lines[0] as string) as { trouble: object };
     expect(Object.keys(trouble)).toEqual(bad.toSorted());
   });
