@@ -63,6 +63,6 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until the check stops throwing, or fails with what it threw last. */
-export async function until(check: () => void): Promise<void> {
+export async function until(check: () => void | Promise<void>): Promise<void> {
   await vi.waitFor(check, { timeout: 30_000, interval: 5 });
 }

@@ -53,20 +53,25 @@ export interface Promises {
 
 /** How many of the messages that a fault is about it names. */
 const NAMED = 5;
+const SHOWN_CHARACTERS = 80;
 
-/** What was sent and what arrived, and whether that is what was promised. */
+/** What was sent and what arrived at one end, and whether that is what was promised. */
 export class Ledger {
-  readonly #senders = new Map<string, SenderBook>();
+  readonly #senders: Map<string, SenderBook>;
   /** The numbers that arrived, by sender, in the order in which they did. */
   readonly #arrivals = new Map<string, number[]>();
   readonly #strange: string[] = [];
   #arrived = 0;
 
+  /** `elsewhere`: one for another end that the messages of the same senders arrive at. */
+  constructor(elsewhere?: Ledger) {
+    this.#senders = elsewhere ? elsewhere.#senders : new Map();
+  }
+
   sender(name: string, qos: 1 | 2): SenderBook {
     if (this.#senders.has(name)) throw new Error(`there is a sender ${name} already`);
     const book = new SenderBook(name, qos);
     this.#senders.set(name, book);
-    this.#arrivals.set(name, []);
     return book;
   }
 
@@ -82,10 +87,14 @@ export class Ledger {
   /** A message came out at the other end. */
   arrived(text: string): void {
     this.#arrived++;
-    const [, name, digits] = /^(\S+) (\d+)$/.exec(text) ?? [];
-    const numbers = name === undefined ? undefined : this.#arrivals.get(name);
-    if (numbers) numbers.push(Number(digits));
-    else this.#strange.push(text.slice(0, 80));
+    const [, name, digits] = /^(\S+) (\d+) *$/.exec(text) ?? [];
+    if (name === undefined || !this.#senders.has(name)) {
+      this.#strange.push(text.slice(0, SHOWN_CHARACTERS));
+      return;
+    }
+    const numbers = this.#arrivals.get(name) ?? [];
+    numbers.push(Number(digits));
+    this.#arrivals.set(name, numbers);
   }
 
   /** How many that were acknowledged have not arrived. */

@@ -149,7 +149,8 @@ export class UnoSender {
     await client.subscribe(counted, ({ text }) => {
       total = Number(text);
     });
-    await client.emit('load-stop', '');
+    // Kept, for a board that is not back yet.
+    await client.emit('load-stop', 'now', { retain: true });
     await until(() => {
       if (total === undefined) throw new Error(`${this.book.name} has not told how much it sent`);
     });
