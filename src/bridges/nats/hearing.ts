@@ -130,10 +130,13 @@ export class Hearing {
     const ofStream = wanted.filter((subject) => stream.subjects.some((each) => collide(each, subject)));
     const before = lanes.flatMap((lane) => lane.wanted);
     const each = filters(ofStream, this.#context.severalFilters);
+    // What has been heard since the server said where it is belongs to what was wanted before, for all of them.
+    const last = Math.max(position.last, ...lanes.map(({ heard }) => heard));
+    const from = this.#told === undefined ? position : { ...position, last };
     lanes.forEach((lane, index) => {
       const own = each[index] ?? [];
       const ownWanted = ofStream.filter((subject) => own.some((filter) => covers(filter, subject)));
-      lane.want(ownWanted, own, position);
+      lane.want(ownWanted, own, from);
     });
     const added = ofStream.filter((subject) => !before.some((known) => covers(known, subject)));
     if (added.length > 0) this.#context.lastValues?.bring(added);

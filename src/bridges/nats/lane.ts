@@ -68,6 +68,8 @@ export class Lane {
   #set = new SubjectSet([]);
   #consumer: PullConsumer | undefined;
   #opening = false;
+  /** It has been told where the stream is. */
+  #reads = false;
   /** The end of the first segment has been put in its place in the inlet. */
   #ending = false;
   #again: Cancel | undefined;
@@ -94,6 +96,11 @@ export class Lane {
     return this.#segments.at(-1)?.wanted ?? [];
   }
 
+  /** The sequence of the last message that was heard. */
+  get heard(): number {
+    return this.#heard;
+  }
+
   /** From `at` on, this is wanted in place of what was. To be called at least once: before, nothing is read. */
   want(wanted: readonly string[], filters: readonly string[], at: StreamPosition): void {
     if (this.#created === '') {
@@ -102,9 +109,10 @@ export class Lane {
       this.#heard = at.last;
       this.#segments = [{ wanted, filters }];
       this.#savePosition();
-    } else {
+    } else if (!this.#reads) {
       this.#compare(at);
     }
+    this.#reads = true;
     this.#created = at.created;
     this.#change(wanted, filters, at.last);
     this.#saveState();
@@ -117,7 +125,7 @@ export class Lane {
    */
   async catchUp(at: StreamPosition): Promise<void> {
     const consumer = this.#consumer;
-    if (at.created !== this.#created || at.last < this.#position) {
+    if (at.created !== this.#created) {
       this.#compare(at);
       this.#created = at.created;
       this.#saveState();
@@ -195,6 +203,7 @@ export class Lane {
   async #open(segment: Segment): Promise<void> {
     if (this.#opening) return;
     this.#opening = true;
+    const moves = this.#moves;
     const { nc, manager, clock } = this.#context;
     let opened: Awaited<ReturnType<typeof PullConsumer.open>> | undefined;
     try {
@@ -215,7 +224,12 @@ export class Lane {
     }
     this.#opening = false;
     if (opened === undefined) return this.#later();
-    if (this.#closed) return opened.consumer.close();
+    // The segment may have ended, or begun anew elsewhere, meanwhile.
+    const isStale = this.#closed || this.#segments[0] !== segment || moves !== this.#moves || this.#ending;
+    if (isStale) {
+      opened.consumer.close();
+      return this.#advance();
+    }
     this.#consumer = opened.consumer;
     this.#set = new SubjectSet(segment.wanted);
     opened.consumer.start();
