@@ -59,7 +59,7 @@ export class Hearing {
 
   want(interests: readonly Interest[]): void {
     const subjects = (some: readonly Interest[]) => some.flatMap(({ pattern }) => toSubjects(pattern));
-    this.#wantLive(subjects(interests.filter(({ qos }) => qos === 0)), interests);
+    this.#wantLive(interests.filter(({ qos }) => qos === 0));
     this.#wanted = subjects(interests.filter(({ qos }) => qos > 0));
     void this.#tell();
   }
@@ -71,21 +71,19 @@ export class Hearing {
     for (const { lanes } of this.#lanes) for (const lane of lanes) lane.close();
   }
 
-  #wantLive(subjects: readonly string[], interests: readonly Interest[]): void {
+  #wantLive(interests: readonly Interest[]): void {
     const { lastValues } = this.#context;
-    const wanted = new Set(subjects);
+    const wanted = new Map(
+      interests.flatMap(({ pattern }) => toSubjects(pattern).map((subject) => [subject, pattern] as const)),
+    );
     for (const [subject, subscription] of this.#live)
       if (!wanted.has(subject)) {
         subscription.unsubscribe();
         this.#live.delete(subject);
       }
-    const added = [...wanted].filter((subject) => !this.#live.has(subject));
-    for (const subject of added) {
-      const { pattern = subject } =
-        interests.find((each) => toSubjects(each.pattern).includes(subject)) ?? {};
-      this.#live.set(subject, this.#subscribe(subject, pattern));
-    }
-    if (added.length > 0) lastValues?.bring(added);
+    const added = [...wanted].filter(([subject]) => !this.#live.has(subject));
+    for (const [subject, pattern] of added) this.#live.set(subject, this.#subscribe(subject, pattern));
+    if (added.length > 0) lastValues?.bring(added.map(([subject]) => subject));
   }
 
   #subscribe(subject: string, pattern: string): Subscription {
