@@ -179,7 +179,8 @@ const bridge = z
       .describe('Messages of QoS 1 and 2 that the broker may have unacknowledged.'),
   })
   .superRefine(oneUpstream, { when: isMapping })
-  .superRefine(carriesSomething, { when: isMapping });
+  .superRefine(carriesSomething, { when: isMapping })
+  .superRefine(streamsNotEverything);
 
 type Bridge = z.output<typeof bridge>;
 
@@ -197,6 +198,17 @@ function carriesSomething(
   if (!Array.isArray(rules) || rules.length > 0 || devices !== undefined || all !== undefined) return;
   const message = "carries nothing: give it rules, as rules: [{ pattern: 'greenhouse/#', direction: out }]";
   context.addIssue({ code: 'custom', message });
+}
+
+/** A stream of NATS that captures all subjects would keep the traffic of NATS itself, if the server lets it be made. */
+function streamsNotEverything({ nats, rules }: Bridge, context: z.core.$RefinementCtx): void {
+  if (!nats) return;
+  for (const [index, { remote, qos }] of rules.entries()) {
+    if (qos === 0 || !/^(\+\/)*#$/.test(remote)) continue;
+    const message =
+      'needs a first level of its own, as "site1/#": JetStream would keep all that passes there; or write qos: 0';
+    context.addIssue({ code: 'custom', path: ['rules', index, 'remote'], message });
+  }
 }
 
 export const bridges = list(

@@ -194,6 +194,25 @@ describe('what a bridge makes in JetStream', () => {
   });
 });
 
+describe('rules of NATS', () => {
+  it('at QoS 1 and 2 have a first level of their own', () => {
+    const rules = `    rules:
+      - { pattern: '#', direction: out }
+      - { pattern: '$slipway/+/#', direction: out, remote: '+/#' }
+      - { pattern: '+/state', direction: in }
+      - { pattern: '#', direction: in, remote: 'site2/#' }
+      - { pattern: '#', direction: in, qos: 0 }
+`;
+    const message =
+      'needs a first level of its own, as "site1/#": JetStream would keep all that passes there; or write qos: 0';
+    expect(problems(`  - name: a\n    nats: { servers: nats://b }\n${rules}`)).toEqual([
+      `7:9: bridges[0].rules[0].remote: ${message}`,
+      `8:60: bridges[0].rules[1].remote: ${message}`,
+    ]);
+    expect(problems(`  - name: a\n    mqtt: { url: mqtt://b }\n${rules}`)).toEqual([]);
+  });
+});
+
 describe('rules', () => {
   it('have the same wildcards here and there', () => {
     expect(ruleProblems("{ pattern: 'a/+/b/#', direction: out, remote: 'x/+/#' }")).toEqual([]);
