@@ -102,7 +102,8 @@ export class PlainGateway {
         upstream: (records) => {
           const upstream = new SimulatedUpstream({
             broker: to,
-            client: `${this.name}-${one.name}`,
+            // Without a memory it begins anew there, too.
+            client: `${this.name}-${one.name}${disk ? '' : records.instance}`,
             gateway: this.name,
             instance: records.instance,
             records,

@@ -10,6 +10,8 @@ export interface FleetWord {
   readonly gateway: string;
   /** It is taken for offline since its gateway is silent, which said this of it last. */
   readonly was?: 'online' | 'asleep';
+  /** The memory of that gateway that says so (`DeviceWord.run`), unless it says that the device is offline. */
+  readonly run?: string;
   /** Messages that wait for it at gateways where it is not, by gateway. */
   readonly held?: Readonly<Record<string, number>>;
 }
@@ -18,6 +20,7 @@ const fleetWord = z.object({
   state: z.enum(['online', 'asleep', 'offline']),
   gateway: z.string(),
   was: z.enum(['online', 'asleep']).optional(),
+  run: z.string().optional(),
   held: z.record(z.string(), z.number()).optional(),
 });
 
@@ -55,12 +58,14 @@ export function judge(
   const present = said.filter(({ state }) => state !== 'offline');
   const of = (standing: Standing) => present.filter((one) => standingOf(one) === standing);
   const best = of('heard').reduce<Said | undefined>((a, b) => (a && isBetter(a, b) ? a : b), undefined);
-  if (best)
-    return { state: best.state, gateway: best.gateway, ...heldBeside(best.gateway, said, standingOf) };
+  if (best) {
+    const { state, gateway, run } = best;
+    return { state, gateway, run, ...heldBeside(gateway, said, standingOf) };
+  }
   if (of('awaited').length > 0) return last;
   const [silent] = of('silent');
   const gateway = silent?.gateway ?? last?.gateway ?? speaker;
-  const was = silent && { was: silent.state as 'online' | 'asleep' };
+  const was = silent && { was: silent.state as 'online' | 'asleep', run: silent.run };
   return { state: 'offline', gateway, ...was, ...heldBeside(undefined, said, standingOf) };
 }
 

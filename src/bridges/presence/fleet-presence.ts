@@ -63,6 +63,7 @@ export class FleetPresence {
   start(): void {
     this.#fleet.start();
     this.#own.start();
+    for (const feature of this.#features) feature.start();
   }
 
   stop(): void {

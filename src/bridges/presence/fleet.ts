@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Cancel, Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
 import type { FairTurns, Share, Worker } from '../../gateway/fair-turns.js';
-import type { PresenceState } from '../../gateway/presence.js';
 import type { Router } from '../../router/router.js';
 import type { ReasonName } from '../../wire/reasons.js';
 import { type FleetWord, judge, readFleetWord, type Said } from './fleet-device.js';
@@ -41,6 +40,9 @@ export interface FleetContext {
   /** What is told of a device has changed. */
   readonly told: (device: string, word: FleetWord) => void;
 }
+
+/** What was said, as far as it is known from what was told. */
+type Remembered = Omit<Said, 'at' | 'run'> & { readonly run: string | undefined };
 
 interface Device {
   readonly said: Said[];
@@ -83,7 +85,7 @@ export class Fleet implements Worker {
       const gateway = name.slice(GATEWAYS.length);
       if (run === undefined || gateway === here) continue;
       this.#runs.set(gateway, run);
-      this.#roll.mentioned(gateway);
+      this.#roll.mentioned(gateway, true);
     }
     for (const { name, payload } of router.lastValues(`${DEVICES}+`)) {
       const word = readFleetWord(payload);
@@ -93,8 +95,14 @@ export class Fleet implements Worker {
       this.#devices.set(id, device);
       const { gateway, held = {} } = word;
       const state = word.was ?? word.state;
-      for (const [where, count] of [[gateway, 0] as const, ...Object.entries(held)])
-        this.#restore(id, device, where, where === gateway ? state : 'offline', count);
+      this.#restore(id, device, { gateway, state, run: word.run, held: 0 });
+      for (const [where, count] of Object.entries(held))
+        this.#restore(id, device, {
+          gateway: where,
+          state: 'offline',
+          run: this.#runs.get(where),
+          held: count,
+        });
     }
   }
 
@@ -118,20 +126,28 @@ export class Fleet implements Worker {
     if (forgot && known) this.#rollChanged(gateway);
   }
 
-  /** A gateway says that of one of its devices; undefined: it knows it no more. `stored`: it said so before anybody listened. */
-  said(gateway: string, id: string, word: DeviceWord | undefined, stored = false): void {
-    if (gateway !== this.#context.gateway) this.#mentioned(gateway, word?.run);
+  /**
+   * A gateway says that of one of its devices; undefined: it knows it no more. `stored`: it said so before anybody listened. Returns whether
+   * that is told now; else it is within `SILENT_MS`, when the gateway was heard, or the device had its time to come up elsewhere.
+   */
+  said(gateway: string, id: string, word: DeviceWord | undefined, stored = false): boolean {
+    if (gateway !== this.#context.gateway) this.#mentioned(gateway, word?.run, stored);
     const device = this.#devices.get(id) ?? { said: [], told: undefined, speaker: gateway };
     this.#devices.set(id, device);
     device.speaker = gateway;
     this.#unsay(id, device, gateway);
+    let counts = true;
     if (word && (word.state !== 'offline' || word.held !== undefined)) {
       const { state, run, held = 0 } = word;
-      this.#keep(id, device, { gateway, state, run, held, at: stored ? 0 : ++this.#order });
+      const said = { gateway, state, run, held, at: stored ? 0 : ++this.#order };
+      this.#keep(id, device, said);
+      const standing = this.#standingOf(said);
+      counts = standing === 'heard' || standing === 'silent';
     }
     const isLast = device.told === undefined || device.told.gateway === gateway;
     if (word === undefined && isLast && device.said.length === 0) this.#forget(id);
     else this.#judge(id, device);
+    return counts && !this.#leaving.has(id);
   }
 
   work(share: Share): boolean {
@@ -145,17 +161,16 @@ export class Fleet implements Worker {
   }
 
   /** Its memory is taken to be the one of which somebody speaks, until it is heard itself. */
-  #mentioned(gateway: string, run: string | undefined): void {
+  #mentioned(gateway: string, run: string | undefined, stored: boolean): void {
     if (run !== undefined && !this.#runs.has(gateway)) this.#runs.set(gateway, run);
-    this.#roll.mentioned(gateway);
+    this.#roll.mentioned(gateway, stored);
   }
 
-  #restore(id: string, device: Device, gateway: string, state: PresenceState, held: number): void {
-    const { gateway: here } = this.#context;
-    const run = this.#runs.get(gateway);
+  #restore(id: string, device: Device, { run, ...said }: Remembered): void {
     // What was told of devices here is told anew.
-    if (gateway === here || run === undefined || (state === 'offline' && held === 0)) return;
-    this.#keep(id, device, { gateway, state, run, held, at: 0 });
+    if (said.gateway === this.#context.gateway || run === undefined) return;
+    this.#keep(id, device, { ...said, run, at: 0 });
+    this.#mentioned(said.gateway, run, true);
   }
 
   #keep(id: string, device: Device, said: Said): void {
@@ -191,7 +206,7 @@ export class Fleet implements Worker {
     const leaves = word.state === 'offline' && word.was === undefined && told && told.state !== 'offline';
     if (leaves && !waited) return this.#judgeLater(id);
     this.#leaving.delete(id);
-    if (told && JSON.stringify(told) === JSON.stringify(word)) return;
+    if (sameWord(told, word)) return;
     const refusal = this.#emit(DEVICES + id, word);
     if (refusal === 'not_stored') return this.#judgeLater(id);
     if (refusal !== undefined) return this.#giveUp(id, device, refusal);
@@ -243,6 +258,8 @@ export class Fleet implements Worker {
   #emit(name: string, word: object): ReasonName | undefined {
     const { router } = this.#context;
     const payload = asJson(word);
+    const before = router.lastValue(name)?.payload;
+    if (before && Buffer.compare(before, payload) === 0) return undefined;
     // Seldom used, and there may be very many: not listed.
     const channel = router.find(name);
     const refusal = router.emit(channel, payload, { qos: 1, retain: true });
@@ -250,6 +267,10 @@ export class Fleet implements Worker {
     if (refusal === 'queue_full') return router.emit(channel, payload, { qos: 0, retain: true });
     return refusal === 'too_large_for_receiver' ? undefined : refusal;
   }
+}
+
+function sameWord(a: FleetWord | undefined, b: FleetWord): boolean {
+  return a !== undefined && Buffer.compare(asJson(a), asJson(b)) === 0;
 }
 
 const gatewayWord = z.object({ run: z.string() });

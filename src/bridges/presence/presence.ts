@@ -7,6 +7,7 @@ import type { BridgeFeature, Outlet } from '../feature.js';
 import type { IncomingMessage, Interest, UpstreamRecords } from '../upstream.js';
 import type { Fleet } from './fleet.js';
 import type { OwnDevices } from './own-devices.js';
+import { Undecided } from './undecided.js';
 import { asJson, BEACON_MS, Words } from './words.js';
 
 /** Up to where upstream has been told: the memory, and a mark of `Router.lastValueMark`. */
@@ -23,7 +24,7 @@ export interface PresenceContext {
   readonly turns: FairTurns;
   readonly counts: BridgeCounts;
   readonly outlet: Outlet;
-  readonly records: Pick<UpstreamRecords, 'get' | 'put'>;
+  readonly records: Pick<UpstreamRecords, 'entries' | 'get' | 'put' | 'delete'>;
   readonly own: OwnDevices;
   readonly fleet: Fleet;
 }
@@ -39,6 +40,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
   readonly #tells: boolean;
   /** Devices of which upstream was not told the last word. */
   readonly #untold = new Set<string>();
+  readonly #undecided: Undecided;
   #isUp = false;
   #timer: Cancel | undefined;
   #beacon: Cancel | undefined;
@@ -56,7 +58,19 @@ export class PresenceFeature implements BridgeFeature, Worker {
             { pattern: this.#words.devices, qos: 1 },
             { pattern: this.#words.beacons, qos: 0 },
           ];
+    this.#undecided = new Undecided(context.records, context.clock);
     if (this.#tells) this.#findUntold();
+  }
+
+  /** Once the fleet has taken up what it told before. */
+  start(): void {
+    const { fleet } = this.#context;
+    if (this.interests.length === 0) return;
+    for (const [name, payload] of this.#undecided.left()) {
+      const heard = this.#words.read(name, payload);
+      if (typeof heard === 'object' && heard.type === 'device')
+        fleet.said(heard.gateway, heard.device, heard.word, true);
+    }
   }
 
   take({ name, payload, stored }: IncomingMessage): boolean {
@@ -67,7 +81,8 @@ export class PresenceFeature implements BridgeFeature, Worker {
     if (heard === 'malformed') counts.drop('malformed');
     else if (heard.gateway === gateway) counts.add('loop');
     else if (heard.type === 'alive') fleet.heard(heard.gateway, heard.beacon.run);
-    else fleet.said(heard.gateway, heard.device, heard.word, stored);
+    else if (fleet.said(heard.gateway, heard.device, heard.word, stored)) this.#undecided.forget(name);
+    else this.#undecided.keep(name, payload);
     return true;
   }
 
@@ -93,6 +108,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
   stop(): void {
     this.#keepMark();
     this.down();
+    this.#undecided.stop();
     this.#timer?.();
     this.#context.turns.leave(this);
   }

@@ -26,9 +26,10 @@ export class RollCall {
     return this.#standing.get(gateway);
   }
 
-  /** Somebody spoke of that gateway: it is to be heard soon. */
-  mentioned(gateway: string): void {
-    if (this.#standing.has(gateway)) return;
+  /** Something was said in the name of that gateway, `stored` if that was before anybody listened: it is to be heard soon. */
+  mentioned(gateway: string, stored: boolean): void {
+    const standing = this.#standing.get(gateway);
+    if (standing !== undefined && (stored || standing !== 'silent')) return;
     this.#standing.set(gateway, 'awaited');
     this.#wait(gateway);
   }

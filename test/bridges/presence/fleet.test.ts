@@ -59,7 +59,12 @@ function setUp(limits: Partial<RouterLimits> = {}): void {
 beforeEach(() => setUp());
 
 const heard = () =>
-  watcher.read().map((each) => each.replace('$slipway/fleet/devices/', '').replace(/@1!?$/, ''));
+  watcher.read().map((each) =>
+    each
+      .replace('$slipway/fleet/devices/', '')
+      .replace(/,"run":"[^"]*"/, '')
+      .replace(/@1!?$/, ''),
+  );
 const online = (run = 'r1', held?: number): DeviceWord => ({ state: 'online', run, ...(held && { held }) });
 const asleep = (run = 'r1'): DeviceWord => ({ state: 'asleep', run });
 const offline = (run = 'r1', held?: number): DeviceWord => ({ state: 'offline', run, ...(held && { held }) });
@@ -141,7 +146,7 @@ describe('a device', () => {
       'd={"state":"offline","gateway":"b","held":{"a":12}}',
       'd={"state":"online","gateway":"a"}',
     ]);
-    expect(told.at(-1)).toEqual(['d', { state: 'online', gateway: 'a' }]);
+    expect(told.at(-1)).toEqual(['d', { state: 'online', gateway: 'a', run: 'r1' }]);
   });
 
   it('that nobody knows any more is cleared', () => {
@@ -210,6 +215,19 @@ describe('a gateway', () => {
     expect(heard().at(-1)).toBe('d={"state":"online","gateway":"b"}');
   });
 
+  it('that was silent and speaks of a device is to be heard first', () => {
+    fleet.heard('a', 'r1');
+    clock.advance(SILENT_MS);
+    expect(fleet.said('a', 'd', online())).toBe(false);
+    clock.advance(BEACON_MS);
+    expect(heard()).toEqual([]);
+    fleet.heard('a', 'r1');
+    clock.advance(0);
+    expect(heard()).toEqual(['d={"state":"online","gateway":"a"}']);
+    expect(fleet.said('a', 'd', asleep())).toBe(true);
+    expect(fleet.said('a', 'd', offline())).toBe(false);
+  });
+
   it('of which others spoke before it was heard is awaited, then silent', () => {
     fleet.said('a', 'd', online(), true);
     expect(heard()).toEqual([]);
@@ -231,7 +249,10 @@ describe('a gateway', () => {
     fleet.said('a', 'e', online('r2'));
     fleet.heard('a', 'r2');
     clock.advance(MOVING_MS);
-    expect(heard().slice(2)).toEqual(['d={"state":"offline","gateway":"a"}']);
+    expect(heard().slice(2)).toEqual([
+      'e={"state":"online","gateway":"a"}',
+      'd={"state":"offline","gateway":"a"}',
+    ]);
     fleet.said('a', 'd', online('r2'));
     expect(heard()).toEqual(['d={"state":"online","gateway":"a"}']);
   });
@@ -261,7 +282,7 @@ describe('after a restart', () => {
     restart();
     pass(BEACON_MS, ['a', 'r1'], ['b', 'r1']);
     expect(heard()).toEqual([]);
-    expect(fleet.of('e')).toEqual({ state: 'asleep', gateway: 'b', held: { a: 3 } });
+    expect(fleet.of('e')).toEqual({ state: 'asleep', gateway: 'b', run: 'r1', held: { a: 3 } });
     pass(SILENT_MS, ['b', 'r1']);
     fleet.said('b', 'e', offline());
     clock.advance(MOVING_MS);
