@@ -138,6 +138,51 @@ async function into(seed: number, exactlyOnce: boolean): Promise<number> {
   return receiver.received.length - MESSAGES;
 }
 
+/** Devices of two gateways emit to each other, both of which are killed again and again. */
+async function across(seed: number, exactlyOnce: boolean): Promise<void> {
+  const clock = new VirtualClock();
+  const broker = new SimulatedBroker(clock, seed, { nodes: 3, exactlyOnce, echo: seed % 2 === 0 });
+  const { random } = broker;
+  broker.faults = faults(random);
+  const rules = [{ pattern: 'x/#', direction: 'both', qos: 2 }] as const;
+  const sites = ['left', 'right'].map((name, n) => {
+    const bridges = [{ broker, rules, in_flight: 1 + random.below(20) }];
+    const gateway = new BridgedGateway({ clock, seed: seed + n, name, disk: new Disk(), bridges });
+    const device = gateway.device(`${name}-device`);
+    device.subscribe('x/#', 2, { noLocal: true });
+    return { name, gateway, device, sent: numbered(random) };
+  });
+  const asked = () => sites.every(({ name }) => 'x/#' in broker.interestsOf(`${name}-up`));
+  await until(clock, asked, HOUR_MS, 'upstream is asked');
+  await advance(clock, 5000);
+  for (let n = 0; n < MESSAGES; n++) {
+    for (const { gateway, device, sent } of sites) {
+      const { text, qos } = sent[n] ?? { text: '', qos: 1 };
+      device.emit(`x/${random.below(3)}`, text, qos);
+      if (random.chance(0.1)) gateway.restart();
+      if (random.chance(0.5)) await advance(clock, random.below(200));
+    }
+    if (random.chance(0.1)) broker.stop(broker.nodes[random.below(4)]);
+    if (random.chance(0.2)) broker.start();
+  }
+  broker.start();
+  const acknowledged = () => sites.every(({ device }) => device.outcomes.length === MESSAGES);
+  await until(clock, acknowledged, HOUR_MS, 'all is acknowledged');
+  for (const { gateway } of sites) gateway.restart();
+  const done = () =>
+    sites.every(({ device }) => new Set(device.received.map(({ text }) => text)).size === MESSAGES);
+  await until(clock, done, HOUR_MS, 'all is delivered');
+  await advance(clock, 30_000);
+  expect(broker.violations).toEqual([]);
+  for (const [n, { device }] of sites.entries()) {
+    const sent = sites[1 - n]?.sent ?? [];
+    const { first, qos2 } = accounts(device.received);
+    expect(first).toEqual(sent.map(({ text }) => text));
+    expect(qos2).toEqual(sent.filter(({ qos }) => qos === 2).map(({ text }) => text));
+    if (exactlyOnce) expect(device.received).toHaveLength(MESSAGES);
+  }
+}
+
 describe('a bridge, whatever breaks', () => {
   test('carries out what was acknowledged: none is lost, nor one of QoS 2 repeated, and in order', async () => {
     let repeated = 0;
@@ -161,4 +206,10 @@ describe('a bridge, whatever breaks', () => {
     });
     expect(repeated).toBeGreaterThan(0);
   }, 300_000);
+
+  test(
+    'carries from the devices of one gateway to those of another, and back',
+    () => forSeedsInTurn(40, (seed) => across(seed, seed % 3 > 0)),
+    300_000,
+  );
 });
