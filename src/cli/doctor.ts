@@ -10,13 +10,14 @@ import { stopRequest } from './process.js';
 const EXAMPLES = `
 Examples:
   $ slipway doctor
-      The config, the gateway, its links, its store, and every serial port of the config. Opens no port.
+      The config, the gateway, its links, its store, its bridges, and every serial port of the config. Opens no port.
   $ slipway doctor bench
   $ slipway doctor /dev/ttyACM0
       Also listens to that port, unless a gateway or another program uses it: for up to a minute, at all usual rates.
       Opening a port resets most Arduinos.
 
-A running gateway is asked how its links do, and is not disturbed. It looks at the folder of the store, and changes nothing there.
+A running gateway is asked how its links and bridges do, and is not disturbed. Where none runs, the broker of each bridge is connected
+to and left again. It looks at the folder of the store. Nothing is changed in either.
 Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage or config.`;
 
 const SAID = 'as the config says';

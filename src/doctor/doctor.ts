@@ -8,6 +8,7 @@ import type { Config, SerialConfig } from '../config/schema.js';
 import { SlipwayError } from '../errors.js';
 import { describeMissing, findPorts, isPresent } from '../links/serial/discovery.js';
 import { serialLinkName } from '../links/serial/serial-link.js';
+import { checkBridges } from './bridge-check.js';
 import { type CheckedConfig, checkConfig } from './config-check.js';
 import { type Finding, Findings } from './finding.js';
 import { checkGateway, type GatewayPlace, type Reports } from './gateway-check.js';
@@ -48,11 +49,15 @@ export async function* examine(request: DoctorRequest, host: Host): AsyncGenerat
   yield* checked.findings;
   const place = await placeOf(config, request.gateway);
   const storePath = config.store ? config.store.path : undefined;
-  const { running, reports } = yield* checkGateway(place, request.port === undefined, storePath, host);
+  const everything = request.port === undefined;
+  const hasBridges = everything && config.bridges.length > 0;
+  const gateway = yield* checkGateway(place, everything, hasBridges, storePath, host);
+  const { running, reports } = gateway;
   yield* checkStore(storePath, running, host);
   if (config.serial.length > 0) yield* checkGroup();
   for (const patient of patients) yield* checkPatient(patient, reports, request, host);
-  if (request.port === undefined) yield* checkOthers(patients, reports);
+  if (everything) yield* checkOthers(patients, reports);
+  if (hasBridges) yield* checkBridges(config, gateway, host);
 }
 
 async function* checkPatient(

@@ -17,8 +17,9 @@ export interface Finding {
     | 'modem_manager'
     | 'latency'
     | 'line'
-    | 'link';
-  /** Whom it is about: `config`, `gateway`, a port by its name or path, a link. */
+    | 'link'
+    | 'bridge';
+  /** Whom it is about: `config`, `gateway`, a port by its name or path, a link, `bridge:` and its name. */
   readonly about: string;
   /** What was found. */
   readonly text: string;

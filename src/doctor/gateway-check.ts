@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BridgeReport } from '../bridges/report.js';
 import { type Client, connect } from '../client/client.js';
 import type { ConnectOptions } from '../client/options.js';
 import { codeOf, SlipwayError } from '../errors.js';
@@ -9,6 +10,8 @@ import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';
 import { problemOf } from './store-check.js';
 
+/** Below it, what each bridge says of itself (PROTOCOL.md §6.6). */
+const BRIDGES = '$slipway/bridges';
 /** How long the gateway may take to answer, ms. */
 const ANSWER_MS = 2000;
 /** How long its links are watched, ms: two reports of each, so that one that was asked has answered. */
@@ -33,26 +36,32 @@ export interface GatewayPlace
 /** What the gateway says of its links, by their names; undefined when it tells nothing of them. */
 export type Reports = ReadonlyMap<string, LinkReport> | undefined;
 
+/** What the gateway says of its bridges, by their names; undefined when it tells nothing of them. */
+export type BridgeReports = ReadonlyMap<string, BridgeReport> | undefined;
+
 export interface CheckedGateway {
   readonly running: boolean;
   readonly reports: Reports;
+  readonly bridges: BridgeReports;
 }
 
 /**
  * Asks the gateway how its links do. Opens a connection to it and nothing else.
  * @param needed Whether it is wrong that none runs.
+ * @param hasBridges Whether it is to be asked for its bridges, too.
  * @param storePath The folder of its store, if it has one: without it a gateway cannot answer.
  */
 export async function* checkGateway(
   place: GatewayPlace | undefined,
   needed: boolean,
+  hasBridges: boolean,
   storePath: string | undefined,
   host: Host,
 ): AsyncGenerator<Finding, CheckedGateway> {
   const findings = new Findings('gateway', 'gateway');
   if (place === undefined) {
     yield findings.note('the config has no TCP listener (listen.tcp), so a gateway cannot be asked');
-    return { running: false, reports: undefined };
+    return { running: false, reports: undefined, bridges: undefined };
   }
   const address = { ...place, host: NAMES_OF_ALL[place.host] ?? place.host };
   const where = `${address.host} port ${address.port}`;
@@ -63,12 +72,14 @@ export async function* checkGateway(
     if (!(error instanceof SlipwayError)) throw error;
     const waits = storePath !== undefined && (await problemOf(storePath)) !== undefined;
     yield await whyNot(error, where, address.port, needed, waits, findings, host);
-    return { running: REFUSALS.has(error.code) || (waits && isSilent(error)), reports: undefined };
+    const running = REFUSALS.has(error.code) || (waits && isSilent(error));
+    return { running, reports: undefined, bridges: undefined };
   }
   try {
+    const bridges = hasBridges ? await hearBridges(client) : undefined;
     const reports = await watchLinks(client, host);
     yield findings.ok(`runs, at ${where}`);
-    return { running: true, reports };
+    return { running: true, reports, bridges };
   } catch (error) {
     if (!(error instanceof SlipwayError)) throw error;
     yield findings.problem({
@@ -77,7 +88,7 @@ export async function* checkGateway(
         mend: `add a rule: { who: loopback, subscribe: ${LINK_REPORTS}/+ }`,
       }),
     });
-    return { running: true, reports: undefined };
+    return { running: true, reports: undefined, bridges: undefined };
   } finally {
     await client.close();
   }
@@ -138,6 +149,21 @@ async function socketOf(port: number, proc: string): Promise<string> {
     }
   }
   return 'socket:[]';
+}
+
+/** Filled while the links are watched. Undefined where that may not be asked for. */
+async function hearBridges(client: Client): Promise<BridgeReports> {
+  const reports = new Map<string, BridgeReport>();
+  try {
+    await client.subscribe(`${BRIDGES}/+/stats`, ({ channel, text }) => {
+      const name = channel.slice(BRIDGES.length + 1, -'/stats'.length);
+      reports.set(name, JSON.parse(text) as BridgeReport);
+    });
+    return reports;
+  } catch (error) {
+    if (error instanceof SlipwayError && error.code === 'not_allowed') return undefined;
+    throw error;
+  }
 }
 
 async function watchLinks(client: Client, host: Host): Promise<Map<string, LinkReport>> {

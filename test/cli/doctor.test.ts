@@ -88,6 +88,20 @@ describe('slipway doctor, of config and gateway', () => {
     });
   });
 
+  it('asks the gateway how its bridges do', async () => {
+    const servers = `nats://127.0.0.1:${await freePort()}`;
+    const rules = [{ pattern: 'a', direction: 'out' }];
+    const more = { gateway: 'site1', bridges: [{ name: 'plant', nats: { servers }, rules }] };
+    const { gateway, tcp } = await startGateway(more);
+    port = tcp.port;
+    await until(() => expect(gateway.statistics().bridges?.plant?.problem).toContain('connection refused'));
+    const { code, out } = await doctor(...(await configured([], more)));
+    expect(code).toBe(1);
+    expect(out).toContain(
+      `PROBLEM  bridge:plant    is not connected: ${servers}: connection refused: is it running?\n1 problem\n`,
+    );
+  });
+
   it('does not miss a gateway that cannot be asked', async () => {
     const args = await configured([], { listen: { tcp: false } });
     expect(await doctor(...args)).toEqual({

@@ -25,7 +25,7 @@ export async function connectionOptions({
   config,
   gateway,
   bridge,
-}: NatsUpstreamOptions): Promise<ConnectionOptions> {
+}: Pick<NatsUpstreamOptions, 'config' | 'gateway' | 'bridge'>): Promise<ConnectionOptions> {
   const files = await readUpstreamFiles(config);
   const tls = tlsOptions(config, files);
   const authenticator = login(config, files);

@@ -1,0 +1,117 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { BridgeReport } from '../../src/bridges/report.js';
+import { parseConfig } from '../../src/config/load.js';
+import { checkBridges } from '../../src/doctor/bridge-check.js';
+import type { Finding } from '../../src/doctor/finding.js';
+import type { BridgeReports } from '../../src/doctor/gateway-check.js';
+import { thisHost } from '../../src/doctor/host.js';
+import { freePort } from '../support/gateways.js';
+import { startNats } from '../support/nats-server.js';
+import { describeWithTools } from '../support/tools.js';
+
+const NOT_RUNNING = { running: false, bridges: undefined };
+
+/** What is found of a bridge "plant" with these settings, a line each. */
+async function found(
+  upstream: string,
+  gateway: { running: boolean; bridges: BridgeReports } = NOT_RUNNING,
+  qos = 1,
+): Promise<string[]> {
+  const rules = `[{ pattern: 'a/#', direction: out, qos: ${qos} }]`;
+  const text = `version: 1\ngateway: site1\nbridges: [{ name: plant, ${upstream}, rules: ${rules} }]\n`;
+  const findings: Finding[] = [];
+  for await (const finding of checkBridges(parseConfig(text, 'FILE', {}), gateway, thisHost))
+    findings.push(finding);
+  expect(findings.every(({ check, about }) => check === 'bridge' && about === 'bridge:plant')).toBe(true);
+  return findings.map(({ level, text: said }) => `${level}: ${said}`);
+}
+
+describe('of a gateway that runs', () => {
+  const report = (more: Partial<BridgeReport>): { running: true; bridges: BridgeReports } => ({
+    running: true,
+    bridges: new Map([
+      [
+        'plant',
+        {
+          state: 'up',
+          server: 'nats://n1:4222',
+          queue: { messages: 0, bytes: 0, oldest_s: 0, in_flight: 0 },
+          full: false,
+          interests: 0,
+          out: 1,
+          in: 2,
+          reconnects: 0,
+          drops: {},
+          ...more,
+        },
+      ],
+    ]),
+  });
+  const nats = 'nats: { servers: nats://127.0.0.1:1 }';
+
+  it('a bridge is as it says, and its broker is left alone', async () => {
+    expect(await found(nats, report({}))).toEqual(['ok: connected to nats://n1:4222']);
+    const queue = { messages: 12, bytes: 100, oldest_s: 61, in_flight: 3 };
+    expect(await found(nats, report({ queue, drops: { offline: 3, too_old: 1 } }))).toEqual([
+      'ok: connected to nats://n1:4222, 12 messages wait, the oldest for 61 s, dropped: 3 offline, 1 too_old',
+    ]);
+    expect(await found(nats, report({ state: 'down', problem: 'n1: connection refused', queue }))).toEqual([
+      'problem: is not connected: n1: connection refused, 12 messages wait, the oldest for 61 s',
+    ]);
+  });
+
+  it('a bridge that is full, or waits, is told', async () => {
+    expect(await found(nats, report({ full: true, waits_for: 'queue_full' }))).toEqual([
+      'ok: connected to nats://n1:4222',
+      'problem: its queue is full: reliable messages for it are refused, or older ones dropped (queue.when_full)',
+      'problem: what comes in waits, for there is no room for it here: queue_full',
+    ]);
+  });
+
+  it('a bridge that it does not have is noted', async () => {
+    expect(await found(nats, { running: true, bridges: new Map() })).toEqual([
+      'note: the gateway that runs does not know this bridge: restart it if it should',
+    ]);
+    expect(await found(nats, { running: true, bridges: undefined })).toEqual([]);
+  });
+});
+
+describeWithTools(['nats-server'], 'where no gateway runs, of NATS', () => {
+  it('each server is tried, and nothing is made there', async () => {
+    const server = await startNats({ users: [{ user: 'ada', password: 'p w' }] });
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-doctor-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const password = join(folder, 'password');
+    await writeFile(password, 'p w\n', { mode: 0o600 });
+    const login = `user: ada, password_file: ${password}`;
+    expect(await found(`nats: { servers: ${server.url}, ${login} }`)).toEqual([
+      `ok: ${server.url} can be reached, and lets it in`,
+    ]);
+    expect(await server.monitor('jsz?streams=true')).toMatchObject({ streams: 0, consumers: 0 });
+    await writeFile(password, 'wrong', { mode: 0o600 });
+    expect(await found(`nats: { servers: ${server.url}, ${login} }`)).toEqual([
+      expect.stringMatching(/^problem: .*login refused .*: check user and password_file$/),
+    ]);
+    expect(await found(`nats: { servers: ${server.url}, user: ada, password_file: /none }`)).toEqual([]);
+  });
+
+  it('a server without JetStream will not do for QoS 1', async () => {
+    const server = await startNats({ jetstream: false });
+    expect(await found(`nats: { servers: ${server.url} }`)).toEqual([
+      expect.stringMatching(/^problem: .* has no JetStream, which rules of QoS 1 and 2 need/),
+    ]);
+    expect(await found(`nats: { servers: ${server.url}, last_values: false }`, NOT_RUNNING, 0)).toEqual([
+      `ok: ${server.url} can be reached, and lets it in`,
+    ]);
+  });
+
+  it('a server that is not there is a problem', async () => {
+    const url = `nats://127.0.0.1:${await freePort()}`;
+    expect(await found(`nats: { servers: ${url} }`)).toEqual([
+      `problem: ${url}: connection refused: is it running?`,
+    ]);
+  });
+});
