@@ -171,7 +171,7 @@ const bridge = z
     rules: list('What is carried. Of the rules that match a name the first one counts.', rule, eachIsUsed()),
     presence: presence
       .exactOptional()
-      .describe('Whether each gateway knows the devices of the others, on $slipway/fleet/<device>.'),
+      .describe('Whether each gateway knows the devices of the others, on $slipway/fleet/devices/<device>.'),
     broadcast: broadcast.exactOptional().describe('Whether broadcasts reach the other gateways.'),
     queue,
     in_flight: count(1, MAX_IN_FLIGHT)

@@ -48,11 +48,36 @@ describe('slipway devices', () => {
     expect(new Set(listed)).toEqual(new Set(many));
   });
 
+  it('lists those of the fleet, and where they are', async () => {
+    const { gateway, tcp } = await startGateway();
+    const words = {
+      uno: { state: 'online', gateway: 'site2', run: 'r', held: { site1: 3 } },
+      nano: { state: 'offline', gateway: 'site1', was: 'online', run: 'r' },
+    };
+    for (const [id, word] of Object.entries(words))
+      gateway.emit(`$slipway/fleet/devices/${id}`, JSON.stringify(word), { retain: true });
+    const text = slipway(['devices', '--fleet', '--port', String(tcp.port)]);
+    await text.ended;
+    expect(text.lines).toEqual([
+      'nano  offline  at site1, which is silent',
+      'uno   online   at site2; 3 held at site1',
+    ]);
+    const json = slipway(['devices', '--fleet', '--json', '--port', String(tcp.port)]);
+    await json.ended;
+    expect(JSON.parse(json.stdout)).toEqual([
+      { identity: 'nano', ...words.nano },
+      { identity: 'uno', ...words.uno },
+    ]);
+  });
+
   it('says so when there are none, and when there is no gateway', async () => {
     const { tcp } = await startGateway();
     const none = slipway(['devices', '--port', String(tcp.port)]);
     await none.ended;
     expect(none.stdout).toMatch(/^No devices yet/);
+    const noFleet = slipway(['devices', '--fleet', '--port', String(tcp.port)]);
+    await noFleet.ended;
+    expect(noFleet.stdout).toMatch(/^No devices yet.*"presence"/);
     const nobody = slipway(['devices', '--port', String(await freePort())]);
     expect(await nobody.ended).toEqual({ code: 1, signal: null });
     expect(nobody.stderr).toMatch(/^slipway: /);
