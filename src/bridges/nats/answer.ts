@@ -7,10 +7,14 @@ export type Answer =
   /** It will never take it. */
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly why: string }
   /** It may take it later: there is no leader, or no room. */
-  | { readonly kind: 'not_now'; readonly why: string };
+  | { readonly kind: 'not_now'; readonly why: string }
+  /** There is no stream for it, or none that has a leader. */
+  | { readonly kind: 'nobody'; readonly why: string };
 
 const TAKEN: Answer = { kind: 'taken', duplicate: false };
 const KNOWN: Answer = { kind: 'taken', duplicate: true };
+
+const NOBODY: Answer = { kind: 'nobody', why: 'the stream is not there, or has no leader' };
 
 /** Both begin so as the server writes them: whether it is an error need not be looked for in every acknowledgement. */
 const ACKNOWLEDGEMENT = '{"stream":';
@@ -24,7 +28,7 @@ interface PubAck {
 
 export function readAnswer(message: Msg): Answer {
   const { data } = message;
-  if (data.length === 0) return { kind: 'not_now', why: 'no stream takes it, or it has no leader' };
+  if (data.length === 0) return NOBODY;
   const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
   if (text.startsWith(ACKNOWLEDGEMENT)) return DUPLICATE.test(text) ? KNOWN : TAKEN;
   const error = parse(text)?.error;

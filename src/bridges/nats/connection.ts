@@ -22,7 +22,8 @@ import { Publisher } from './publisher.js';
 import { Sender } from './sender.js';
 import { Spelling } from './spelling.js';
 import { isNotFound, type Stream, Streams } from './streams.js';
-import { toSubjects } from './subjects.js';
+import { SubjectSet } from './subject-sets.js';
+import { toName, toSubjects } from './subjects.js';
 import { connectTo } from './transport.js';
 import type { NatsUpstreamOptions } from './upstream.js';
 
@@ -146,6 +147,7 @@ class Connection implements UpstreamConnection {
         headers,
         spelling,
         events,
+        captured: new SubjectSet(jetStream.streams.flatMap(({ subjects }) => subjects)),
         duplicate: () => this.#count('known'),
         waits: (why) => this.#waits(why),
         broken: (error) => this.#lost(jetStreamProblem(error, server, 'hear what JetStream answers')),
@@ -253,7 +255,8 @@ class Connection implements UpstreamConnection {
   #forbidden(subject: string, why: string): void {
     if (subject.startsWith('$JS.')) return; // Whoever asked JetStream is told.
     const text = `the login may not publish there (${why})`;
-    if (!this.#publisher?.forbidden(subject, text)) this.#events.sendRefused(subject, 'forbidden', text);
+    if (!this.#publisher?.forbidden(subject, text))
+      this.#events.sendRefused(toName(subject) ?? subject, 'forbidden', text);
   }
 
   /** A stream could not be asked or read: it is tried again, unless it is gone. */

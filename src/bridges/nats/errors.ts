@@ -16,7 +16,7 @@ const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOS
 /** Why there is no connection, or no longer, as a user wants to read it. `where`: the servers that were tried. */
 export function connectionProblem(error: unknown, where: string, config: NatsConfig): UpstreamError {
   const cause = rootOf(error);
-  const reason = reasonOf(cause);
+  const reason = shortReasonOf(cause);
   const code = codeOf(cause);
   const problem = (kind: UpstreamError['code'], text: string) =>
     new UpstreamError(kind, `${where}: ${text}`, { cause: error });
@@ -70,6 +70,12 @@ export function jetStreamProblem(error: unknown, where: string, what: string): U
 function isNotEnabled(error: unknown): boolean {
   if (error instanceof Error && error.name === 'JetStreamNotEnabled') return true;
   return error instanceof JetStreamApiError && [10_039, 10_076].includes(error.code);
+}
+
+/** Of an error of OpenSSL its reason, without the places in its source where it went through. */
+function shortReasonOf(error: unknown): string {
+  const { reason } = (error ?? {}) as { reason?: unknown };
+  return typeof reason === 'string' ? reason : reasonOf(error);
 }
 
 /** What is under the wrappings of the library. */

@@ -5,6 +5,7 @@ import type { QueuedMessage, RefusalReason, UpstreamEvents } from '../upstream.j
 import { type Answer, readAnswer } from './answer.js';
 import type { HeaderWriter, WrittenHeaders } from './headers.js';
 import type { Spelling } from './spelling.js';
+import type { SubjectSet } from './subject-sets.js';
 
 /**
  * While the oldest message has waited for its acknowledgement so long, no other is sent: a cluster needs longer than that to elect a leader,
@@ -37,6 +38,8 @@ export interface PublisherContext {
   readonly headers: HeaderWriter;
   readonly spelling: Spelling;
   readonly events: Pick<UpstreamEvents, 'settled' | 'refused'>;
+  /** What the streams capture. */
+  readonly captured: SubjectSet;
   /** A message had got through before. */
   readonly duplicate: () => void;
   /** It waits, and why; undefined: no more. */
@@ -173,7 +176,13 @@ export class Publisher {
 
   #apply(answer: Answer, unsettled: Unsettled, part: number, isOfThisRound: boolean): void {
     if (answer.kind === 'refused') return this.#refuse(unsettled, answer.reason, answer.why);
-    if (answer.kind === 'not_now') {
+    if (answer.kind === 'nobody' && part === STREAM && !this.#context.captured.has(unsettled.subject))
+      return this.#refuse(
+        unsettled,
+        'no_stream',
+        'no stream captures it, and no rule of QoS 1 or 2 is for it now',
+      );
+    if (answer.kind !== 'taken') {
       if (isOfThisRound) this.#fail(answer.why);
       return;
     }
