@@ -4,11 +4,13 @@ import {
   type NatsConnection,
   NatsConnectionImpl,
   setTransportFactory,
+  TimeoutError,
 } from '@nats-io/transport-node';
 import { NodeTransport, nodeResolveHost } from '@nats-io/transport-node/lib/node_transport.js';
 
 interface Options extends ConnectionOptions {
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
+  readonly timeout: number;
 }
 
 /**
@@ -21,30 +23,28 @@ class AbortableTransport extends NodeTransport {
     options: ConnectionOptions,
   ): Promise<void> {
     const { signal, timeout } = options as Options;
-    let end: (() => void) | undefined;
+    // The library makes all its transports alike: also for whoever else in this process uses it.
+    if (signal === undefined) return super.connect(server, options);
+    let stopWaiting = () => {};
     const ended = new Promise<never>((_, reject) => {
-      end = () => {
+      const end = () => {
         this.discard();
-        reject(signal.reason);
+        reject(signal.aborted ? signal.reason : new TimeoutError());
       };
-      // The library has stopped waiting by then.
       const timer = setTimeout(end, timeout);
       signal.addEventListener('abort', end);
-      this.#stopWaiting = () => {
+      stopWaiting = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', end as () => void);
+        signal.removeEventListener('abort', end);
       };
     });
-    ended.catch(() => {});
     try {
       signal.throwIfAborted();
       await Promise.race([super.connect(server, options), ended]);
     } finally {
-      this.#stopWaiting();
+      stopWaiting();
     }
   }
-
-  #stopWaiting = (): void => {};
 
   /** As the library does, but that the socket is known from the beginning. */
   override dial({ hostname, port }: { hostname: string; port: number }): Promise<Socket> {
@@ -66,7 +66,7 @@ class AbortableTransport extends NodeTransport {
  */
 export async function connectTo(options: ConnectionOptions, signal: AbortSignal): Promise<NatsConnection> {
   setTransportFactory({ factory: () => new AbortableTransport(), dnsResolveFn: nodeResolveHost });
-  const connecting = NatsConnectionImpl.connect({ ...options, signal } as Options);
+  const connecting = NatsConnectionImpl.connect({ ...options, signal } as ConnectionOptions);
   const connection = await connecting;
   if (!signal.aborted) return connection;
   await connection.close();
