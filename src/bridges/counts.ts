@@ -31,8 +31,11 @@ export class BridgeCounts {
     count.add(amount);
   }
 
-  /** What was dropped so far, by reason. */
+  /** What was dropped so far, by reason; also what the upstream counts by itself. */
   get drops(): Record<string, number> {
-    return Object.fromEntries([...this.#drops].map(([reason, { value }]) => [reason, value]));
+    const prefix = `${this.#prefix}.drop.`;
+    const all = Object.entries(this.#counters.snapshot());
+    const drops = all.filter(([name]) => name.startsWith(prefix));
+    return Object.fromEntries(drops.map(([name, count]) => [name.slice(prefix.length), count]));
   }
 }
