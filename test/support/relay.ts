@@ -11,7 +11,9 @@ export class Relay {
   connections = 0;
   #cut = false;
   #frozen = false;
+  #muted = false;
   readonly #sockets = new Set<Socket>();
+  readonly #onward = new Set<Socket>();
 
   static async to(target: Address): Promise<Relay> {
     const server = createServer((socket) => relay.#take(socket));
@@ -39,6 +41,13 @@ export class Relay {
   mend(): void {
     this.#cut = false;
     this.#frozen = false;
+    this.#muted = false;
+  }
+
+  /** What is said to the target arrives, also over new connections, but what it says does not. Those stay so for good. */
+  mute(): void {
+    this.#muted = true;
+    for (const socket of this.#onward) socket.unpipe().pause();
   }
 
   /** Connections stand, also new ones, but nothing passes any more. Those stay so for good. */
@@ -64,7 +73,9 @@ export class Relay {
         this.#sockets.delete(from);
         to.destroy();
       });
-      if (!this.#frozen) from.pipe(to);
+      if (!this.#frozen && !(this.#muted && from === onward)) from.pipe(to);
     }
+    this.#onward.add(onward);
+    onward.once('close', () => this.#onward.delete(onward));
   }
 }

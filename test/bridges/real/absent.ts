@@ -1,6 +1,6 @@
 import type { Client } from '../../../src/client/client.js';
 import type { SenderBook } from './ledger.js';
-import { holds, Site } from './site.js';
+import { holds, Site, type SiteOptions } from './site.js';
 
 const RULE = { pattern: 'load/#', direction: 'out', qos: 1, remote: 'site/load/#' };
 
@@ -26,11 +26,17 @@ export async function follow(program: Client): Promise<() => Report> {
 }
 
 /** A gateway whose bridge has no upstream yet at `url`, and a queue that is bounded so. */
-export function siteWith(upstream: object, queue: object, rules: readonly object[] = []): Promise<Site> {
+export function siteWith(
+  upstream: object,
+  queue: object,
+  rules: readonly object[] = [],
+  options: SiteOptions = {},
+): Promise<Site> {
   return Site.start('near', {
     bridges: [{ name: 'plant', ...upstream, rules: [RULE, ...rules], queue }],
     // Each state of the bridge is told soon.
     more: { stats: { interval: '1s' } },
+    ...options,
   });
 }
 

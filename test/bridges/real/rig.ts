@@ -23,13 +23,19 @@ export interface Rig {
   readonly boards: readonly UnoSender[];
 }
 
-export async function startRig(random: Random, upstreamConfig: object): Promise<Rig> {
+/** `hear`: begins to write down what arrives at the broker, where that has to be heard as it comes. */
+export async function startRig(
+  random: Random,
+  upstreamConfig: object,
+  hear?: (upstream: Ledger) => Promise<unknown>,
+): Promise<Rig> {
   const boardNames = ['uno-1', 'uno-2'] as const;
   const site = (name: string, rule: object, ports: readonly string[]) =>
     Site.start(name, { ports, bridges: [{ name: 'plant', ...upstreamConfig, rules: [rule] }] });
   const near = await site('near', OUT, boardNames);
   const far = await site('far', IN, []);
   const upstream = new Ledger();
+  await hear?.(upstream);
   const beyond = new Ledger(upstream);
   const hearer = await far.client('hearer');
   await hearer.subscribe('load/#', ({ text }) => beyond.arrived(text), { qos: 2 });
