@@ -177,6 +177,11 @@ describe('an upstream that is down', () => {
     await advance(clock, 120_000);
     expect(said('connected to')).toHaveLength(2);
     expect(gateway.log).toHaveLength(7);
+    // And all that again when it goes again.
+    broker.stop();
+    await advance(clock, 3_600_000);
+    expect(said('broke')).toHaveLength(2);
+    expect(said('is down')).toHaveLength(6);
     expect(gateway.log.every(({ msg }) => !msg.includes('\n'))).toBe(true);
   });
 
@@ -198,6 +203,50 @@ describe('an upstream that is down', () => {
     expect(gateway.lastValue('$slipway/bridges/up/state')).toBe('up');
     expect(gateway.bridge.report().reconnects).toBe(3);
   });
+});
+
+describe('an upstream that has forgotten this gateway', () => {
+  test('is asked again, and gets what it has not acknowledged', async () => {
+    const { clock, broker, gateway } = scene();
+    const device = gateway.device('device');
+    device.subscribe('down/#', 1);
+    await advance(clock, 1000);
+    broker.stop();
+    broker.forgetSessions();
+    for (const text of numbers(5)) device.emit('up/x', text, 2);
+    await advance(clock, 10_000);
+    broker.start();
+    await advance(clock, 30_000);
+    broker.publish('down/x', 'later');
+    await advance(clock, 1000);
+    expect(broker.taken.map(({ text }) => text)).toEqual([...numbers(5), 'later']);
+    expect(device.received.map(({ text }) => text)).toEqual(['later']);
+  });
+});
+
+test('nothing reliable leaves, and nothing is acknowledged upstream, before the store has it', async () => {
+  const disk = new Disk();
+  const { clock, broker, gateway } = scene({ gateway: { disk } });
+  const device = gateway.device('device');
+  device.subscribe('down/#', 1);
+  await advance(clock, 1000);
+  disk.stuck = true;
+  for (const text of numbers(5)) {
+    device.emit('up/x', text, 1);
+    broker.publish('down/x', text);
+  }
+  device.emit('up/x', 'unreliable', 0);
+  await advance(clock, 1000);
+  expect(broker.taken.filter(({ from }) => from !== 'outsider').map(({ text }) => text)).toEqual([
+    'unreliable',
+  ]);
+  expect(broker.session('site-up').held).toHaveLength(5);
+  expect(device.outcomes).toEqual([]);
+  disk.stuck = false;
+  await advance(clock, 1000);
+  expect(broker.taken.filter(({ from }) => from !== 'outsider')).toHaveLength(6);
+  expect(broker.session('site-up').held).toEqual([]);
+  expect(device.received.map(({ text }) => text)).toEqual(numbers(5));
 });
 
 describe('an upstream that does not want something', () => {

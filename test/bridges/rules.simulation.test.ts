@@ -90,7 +90,7 @@ describe('any rules', () => {
   test(
     'carry what they say, where they say, once: and upstream is asked for that only',
     () =>
-      forSeedsInTurn(15, async (seed) => {
+      forSeedsInTurn(30, async (seed) => {
         const clock = new VirtualClock();
         const random = new Random(seed);
         const rules = randomRules(random);
