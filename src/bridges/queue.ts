@@ -7,8 +7,9 @@ import type { Store } from '../store/store.js';
 import type { BridgeCounts } from './counts.js';
 import { QueueFullness } from './queue-fullness.js';
 import type { BridgeRecords } from './records.js';
-import { type Held, type QueueMemory, StoredBacklog } from './stored-backlog.js';
+import { type QueueMemory, StoredBacklog } from './stored-backlog.js';
 import type { QueuedMessage } from './upstream.js';
+import { type Held, WaitingMessage } from './waiting-message.js';
 
 export interface BridgeQueueLimits {
   readonly messages: number;
@@ -46,8 +47,6 @@ const DROP_MESSAGES = 10_000;
 /** What a message takes where there is no store, besides its name, payload and properties, bytes. */
 const MESSAGE_BYTES = 32;
 
-type Waiting = Held & QueuedMessage;
-
 /**
  * What one bridge has to send at QoS 1 and 2, in order, until upstream has taken it: in the store where there is one, or in memory. In the
  * store a million messages take little memory: only those whose turn is near are there, and of the others 12 bytes.
@@ -57,10 +56,10 @@ export class BridgeQueue {
   readonly #memory: QueueMemory;
   readonly #store: Store | undefined;
   // In the order of their numbers: those on their way, those in memory, those that only the store has, those that it does not have yet.
-  #inFlight = new Map<number, Waiting>();
-  #loaded = new Queue<Waiting>();
+  #inFlight = new Map<number, WaitingMessage>();
+  #loaded = new Queue<WaitingMessage>();
   readonly #stored: StoredBacklog | undefined;
-  readonly #fresh = new Queue<Waiting & { readonly batch: number }>();
+  readonly #fresh = new Queue<WaitingMessage>();
   #length: number;
   #bytes: number;
   /** Of those on their way and those in memory. */
@@ -129,27 +128,19 @@ export class BridgeQueue {
    * Takes a message, for which `hasRoom` was asked; nothing of it may change any more. Where the oldest are dropped to make room they are
    * counted, and so is this one if it finds none because all others are on their way.
    */
-  push({
-    name,
-    payload,
-    qos,
-    retain,
-    properties,
-    via,
-    expiresAt,
-  }: Omit<QueuedMessage, 'record' | 'at'>): void {
+  push(message: Omit<QueuedMessage, 'record' | 'at'>): void {
     const { clock, counts, limits, records } = this.#options;
-    if (limits.whenFull === 'drop_oldest' && !this.#makeRoom(payload.length))
+    if (limits.whenFull === 'drop_oldest' && !this.#makeRoom(message.payload.length))
       return counts.drop('queue_full');
     const store = this.#store;
-    const record = records.nextRecord();
-    const message = { record, name, payload, qos, retain, properties, via, expiresAt, at: clock.now() };
-    const bytes = store ? records.add(store, message) : sizeOf(message);
+    const waiting = new WaitingMessage(message, records.nextRecord(), clock.now());
+    waiting.bytes = store ? records.add(store, waiting) : sizeOf(waiting);
     this.#length++;
-    this.#bytes += bytes;
-    if (!store) return this.#load({ ...message, bytes });
+    this.#bytes += waiting.bytes;
+    if (!store) return this.#load(waiting);
     const { batch } = store;
-    this.#fresh.push({ ...message, bytes, batch });
+    waiting.batch = batch;
+    this.#fresh.push(waiting);
     if (batch === this.#awaited) return;
     this.#awaited = batch;
     store.after(batch, () => this.#committed(store.committed));
@@ -190,7 +181,7 @@ export class BridgeQueue {
 
   /** The connection is lost: what is on its way will be given again, before all others and in order, unless it is dropped until then. */
   rewind(): void {
-    const loaded = new Queue<Waiting>();
+    const loaded = new Queue<WaitingMessage>();
     for (const message of this.#inFlight.values()) loaded.push(message);
     for (const message of this.#loaded) loaded.push(message);
     this.#loaded = loaded;
@@ -226,7 +217,7 @@ export class BridgeQueue {
     return this.#loaded.at(0)?.at ?? this.#stored?.firstAt ?? this.#fresh.at(0)?.at;
   }
 
-  #whyTooLate({ at, expiresAt }: Waiting, now: number): 'expired' | 'too_old' | undefined {
+  #whyTooLate({ at, expiresAt }: WaitingMessage, now: number): 'expired' | 'too_old' | undefined {
     if (expiresAt !== undefined && now >= expiresAt) return 'expired';
     return this.#isOld(at, now) ? 'too_old' : undefined;
   }
@@ -298,7 +289,7 @@ export class BridgeQueue {
     this.#refill();
   }
 
-  #load(message: Waiting): void {
+  #load(message: WaitingMessage): void {
     this.#loaded.push(message);
     this.#memoryBytes += message.bytes;
     this.#ready();

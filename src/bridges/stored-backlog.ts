@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { bridgeKeys, readQueued, recordInKey } from '../store/bridge-records.js';
 import type { MessageIndex } from '../store/message-index.js';
 import type { Store } from '../store/store.js';
-import type { QueuedMessage } from './upstream.js';
+import { type Held, WaitingMessage } from './waiting-message.js';
 
 /** Read from the store at once: more would keep others waiting. */
 const READ_MESSAGES = 1024;
@@ -10,13 +10,6 @@ const READ_BYTES = 2 ** 20;
 
 export interface QueueMemory {
   readonly messages: number;
-  readonly bytes: number;
-}
-
-/** What the queue knows of a message besides what is in it. */
-export interface Held {
-  readonly record: number;
-  /** What it takes of the queue's bytes. */
   readonly bytes: number;
 }
 
@@ -46,7 +39,7 @@ export class StoredBacklog {
   }
 
   /** Takes over one that is committed, behind all others. */
-  push({ record, at, bytes }: Held & QueuedMessage): void {
+  push({ record, at, bytes }: WaitingMessage): void {
     this.#index.push(record, at + this.#offset, bytes);
   }
 
@@ -62,10 +55,7 @@ export class StoredBacklog {
    * Reads the first ones, no more than there is room for and some hundreds, and lets go of them; unless it is doing so already, or there are
    * none. `done` is also told those that the disk has lost: the log says so.
    */
-  read(
-    room: QueueMemory,
-    done: (messages: readonly (Held & QueuedMessage)[], lost: readonly Held[]) => void,
-  ): void {
+  read(room: QueueMemory, done: (messages: readonly WaitingMessage[], lost: readonly Held[]) => void): void {
     if (this.#reading || this.length === 0) return;
     this.#reading = true;
     const last = this.#index.lastRecord;
@@ -77,17 +67,17 @@ export class StoredBacklog {
     };
     this.#store.read(range, (found) => {
       this.#reading = false;
-      const messages: (Held & QueuedMessage)[] = [];
+      const messages: WaitingMessage[] = [];
       const lost: Held[] = [];
       for (const [key, value] of found) {
         const record = recordInKey(key);
         lost.push(...this.#shiftBefore(record));
         // Else it was let go of meanwhile.
         if (this.length === 0 || this.#index.firstRecord > record) continue;
-        const message = value && this.#read(record, value);
         const { firstBytes: bytes } = this.#index;
         this.#index.shift();
-        if (message) messages.push({ ...message, bytes });
+        const message = value && this.#read(record, value, bytes);
+        if (message) messages.push(message);
         else lost.push({ record, bytes });
       }
       if (found.length === 0) lost.push(...this.#shiftBefore(last + 1));
@@ -96,9 +86,12 @@ export class StoredBacklog {
     });
   }
 
-  #read(record: number, value: Uint8Array): QueuedMessage | undefined {
+  #read(record: number, value: Uint8Array, bytes: number): WaitingMessage | undefined {
     try {
-      return readQueued(record, value, this.#offset);
+      const message = readQueued(value, this.#offset);
+      const waiting = new WaitingMessage(message, record, message.at);
+      waiting.bytes = bytes;
+      return waiting;
     } catch {
       return undefined;
     }

@@ -53,7 +53,7 @@ const PROPERTIES = 16;
 const HEAD_BYTES = 13;
 
 /** A message that waits to be sent upstream. `offset` is what the store's time is when the clock shows 0, ms. */
-export function writeQueued(message: QueuedMessage, offset: number): Uint8Array {
+export function writeQueued(message: Omit<QueuedMessage, 'record'>, offset: number): Uint8Array {
   const { name, payload, qos, retain, properties, via, expiresAt, at } = message;
   const path = via.join();
   const nameBytes = Buffer.byteLength(name);
@@ -81,7 +81,7 @@ export function writeQueued(message: QueuedMessage, offset: number): Uint8Array 
  * Reads what `writeQueued` wrote; `offset` may be another one than then. The payload is a view of `value`.
  * @throws an error when it is not as it was written
  */
-export function readQueued(record: number, value: Uint8Array, offset: number): QueuedMessage {
+export function readQueued(value: Uint8Array, offset: number): Omit<QueuedMessage, 'record'> {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   const flags = bytes.readUInt8(0);
   const qos = flags & QOS;
@@ -98,7 +98,6 @@ export function readQueued(record: number, value: Uint8Array, offset: number): Q
     payloadAt = value.length - rest.length;
   }
   return {
-    record,
     name: bytes.toString('utf8', nameAt, viaAt),
     payload: new Uint8Array(value.buffer, value.byteOffset + payloadAt, value.length - payloadAt),
     qos,

@@ -5,7 +5,7 @@ const SEAL_BYTES = 4;
 
 /** The value behind a checksum of it and its key: LevelDB does not check its blocks when it reads them. */
 export function seal(key: string, value: Uint8Array): Uint8Array {
-  const sealed = Buffer.alloc(SEAL_BYTES + value.length);
+  const sealed = Buffer.allocUnsafe(SEAL_BYTES + value.length);
   sealed.writeUInt32BE(crc32(value, crc32(key)));
   sealed.set(value, SEAL_BYTES);
   return sealed;

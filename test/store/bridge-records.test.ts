@@ -49,12 +49,12 @@ describe('a message that waits for upstream', () => {
     'is read as it was written',
     (message) => {
       const value = writeQueued(message, 0);
-      expect(readQueued(message.record, value, 0)).toEqual(message);
+      expect({ ...readQueued(value, 0), record: message.record }).toEqual(message);
     },
   );
 
   test('keeps its times when the clock starts anew', () => {
-    const later = readQueued(1, writeQueued(FULL, 1_700_000_000_000), 1_700_000_000_100);
+    const later = readQueued(writeQueued(FULL, 1_700_000_000_000), 1_700_000_000_100);
     expect(later).toMatchObject({ at: -103, expiresAt: 1900.25 });
   });
 
@@ -66,7 +66,7 @@ describe('a message that waits for upstream', () => {
   });
 
   test('that says nothing of its QoS is not taken for one', () => {
-    expect(() => readQueued(1, new Uint8Array(20), 0)).toThrow('it has QoS 0');
+    expect(() => readQueued(new Uint8Array(20), 0)).toThrow('it has QoS 0');
   });
 });
 
@@ -74,8 +74,8 @@ describe('what is kept of bridges', () => {
   const STATE = { instance: 'abc', lastRecord: 9, records: 3 };
   const RECORDS: [string, Uint8Array][] = [
     ['bridge/plant', writeBridgeState(STATE)],
-    ['bridge-message/plant/00000000007', writeQueued({ ...PLAIN, record: 7 }, 500)],
-    ['bridge-message/plant/00000000009', writeQueued({ ...FULL, record: 9 }, 500)],
+    ['bridge-message/plant/00000000007', writeQueued(PLAIN, 500)],
+    ['bridge-message/plant/00000000009', writeQueued(FULL, 500)],
     ['bridge-upstream/plant/core/mark', Uint8Array.of(1, 2)],
   ];
 
