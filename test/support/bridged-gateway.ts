@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { Bridge } from '../../src/bridges/bridge.js';
 import { FleetPresence } from '../../src/bridges/presence/fleet-presence.js';
 import type { BridgeRecords } from '../../src/bridges/records.js';
+import type { Upstream } from '../../src/bridges/upstream.js';
 import { type Config, configSchema } from '../../src/config/schema.js';
 import type { Qos } from '../../src/wire/messages.js';
 import { NO_FAULTS } from './faulty-wire.js';
@@ -39,6 +40,8 @@ export interface BridgedGatewayOptions {
   /** Where it keeps what is to outlive it; it remembers nothing if left out. */
   readonly disk?: Disk;
   readonly maxCommitMs?: number;
+  /** Where the bridges lead to in place of their brokers. */
+  readonly upstream?: () => Upstream;
   readonly limits?: SimulationLimits;
 }
 
@@ -115,6 +118,8 @@ export class BridgedGateway {
     this.bridges = config.bridges.map((one, n) => {
       const { broker } = bridges[n] as BridgeSetup;
       const upstream = (records: BridgeRecords) => {
+        const other = this.#options.upstream?.();
+        if (other) return other;
         const { instance } = records;
         const made = new SimulatedUpstream({
           broker,
