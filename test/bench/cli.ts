@@ -1,12 +1,11 @@
 import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf } from '../../src/errors.js';
 import { drawChart } from './chart.js';
 import { describeMachine } from './machine.js';
+import { publish } from './pages.js';
 import { describeProfiles, profileArguments } from './profile.js';
-import { putIntoReadme } from './readme.js';
 import type { RowResult } from './result.js';
 import type { Contender, Row } from './row.js';
 import { ROWS } from './rows/index.js';
@@ -15,10 +14,6 @@ import { BUILT } from './servers/gateway.js';
 import { printResult } from './table.js';
 
 const WRONG_USAGE = 2;
-const ROOT = new URL('../../../../', import.meta.url);
-const README = fileURLToPath(new URL('README.md', ROOT));
-/** The README has a link to it. */
-const CHART = fileURLToPath(new URL('test/bench/results.svg', ROOT));
 
 interface Options {
   readonly quick?: boolean;
@@ -48,7 +43,7 @@ const command = new Command('bench')
   )
   .option('--json <file>', 'write the results there, one object a row')
   .option('--svg <file>', 'draw the results there')
-  .option('--readme', 'put the results into README.md, and draw its chart')
+  .option('--readme', 'put the results into README.md and config/BRIDGES.md, and draw the chart')
   .option('--from <file>', 'measure nothing: take the results that --json wrote there')
   .option(
     '--profile <folder>',
@@ -112,10 +107,7 @@ async function main(options: Options): Promise<boolean> {
       : (JSON.parse(readFileSync(from, 'utf8')) as RowResult[]);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
   if (svg !== undefined) writeFileSync(svg, drawChart(results));
-  if (readme) {
-    writeFileSync(README, putIntoReadme(readFileSync(README, 'utf8'), results));
-    writeFileSync(CHART, drawChart(results));
-  }
+  if (readme) publish(results);
   if (profile !== undefined) console.log(describeProfiles(profile));
   for (const failure of failures) console.log(`FAILED ${failure}`);
   return failures.length === 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { drawChart } from './chart.js';
-import { putIntoReadme } from './readme.js';
+import { putIntoPage } from './pages.js';
 import { type Measured, type RowResult, summarize } from './result.js';
 import type { Contender, Row } from './row.js';
 import { printResult } from './table.js';
@@ -76,16 +76,16 @@ describe('a row', () => {
     expect(drawChart([result])).toContain('a &amp; b');
   });
 
-  test('stands in the README between the marks', () => {
+  test('stands in a page between the marks', () => {
     const marks = ['<!-- generated:bench -->', '<!-- /generated -->'];
-    const once = putIntoReadme(`before\n${marks.join('\n')}\nafter`, [result]);
+    const once = putIntoPage(`before\n${marks.join('\n')}\nafter`, [result]);
     expect(once).toMatch(
       /^before\n<!-- generated:bench -->\n.*`row`.*bare 2 \(2 ×\).*<!-- \/generated -->\nafter$/s,
     );
-    expect(putIntoReadme(once, [result])).toBe(once);
-    expect(() => putIntoReadme('no marks', [result])).toThrow('no place');
+    expect(putIntoPage(once, [result])).toBe(once);
+    expect(() => putIntoPage('no marks', [result])).toThrow('no place');
     expect(once).not.toContain('B a client');
     const reported = { ...result, verdicts: {}, also: { slipway: { 'B a client': 17_000 } } };
-    expect(putIntoReadme(once, [reported])).toContain('bare 2 (2 ×), B a client: 17.0 k |');
+    expect(putIntoPage(once, [reported])).toContain('bare 2 (2 ×), B a client: 17.0 k |');
   });
 });

@@ -71,6 +71,23 @@ describe('a flow', () => {
   });
 });
 
+/** What a subscriber of that load counts of `stream`, cut by chance; all of it is used. */
+function countedOf(stream: Buffer, load: TcpLoad, connection: Connection, seed: number): number {
+  const random = new Random(seed);
+  const tally = new Tally(0, load, () => {});
+  const subscriber = speakerFor(connection, load, { kind: 'subscriber', number: 0, tally });
+  let rest = Buffer.alloc(0);
+  for (let at = 0; at < stream.length; ) {
+    const size = 1 + random.below(100);
+    const bytes = Buffer.from(Uint8Array.from([...rest, ...stream.subarray(at, at + size)]));
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    rest = bytes.subarray(subscriber.read(bytes, view, bytes.length));
+    at += size;
+  }
+  expect(rest.length).toBe(0);
+  return tally.received;
+}
+
 describe('what is delivered', () => {
   test.each<[DialectName, 0 | 1]>([
     ['slipway', 0],
@@ -86,21 +103,33 @@ describe('what is delivered', () => {
     const publisher = speakerFor(connection, load, { kind: 'publisher', number: 1, acknowledged: () => {} });
     const stream = Buffer.concat(publisher.blocks((payloads, first) => publisher.delivery(payloads, first)));
     forSeeds(50, (seed) => {
-      const random = new Random(seed);
-      const tally = new Tally(0, load, () => {});
-      const subscriber = speakerFor(connection, load, { kind: 'subscriber', number: 0, tally });
-      let rest = Buffer.alloc(0);
-      for (let at = 0; at < stream.length; ) {
-        const size = 1 + random.below(100);
-        const bytes = Buffer.from(Uint8Array.from([...rest, ...stream.subarray(at, at + size)]));
-        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-        rest = bytes.subarray(subscriber.read(bytes, view, bytes.length));
-        at += size;
-      }
-      expect(tally.received).toBe(load.block * load.cycle);
-      expect(rest.length).toBe(0);
+      expect(countedOf(stream, load, connection, seed)).toBe(load.block * load.cycle);
     });
     expect(written.length > 0).toBe(qos > 0);
+  });
+});
+
+test('a message of NATS is read however its line looks, and however it is cut', () => {
+  const load: TcpLoad = { ...LOAD, dialect: 'nats' };
+  const connection = { write: () => {} } as unknown as Connection;
+  const lines = [
+    'MSG bench 1 24',
+    'MSG bench 1 _INBOX.a.1 24',
+    'HMSG bench 1 31 55',
+    'HMSG bench 1 _INBOX.a.22 31 55',
+  ];
+  const headers = Buffer.from('NATS/1.0\r\nSlipway-Via: ab\r\n\r\n'.padEnd(31, ' ').slice(0, 31));
+  const stream = Buffer.concat(
+    Array.from({ length: 32 }, (_, index) => {
+      const line = lines[index % lines.length] as string;
+      const { buffer, byteOffset } = payload(1, index);
+      const body = Buffer.from(buffer, byteOffset, LOAD.payloadBytes);
+      const before = line.startsWith('H') ? headers : Buffer.alloc(0);
+      return Buffer.concat([Buffer.from(`${line}\r\n`), before, body, Buffer.from('\r\n')]);
+    }),
+  );
+  forSeeds(50, (seed) => {
+    expect(countedOf(stream, load, connection, seed)).toBe(32);
   });
 });
 

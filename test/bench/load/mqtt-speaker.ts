@@ -19,6 +19,7 @@ export class MqttSpeaker extends Speaker {
   #acknowledgements: Buffer[] = [];
 
   async greet(): Promise<void> {
+    if (this.load.qos === 2) throw new BenchFailure('this speaker of MQTT has no QoS 2');
     const { kind, number } = this.part;
     const id = text(`${kind}-${number}-${process.pid}`);
     // Protocol level 4, a clean session, no keep-alive.

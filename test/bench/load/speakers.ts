@@ -1,3 +1,4 @@
+import { BlocksSpeaker } from './blocks-speaker.js';
 import type { Connection } from './connection.js';
 import { FramesSpeaker } from './frames-speaker.js';
 import { MqttSpeaker } from './mqtt-speaker.js';
@@ -11,6 +12,7 @@ const SPEAKERS: Record<DialectName, new (connection: Connection, load: TcpLoad, 
   nats: NatsSpeaker,
   mqtt: MqttSpeaker,
   frames: FramesSpeaker,
+  blocks: BlocksSpeaker,
 };
 
 export function speakerFor(connection: Connection, load: TcpLoad, part: Part): Speaker {

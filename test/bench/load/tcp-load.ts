@@ -1,3 +1,5 @@
+import type { Qos } from '../../../src/wire/messages.js';
+
 /** What the load generator for TCP does; every size is that of one publisher. */
 export interface TcpLoad {
   readonly dialect: DialectName;
@@ -5,7 +7,7 @@ export interface TcpLoad {
   readonly publishers: number;
   readonly subscribers: number;
   readonly payloadBytes: number;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
   /** Messages that are written at once. */
   readonly block: number;
   /** Blocks that may be on their way: published, and not yet received by all, nor acknowledged. */
@@ -16,8 +18,8 @@ export interface TcpLoad {
   readonly perPacket: number;
 }
 
-/** `frames` is what the bare router speaks. */
-export type DialectName = 'slipway' | 'nats' | 'mqtt' | 'frames';
+/** `frames` is what the bare router speaks; `blocks` tells a process that publishes through a library what it is to publish. */
+export type DialectName = 'slipway' | 'nats' | 'mqtt' | 'frames' | 'blocks';
 
 /** Where the load goes; to a `blind` server as though all greetings were over. */
 export interface TcpTarget {

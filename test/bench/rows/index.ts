@@ -1,4 +1,5 @@
 import type { Row } from '../row.js';
+import { BRIDGE_ROWS } from './bridges.js';
 import { CLIENT_ROWS } from './client.js';
 import { FAIRNESS } from './fairness.js';
 import { LATENCY_ROWS } from './latency.js';
@@ -20,6 +21,7 @@ export const ROWS: readonly Row[] = [
   ...UDP_ROWS,
   UDP_LOSSY,
   ...UART_ROWS,
+  ...BRIDGE_ROWS,
   ...LATENCY_ROWS,
   ...SCALING_ROWS,
   MEMORY,

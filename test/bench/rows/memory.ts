@@ -7,7 +7,7 @@ import { type BenchGateway, startGateway } from '../servers/gateway.js';
 import { type Stoppable, together } from './udp.js';
 
 const FILLER = new URL('../load/filler.js', import.meta.url);
-const COLLECT_GARBAGE = new URL('../servers/collect-garbage.js', import.meta.url);
+export const COLLECT_GARBAGE = new URL('../servers/collect-garbage.js', import.meta.url);
 const ROOM = 2_000_000;
 const CONFIG = {
   listen: {
@@ -67,7 +67,7 @@ const CROWDS: readonly Crowd[] = [
 ];
 
 /** Resident memory without garbage, as far as the process has given it back. */
-async function resident(gateway: BenchGateway): Promise<number> {
+export async function resident(gateway: BenchGateway): Promise<number> {
   gateway.process.signal('SIGUSR2');
   await sleep(SETTLE_MS);
   return gateway.process.rss;

@@ -36,8 +36,10 @@ export function mqttGateway(settings?: GatewaySettings): ServerKind {
   };
 }
 
-export const NATS: ServerKind = { dialect: 'nats', start: startNats };
+export const NATS: ServerKind = { dialect: 'nats', start: () => startNats() };
 export const MOSQUITTO: ServerKind = { dialect: 'mqtt', start: startMosquitto };
+/** With JetStream on. */
+export const JETSTREAM: ServerKind = { dialect: 'nats', start: () => startNats({ jetStream: true }) };
 export const AEDES_BROKER: ServerKind = { dialect: 'mqtt', start: () => startHelper(AEDES) };
 export const BARE: ServerKind = { dialect: 'frames', start: () => startHelper(BARE_ROUTER) };
 

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../free-port.js';
 import { type Server, ServerProcess } from '../server-process.js';
 import { makeFolder, removeFolder } from '../temporary-folder.js';
 
@@ -38,14 +37,4 @@ export async function startMosquitto(): Promise<Server> {
       removeFolder(folder);
     },
   };
-}
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
