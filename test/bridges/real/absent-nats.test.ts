@@ -10,6 +10,8 @@ import { natsClient, readStream } from './receivers.js';
 /** Messages of SIZE bytes that wait while memory is looked at first, and then. */
 const [FEW, MANY] = [20_000, 120_000];
 const SIZE = 1024;
+/** What a queue holds that is to get full. */
+const BOUND = 3000;
 
 /** Memory of a process that holds no copy of a file, MiB. */
 function memoryMiB(pid: number | undefined): number {
@@ -18,6 +20,57 @@ function memoryMiB(pid: number | undefined): number {
 }
 
 describeWithTools(['nats-server'], 'while the cluster is gone for long', () => {
+  it('refuse: what finds no room is refused, and all else arrives when it is back, while local traffic goes on', async () => {
+    const server = await startNats();
+    await server.stop();
+    const site = await siteWith({ nats: { servers: server.url } }, { messages: BOUND, when_full: 'refuse' });
+    const program = await site.client('program');
+    const stats = await follow(program);
+    const ledger = new Ledger();
+    await emitAll(program, ledger.sender('tcp', 1), 2 * BOUND);
+    expect(ledger.verdict().accounts.get('tcp')).toMatchObject({ acknowledged: BOUND, refused: BOUND });
+    await until(() =>
+      expect(stats()).toMatchObject({ state: 'down', full: true, queue: { messages: BOUND } }),
+    );
+    expect(site.log.join('\n')).toMatch(/the queue of the bridge plant is full/);
+    // Who is on a channel that no bridge carries does not notice.
+    const heard: string[] = [];
+    await program.subscribe('local', ({ text }) => void heard.push(text));
+    await program.emit('local', 'hello', { qos: 2 });
+    await until(() => expect(heard).toEqual(['hello']));
+
+    await server.start();
+    await until(() => expect(stats()).toMatchObject({ state: 'up', full: false, queue: { messages: 0 } }));
+    await emitAll(program, ledger.sender('later', 1), 1);
+    const connection = await natsClient(server.url);
+    await until(() => expect(stats().queue.messages).toBe(0));
+    await readStream(connection, 'slipway', 'site.load.>', ledger);
+    expect(ledger.missing).toBe(0);
+    expect(ledger.verdict({ once: true }).faults).toEqual([]);
+  });
+
+  it('drop_oldest: every emit is taken, the oldest are dropped and counted, and the rest arrives in order', async () => {
+    const server = await startNats();
+    await server.stop();
+    const queue = { messages: BOUND, when_full: 'drop_oldest' };
+    const site = await siteWith({ nats: { servers: server.url } }, queue);
+    const program = await site.client('program');
+    const stats = await follow(program);
+    const ledger = new Ledger();
+    await emitAll(program, ledger.sender('tcp', 1), 2 * BOUND);
+    await until(() => expect(stats().drops).toEqual({ queue_full: BOUND }));
+    expect(stats().queue.messages).toBe(BOUND);
+
+    await server.start();
+    await until(() => expect(stats()).toMatchObject({ state: 'up', queue: { messages: 0 } }));
+    await readStream(await natsClient(server.url), 'slipway', 'site.load.>', ledger);
+    const { accounts, faults } = ledger.verdict({ once: true });
+    expect(accounts.get('tcp')).toMatchObject({ acknowledged: 2 * BOUND, arrived: BOUND });
+    expect(faults).toEqual([
+      `tcp, QoS 1: acknowledged, and did not arrive: 0, 1, 2, 3, 4 and ${BOUND - 5} more`,
+    ]);
+  });
+
   it('memory stays flat, and what waits drains while what is new gets through', async () => {
     const server = await startNats();
     await server.stop();
