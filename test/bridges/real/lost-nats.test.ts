@@ -44,6 +44,30 @@ describeWithTools(['nats-server'], 'what is lost', () => {
     expect(accounts.get('after')).toMatchObject({ acknowledged: MESSAGES, arrived: MESSAGES });
   });
 
+  it('with the disk of the gateway: what waits there, and nothing of what comes later', async () => {
+    const server = await startNats();
+    const site = await siteWith(nats(server), {});
+    const program = await site.client('program');
+    const ledger = new Ledger();
+    await emitAll(program, ledger.sender('arrived', 1), MESSAGES);
+    const stats = await follow(program);
+    await until(() => expect(stats()).toMatchObject({ state: 'up', queue: { messages: 0 } }));
+    await server.stop();
+    await emitAll(program, ledger.sender('waits', 1), MESSAGES);
+    await site.kill();
+    await site.loseStore();
+    await server.start();
+    await site.start();
+    // It counts from 1 again: the cluster must not take that for what it has already.
+    await emitAll(program, ledger.sender('after', 1), MESSAGES);
+    await until(async () => expect(await countIn(server)).toBe(2 * MESSAGES));
+    await readStream(await natsClient(server.url), 'slipway', 'site.load.>', ledger);
+    const { accounts } = ledger.verdict();
+    expect(accounts.get('arrived')).toMatchObject({ arrived: MESSAGES, repeated: 0 });
+    expect(accounts.get('waits')).toMatchObject({ acknowledged: MESSAGES, arrived: 0 });
+    expect(accounts.get('after')).toMatchObject({ acknowledged: MESSAGES, arrived: MESSAGES, repeated: 0 });
+  });
+
   it('of QoS 0: what is emitted while the cluster is away, and it is counted', async () => {
     const server = await startNats();
     await server.stop();

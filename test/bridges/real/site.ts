@@ -84,6 +84,11 @@ export class Site {
     return this.#end('SIGTERM');
   }
 
+  /** Its disk is lost, and with it the store; to be called while it does not run. */
+  async loseStore(): Promise<void> {
+    await rm(join(this.#folder, 'store'), { recursive: true });
+  }
+
   /** A program at this gateway that comes back, for as long as the test runs, and so does its session. */
   client(identity: string): Promise<Client> {
     return connectTo({ host: '127.0.0.1', port: this.#tcp }, { identity, timeoutMs: 30_000, expiry: 3600 });
