@@ -6,7 +6,7 @@ import { Random } from '../../support/random.js';
 import { describeWithTools } from '../../support/tools.js';
 import { aWhile, breakInTurn, type Fault } from './faults.js';
 import { natsClient, patiently, readStream } from './receivers.js';
-import { expectNoFaults, finish, flowsBeyond, gatewayFaults, startRig } from './rig.js';
+import { expectNoFaults, finish, gatewayFaults, loadOf, startRig } from './rig.js';
 
 /** How often something is killed; `npm run soak:bridges` gives more. */
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
@@ -21,6 +21,7 @@ describeWithTools(['nats-server', 'socat', ...AVR_TOOLS], 'bridges of NATS', () 
       const random = new Random(SEED);
       const cluster = await startNatsCluster();
       const rig = await startRig(random, { nats: { servers: cluster.urls, replicas: cluster.nodes.length } });
+      const load = loadOf(rig);
       const faults: Fault[] = [
         ...gatewayFaults(rig, random),
         ...cluster.nodes.map((node, index) => ({
@@ -32,7 +33,7 @@ describeWithTools(['nats-server', 'socat', ...AVR_TOOLS], 'bridges of NATS', () 
               await rig.near.kill();
               await rig.near.start();
             }
-            await flowsBeyond(rig);
+            await load.flows();
             await node.start();
           },
         })),
@@ -55,7 +56,7 @@ describeWithTools(['nats-server', 'socat', ...AVR_TOOLS], 'bridges of NATS', () 
           },
         },
       ];
-      await breakInTurn(faults, ROUNDS, random, () => flowsBeyond(rig));
+      await breakInTurn(faults, ROUNDS, random, load);
       await finish(rig);
       const connection = await natsClient(cluster.urls);
       const manager = await patiently(() => jetstreamManager(connection));

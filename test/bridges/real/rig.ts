@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Client } from '../../../src/client/client.js';
 import type { Random } from '../../support/random.js';
-import { aWhile, type Fault } from './faults.js';
+import { aWhile, type Fault, type Load } from './faults.js';
 import { Ledger, type Promises, report } from './ledger.js';
 import type { Sender, UnoSender } from './senders.js';
 import { holds, Site } from './site.js';
@@ -9,6 +9,8 @@ import { holds, Site } from './site.js';
 /** Messages a second of one sender. */
 const RATE = 60;
 const EVERY_MS = 50;
+/** Messages that one sender sends at once. */
+const BURST = 300;
 const OUT = { pattern: 'load/#', direction: 'out', qos: 2, remote: 'site/load/#' };
 const IN = { pattern: 'load/#', direction: 'in', qos: 2, remote: 'site/load/#' };
 
@@ -96,11 +98,18 @@ export function gatewayFaults({ near, far }: Rig, random: Random): Fault[] {
   }));
 }
 
-/** Waits until messages that were sent from now on have arrived beyond the broker. */
-export async function flowsBeyond({ upstream, beyond }: Rig): Promise<void> {
-  const [sent, arrived] = [upstream.acknowledged, beyond.arrivals];
-  await holds(
-    () => upstream.acknowledged > sent && beyond.arrivals > arrived + RATE,
-    () => `nothing flows: ${upstream.acknowledged} acknowledged, ${beyond.arrivals} arrived beyond`,
-  );
+/** What flows through the rig. */
+export function loadOf({ upstream, beyond, senders }: Rig): Load {
+  return {
+    async flows() {
+      const [sent, arrived] = [upstream.acknowledged, beyond.arrivals];
+      await holds(
+        () => upstream.acknowledged > sent && beyond.arrivals > arrived + RATE,
+        () => `nothing flows: ${upstream.acknowledged} acknowledged, ${beyond.arrivals} arrived beyond`,
+      );
+    },
+    burst() {
+      for (const sender of senders) sender.burst(BURST);
+    },
+  };
 }

@@ -43,6 +43,11 @@ export class Sender {
     this.#stopped = true;
   }
 
+  /** Sends that many at once, over and above what flows. */
+  burst(count: number): void {
+    for (let n = 0; n < count && !this.#stopped; n++) void this.#one();
+  }
+
   /** Stops, and waits until it knows of all that it sent what became of it. */
   async finish(): Promise<void> {
     this.stop();
