@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import { until } from '../../support/gateways.js';
 import { NatsServer } from '../../support/nats-server.js';
+import { Random } from '../../support/random.js';
 import { describeWithTools } from '../../support/tools.js';
 import { program, Side } from './upstreams.js';
 
@@ -215,6 +216,44 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
     } finally {
       await own.remove();
     }
+  });
+
+  it('may be closed at any moment, and says nothing after that', async () => {
+    const random = new Random(1);
+    const feeder = await new Side(url).connect();
+    feeder.publish('site/kept', 'kept', { retain: true });
+    for (let round = 0; round < 30; round++) {
+      const side = new Side(url);
+      const connecting = side.connect().catch(() => {});
+      if (random.chance(0.3)) {
+        await new Promise((resolve) => setTimeout(resolve, random.below(10)));
+        side.abort();
+        await connecting;
+        // It may have been too late for that.
+        await side.close();
+        continue;
+      }
+      await connecting;
+      side.want(random.chance(0.5) ? 1 : 0, 'site/#', 'other/+');
+      for (let i = 0; i < 20; i++) {
+        side.publish('site/a', `${i}`, { retain: random.chance(0.2) });
+        side.send('site/b', `${i}`);
+        feeder.publish('site/c', `${i}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, random.below(20)));
+      const closed = side.close();
+      const before = [side.heard.length, side.settledRecords.length];
+      await closed;
+      side.want(1, 'site/a');
+      expect([side.heard.length, side.settledRecords.length]).toEqual(before);
+      expect(side.problems).toEqual([]);
+    }
+    await feeder.close();
+    const names = async () =>
+      ((await server.monitor('connz')) as { connections: { name?: string }[] }).connections.filter(
+        ({ name }) => name?.endsWith(' plant'),
+      );
+    await until(async () => expect(await names()).toEqual([]));
   });
 
   it('gives up connecting when it is told to, and leaves nothing behind', async () => {
