@@ -183,10 +183,7 @@ export class Gateway {
     this.#bridges = new Bridges({
       ...context,
       turns: this.#commons.turns,
-      sessionOf: (device) => {
-        const session = this.#hub.sessions.get(device);
-        return session && { present: this.#hub.stateOf(device) === 'online', pending: session.pending };
-      },
+      sessionOf: (device) => this.#hub.standingOf(device),
     });
     this.#statistics = new Statistics(
       this.#router,

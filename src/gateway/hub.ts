@@ -164,6 +164,17 @@ export class Hub {
     return session?.open ? 'online' : 'offline';
   }
 
+  /** Whether the peer of that identity is there, and how many reliable messages wait for it; undefined if no session of it stands. */
+  standingOf(identity: string): { present: boolean; pending: number } | undefined {
+    const session = this.#sessions.get(identity);
+    return (
+      session && {
+        present: session.open && !session.engine.asleep,
+        pending: emitsIn(session.engine.outgoing),
+      }
+    );
+  }
+
   /** Sends what can be sent now. */
   flush(): void {
     for (const session of this.#sessions.values()) session.flush();

@@ -108,10 +108,7 @@ export class BridgedGateway {
     const common = { gateway: this.name, router, clock, counters, turns, logger: this.#logger };
     const presence = new FleetPresence({
       ...common,
-      sessionOf: (device) => {
-        const session = hub.sessions.get(device);
-        return session && { present: hub.stateOf(device) === 'online', pending: session.pending };
-      },
+      sessionOf: (device) => hub.standingOf(device),
     });
     this.#presence = presence;
     const upstreams: SimulatedUpstream[] = [];

@@ -81,6 +81,12 @@ export class UdpDevice {
     });
   }
 
+  /** Says goodbye: its session stays. */
+  leave(): void {
+    const goodbye = this.session.close('normal');
+    if (goodbye) this.#link?.send(goodbye);
+  }
+
   /** Falls silent: nothing is said to the gateway. */
   async disconnect(): Promise<void> {
     this.#driver?.stop();

@@ -44,7 +44,7 @@ export type StandingOf = (said: Said) => Standing | 'forgotten';
 
 /**
  * What is to be told of a device of which gateways said that. Who spoke last is right: a device that moved is online at once where it came
- * to, and offline later where it was. Undefined: nothing yet, those who know are to be heard first.
+ * to, and offline later where it was. Undefined: nothing new yet, those who know are to be heard first.
  *
  * @param last what was told before
  * @param speaker whoever spoke just now, or last
@@ -62,7 +62,7 @@ export function judge(
     const { state, gateway, run } = best;
     return { state, gateway, run, ...heldBeside(gateway, said, standingOf) };
   }
-  if (of('awaited').length > 0) return last;
+  if (of('awaited').length > 0) return undefined;
   const [silent] = of('silent');
   const gateway = silent?.gateway ?? last?.gateway ?? speaker;
   const was = silent && { was: silent.state as 'online' | 'asleep', run: silent.run };

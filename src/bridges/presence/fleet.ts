@@ -128,7 +128,8 @@ export class Fleet implements Worker {
 
   /**
    * A gateway says that of one of its devices; undefined: it knows it no more. `stored`: it said so before anybody listened. Returns whether
-   * that is told now; else it is within `SILENT_MS`, when the gateway was heard, or the device had its time to come up elsewhere.
+   * what is told is so now; else it is soon, when the gateway was heard or is known to be silent, or the device had its time to come up
+   * elsewhere.
    */
   said(gateway: string, id: string, word: DeviceWord | undefined, stored = false): boolean {
     if (gateway !== this.#context.gateway) this.#mentioned(gateway, word?.run, stored);
@@ -136,18 +137,18 @@ export class Fleet implements Worker {
     this.#devices.set(id, device);
     device.speaker = gateway;
     this.#unsay(id, device, gateway);
-    let counts = true;
+    let isHeard = true;
     if (word && (word.state !== 'offline' || word.held !== undefined)) {
       const { state, run, held = 0 } = word;
       const said = { gateway, state, run, held, at: stored ? 0 : ++this.#order };
       this.#keep(id, device, said);
       const standing = this.#standingOf(said);
-      counts = standing === 'heard' || standing === 'silent';
+      isHeard = standing === 'heard' || standing === 'silent';
     }
     const isLast = device.told === undefined || device.told.gateway === gateway;
-    if (word === undefined && isLast && device.said.length === 0) this.#forget(id);
-    else this.#judge(id, device);
-    return counts && !this.#leaving.has(id);
+    if (word !== undefined || !isLast || device.said.length > 0) return this.#judge(id, device) && isHeard;
+    this.#forget(id);
+    return true;
   }
 
   work(share: Share): boolean {
@@ -198,39 +199,42 @@ export class Fleet implements Worker {
     return standing === 'heard' && this.#runs.get(gateway) !== run ? 'forgotten' : standing;
   }
 
-  /** `waited`: it had its time to come up elsewhere. */
-  #judge(id: string, device: Device, waited = false): void {
+  /** `waited`: it had its time to come up elsewhere. Returns whether what is told is so now; else it is judged again. */
+  #judge(id: string, device: Device, waited = false): boolean {
     const { said, told, speaker } = device;
     const word = judge(said, (one) => this.#standingOf(one), told, speaker);
-    if (word === undefined) return;
+    if (word === undefined) return false;
     const leaves = word.state === 'offline' && word.was === undefined && told && told.state !== 'offline';
     if (leaves && !waited) return this.#judgeLater(id);
     this.#leaving.delete(id);
-    if (sameWord(told, word)) return;
+    if (sameWord(told, word)) return true;
     const refusal = this.#emit(DEVICES + id, word);
     if (refusal === 'not_stored') return this.#judgeLater(id);
     if (refusal !== undefined) return this.#giveUp(id, device, refusal);
     device.told = word;
     this.#context.told(id, word);
+    return true;
   }
 
-  #judgeLater(id: string): void {
+  #judgeLater(id: string): false {
     const { clock } = this.#context;
     if (!this.#leaving.has(id)) this.#leaving.set(id, clock.now() + MOVING_MS);
     this.#timer ??= clock.schedule(MOVING_MS, () => this.#left());
+    return false;
   }
 
   /** There is no room for it: what is told later of it may find some. */
-  #giveUp(id: string, device: Device, refusal: ReasonName): void {
+  #giveUp(id: string, device: Device, refusal: ReasonName): true {
     for (const { gateway } of device.said) this.#devicesOf.get(gateway)?.delete(id);
     this.#devices.delete(id);
     this.#context.counters.add('fleet.drop.limit_reached');
-    if (this.#saidFull) return;
+    if (this.#saidFull) return true;
     this.#saidFull = true;
     this.#context.logger.warn(
       { refusal },
       `the fleet has more devices than there is room for here (${refusal}): raise limits.last_values`,
     );
+    return true;
   }
 
   #left(): void {

@@ -12,6 +12,8 @@ import { asJson, BEACON_MS, Words } from './words.js';
 
 /** Up to where upstream has been told: the memory, and a mark of `Router.lastValueMark`. */
 const TOLD_KEY = 'core/presence';
+/** From the first beacon of a connection to the next, ms. */
+const FIRST_PAUSE_MS = 1000;
 /** How soon it is looked again whether the queue has room, ms. */
 const LOOK_AGAIN_MS = 1000;
 
@@ -96,7 +98,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
   up(): void {
     if (!this.#tells) return;
     this.#isUp = true;
-    this.#sendBeacon();
+    this.#sendBeacon(FIRST_PAUSE_MS);
     this.#goOn();
   }
 
@@ -141,11 +143,12 @@ export class PresenceFeature implements BridgeFeature, Worker {
     return false;
   }
 
-  #sendBeacon(): void {
+  /** `pause`: until the next one, ms. They grow: gateways that start together find each other soon. */
+  #sendBeacon(pause: number): void {
     const { clock, gateway, outlet, run } = this.#context;
     outlet.post({ name: this.#words.beacon(gateway), payload: asJson({ run }), qos: 0, retain: false });
     this.#keepMark();
-    this.#beacon = clock.schedule(BEACON_MS, () => this.#sendBeacon());
+    this.#beacon = clock.schedule(pause, () => this.#sendBeacon(Math.min(2 * pause, BEACON_MS)));
   }
 
   /** What has changed since upstream was told last, as far as that is remembered. */

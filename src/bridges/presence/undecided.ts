@@ -2,6 +2,9 @@ import type { Cancel, Clock } from '../../clock.js';
 import type { UpstreamRecords } from '../upstream.js';
 import { SILENT_MS } from './roll-call.js';
 
+/** By then all is decided and told, ms. */
+const KEEP_MS = 2 * SILENT_MS;
+
 const PREFIX = 'core/undecided/';
 
 /**
@@ -46,13 +49,13 @@ export class Undecided {
   #keepFrom(key: string): void {
     this.#since.delete(key);
     this.#since.set(key, this.#clock.now());
-    this.#sweep ??= this.#clock.schedule(SILENT_MS, () => this.#sweepOld());
+    this.#sweep ??= this.#clock.schedule(KEEP_MS, () => this.#sweepOld());
   }
 
   #sweepOld(): void {
     this.#sweep = undefined;
     for (const [key, since] of this.#since) {
-      const left = since + SILENT_MS - this.#clock.now();
+      const left = since + KEEP_MS - this.#clock.now();
       if (left > 0) {
         this.#sweep = this.#clock.schedule(left, () => this.#sweepOld());
         return;
