@@ -42,7 +42,7 @@ export class Bridges {
    * @param stored what the store holds of them, by their names
    */
   async start(
-    { gateway = '', bridges, stats }: Config,
+    { gateway = '', bridges, stats, limits }: Config,
     stored: ReadonlyMap<string, StoredBridge> = new Map(),
   ): Promise<void> {
     if (bridges.some(({ presence }) => presence !== undefined))
@@ -50,7 +50,7 @@ export class Bridges {
     const common = { ...this.#context, gateway, presence: this.#presence, random: Math.random };
     this.#bridges = await Promise.all(
       bridges.map(async (config) => {
-        const upstream = await this.#upstreamOf(config, gateway);
+        const upstream = await this.#upstreamOf(config, gateway, limits.packet.tcp);
         return new Bridge({ ...common, config, upstream, stored: stored.get(config.name) });
       }),
     );
@@ -71,14 +71,22 @@ export class Bridges {
     return Object.fromEntries(this.#bridges.map((bridge) => [bridge.name, bridge.report()]));
   }
 
-  async #upstreamOf(config: BridgeConfig, gateway: string): Promise<(records: BridgeRecords) => Upstream> {
+  async #upstreamOf(
+    config: BridgeConfig,
+    gateway: string,
+    maxPacket: number,
+  ): Promise<(records: BridgeRecords) => Upstream> {
     const common = { ...this.#context, gateway, bridge: config.name, inFlight: config.in_flight };
-    const { nats } = config;
+    const { nats, mqtt } = config;
     if (nats) {
       const { createNatsUpstream } = await import('./nats/upstream.js');
       const rules = remotePatternsOf(config);
       return (records) =>
         createNatsUpstream({ ...common, config: nats, records, instance: records.instance, rules });
+    }
+    if (mqtt) {
+      const { createMqttUpstream } = await import('./mqtt/mqtt-upstream.js');
+      return (records) => createMqttUpstream({ ...common, config: mqtt, records, maxPacket });
     }
     throw new RangeError(`The bridge ${config.name} has no upstream.`);
   }

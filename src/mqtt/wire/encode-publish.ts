@@ -8,14 +8,18 @@ const NO_PROPERTIES = Buffer.alloc(0);
 const MAX_REMAINING = 268_435_455;
 
 /**
- * A PUBLISH (3.3) in fresh bytes, for a client of this level.
+ * A PUBLISH (3.3) in fresh bytes, for a client of this level. `properties`: those of the packet as `encodedProperties` gives them, if they
+ * are encoded already.
  * @throws SlipwayError `unencodable` for a value that MQTT has no bytes for
  */
-export function encodePublish(packet: Publish, level: ProtocolLevel): Buffer {
+export function encodePublish(
+  packet: Publish,
+  level: ProtocolLevel,
+  properties: Buffer = propertiesOf(packet, level),
+): Buffer {
   const { topic, payload, qos } = packet;
   const v5 = level === 5;
   const nameBytes = textLength(topic, 'the topic name');
-  const properties = propertiesOf(packet, level);
   const body = bodySize(nameBytes, qos, v5, properties.length, payload.length);
   const bytes = Buffer.allocUnsafe(1 + varintSize(body) + body);
   bytes[0] = (TYPE.publish << 4) | (packet.dup ? 8 : 0) | (qos << 1) | (packet.retain ? 1 : 0);

@@ -1,0 +1,264 @@
+import type { Clock } from '../../clock.js';
+import { reasonOf } from '../../errors.js';
+import { encode } from '../../mqtt/wire/encode.js';
+import { encodePublish } from '../../mqtt/wire/encode-publish.js';
+import type { Acknowledgement } from '../../mqtt/wire/packets.js';
+import { REASON } from '../../mqtt/wire/reason-codes.js';
+import { Queue } from '../../session/queue.js';
+import type { Qos } from '../../wire/messages.js';
+import type { OutgoingMessage, QueuedMessage, RefusalReason, UpstreamEvents } from '../upstream.js';
+import type { BrokerLimits } from './limits.js';
+import { PropertyEncoder } from './message-properties.js';
+import { idOfRecord } from './packet-ids.js';
+import { refusal, type Where } from './problems.js';
+import type { BrokerSession } from './session.js';
+
+/** Of messages of QoS 0 no more bytes wait for the broker to read. */
+const MAX_UNSENT_BYTES = 4 * 1_048_576;
+
+/** Where a message is on its way: sent; taken by the broker and released (PUBREL); or its identifier is being freed of an older one. */
+type Stage = 'sent' | 'released' | 'freeing';
+
+interface Departure {
+  readonly record: number;
+  readonly qos: 1 | 2;
+  stage: Stage;
+  /** Undefined of one that is not the bridge's any more. */
+  readonly message: QueuedMessage | undefined;
+  /** The broker may have it from an earlier connection. */
+  readonly again: boolean;
+}
+
+export interface DeparturesContext {
+  readonly where: Where;
+  readonly session: BrokerSession;
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly events: Pick<UpstreamEvents, 'settled' | 'refused' | 'sendRefused'>;
+  /** How many of the first messages an earlier connection may have sent; 0 in a new session. */
+  readonly resent: number;
+  /** The bytes to the broker. */
+  readonly wire: { readonly unsentBytes: number; send(bytes: Uint8Array): void };
+  /** Sends bytes once all that is remembered now will survive a power cut. */
+  sendSafely(bytes: Uint8Array): void;
+  /** The broker said something that it cannot mean, or has no room: the connection is of no use. */
+  fail(problem: string): void;
+}
+
+/** Messages on their way to the broker (MQTT 5, 4.3). What it has not acknowledged is the bridge's; here is only which that is. */
+export class Departures {
+  readonly #context: DeparturesContext;
+  readonly #level: 4 | 5;
+  readonly #byId = new Map<number, Departure>();
+  /** Records that were released in an earlier connection, and that were not spoken of in this one. */
+  readonly #released: Queue<number> = new Queue();
+  /** Wait for an identifier that an older message still has, or for room for one more of QoS 2. */
+  readonly #waiting = new Queue<QueuedMessage>();
+  readonly #properties = new PropertyEncoder();
+  #resent: number;
+  /** Messages of QoS 2 on their way. */
+  #unfinished = 0;
+  #over = false;
+
+  constructor(context: DeparturesContext) {
+    this.#context = context;
+    this.#level = context.where.version === 5 ? 5 : 4;
+    this.#resent = context.resent;
+    for (const record of context.session.released) this.#released.push(record);
+  }
+
+  /** @see UpstreamConnection.send */
+  send(message: OutgoingMessage): boolean {
+    const { wire, events } = this.#context;
+    if (wire.unsentBytes > MAX_UNSENT_BYTES) return false;
+    const bytes = this.#encode(message, 0, 0, false);
+    if (bytes instanceof Uint8Array) wire.send(bytes);
+    else this.#later(() => events.sendRefused(message.name, ...bytes));
+    return true;
+  }
+
+  /** @see UpstreamConnection.publish */
+  publish(message: QueuedMessage): void {
+    if (this.#waiting.length > 0 || !this.#begin(message)) this.#waiting.push(message);
+  }
+
+  /** The broker acknowledged something. `said`: in its own words. */
+  acknowledged(
+    type: Exclude<Acknowledgement['type'], 'pubrel'>,
+    id: number,
+    code: number,
+    said: string | undefined,
+  ): void {
+    const departure = this.#byId.get(id);
+    if (departure === undefined) return this.#unknown(type, id);
+    const expected = departure.qos === 1 ? 'puback' : departure.stage === 'sent' ? 'pubrec' : 'pubcomp';
+    if (type === 'pubrec' && departure.stage === 'released') return this.#release(id);
+    if (type !== expected)
+      return this.#context.fail(`it sent a ${type.toUpperCase()} where a ${expected.toUpperCase()} belongs`);
+    if (type === 'pubcomp') return this.#completed(id, departure);
+    if (code === REASON.packetIdentifierInUse && departure.qos === 2) return this.#inUse(id, departure);
+    if (code >= REASON.unspecifiedError) return this.#refused(id, departure, code, said);
+    if (type === 'puback') return this.#settled(id, departure);
+    departure.stage = 'released';
+    this.#context.session.release(departure.record);
+    this.#release(id);
+  }
+
+  /** The connection is over: nothing is told any more. */
+  close(): void {
+    this.#over = true;
+  }
+
+  /** False when it has to wait. */
+  #begin(message: QueuedMessage): boolean {
+    const { record } = message;
+    this.#passOver(record);
+    const id = idOfRecord(record);
+    if (this.#byId.has(id)) return false;
+    const { limits } = this.#context;
+    const qos = Math.min(message.qos, limits.maximumQos) as Qos;
+    const isReleased = this.#released.at(0) === record;
+    if (qos === 2 && !isReleased && this.#unfinished >= limits.unfinished) return false;
+    const again = this.#resent > 0;
+    if (again) this.#resent--;
+    if (isReleased) {
+      this.#released.shift();
+      this.#resume(id, { record, qos: 2, stage: 'released', message, again });
+    } else if (qos === 0) {
+      this.#later(() =>
+        this.#context.events.refused(
+          record,
+          'upstream_refused',
+          'the broker takes nothing above QoS 0: write "qos: 0"',
+        ),
+      );
+    } else {
+      const departure: Departure = { record, qos, stage: 'sent', message, again };
+      const bytes = this.#encode(message, qos, id, again);
+      if (bytes instanceof Uint8Array) {
+        this.#add(id, departure);
+        this.#context.wire.send(bytes);
+      } else this.#later(() => this.#context.events.refused(record, ...bytes));
+    }
+    return true;
+  }
+
+  /** Messages before this one that the broker has taken, and that the bridge has dropped meanwhile, are the broker's for good. */
+  #passOver(record: number): void {
+    for (
+      let first = this.#released.at(0);
+      first !== undefined && first < record;
+      first = this.#released.at(0)
+    ) {
+      this.#released.shift();
+      const id = idOfRecord(first);
+      this.#resume(id, { record: first, qos: 2, stage: 'released', message: undefined, again: true });
+    }
+  }
+
+  #resume(id: number, departure: Departure): void {
+    this.#add(id, departure);
+    this.#release(id);
+  }
+
+  #add(id: number, departure: Departure): void {
+    this.#byId.set(id, departure);
+    if (departure.qos === 2) this.#unfinished++;
+  }
+
+  #release(id: number): void {
+    this.#context.sendSafely(
+      encode({ type: 'pubrel', id, code: REASON.success, properties: {} }, this.#level),
+    );
+  }
+
+  #completed(id: number, departure: Departure): void {
+    const { message, stage, record } = departure;
+    if (stage === 'freeing' && message) {
+      departure.stage = 'sent';
+      // It could be encoded before.
+      return this.#context.wire.send(this.#encode(message, 2, id, false) as Buffer);
+    }
+    this.#context.session.complete(record);
+    this.#settled(id, departure);
+  }
+
+  #settled(id: number, { record, message, qos }: Departure): void {
+    this.#free(id, qos);
+    if (message) this.#context.events.settled(record);
+  }
+
+  /** Of one that was sent again it means that the broker has it; else that it has another one, which nobody here knows any more. */
+  #inUse(id: number, departure: Departure): void {
+    departure.stage = departure.again ? 'released' : 'freeing';
+    if (departure.again) this.#context.session.release(departure.record);
+    this.#release(id);
+  }
+
+  #refused(id: number, { record, message, qos }: Departure, code: number, said: string | undefined): void {
+    const { where, events } = this.#context;
+    const why = refusal(where, message?.name ?? '', code, said);
+    if (why === undefined) return this.#context.fail('it has no room for more messages now');
+    this.#free(id, qos);
+    events.refused(record, ...why);
+  }
+
+  #free(id: number, qos: 1 | 2): void {
+    this.#byId.delete(id);
+    if (qos === 2) this.#unfinished--;
+    for (
+      let next = this.#waiting.at(0);
+      next !== undefined && this.#begin(next);
+      next = this.#waiting.at(0)
+    ) {
+      this.#waiting.shift();
+    }
+  }
+
+  /** What the broker took from a life of ours that nobody remembers: it is to pass it on, and free the identifier (4.3.3). */
+  #unknown(type: Acknowledgement['type'], id: number): void {
+    if (type === 'pubrec') this.#release(id);
+  }
+
+  /** The bytes of a PUBLISH, or why the broker would not take it. */
+  #encode(
+    message: OutgoingMessage,
+    qos: Qos,
+    id: number,
+    dup: boolean,
+  ): Buffer | readonly [RefusalReason, string] {
+    const { limits, clock } = this.#context;
+    const { name, payload } = message;
+    const retain = message.retain && limits.retainAvailable;
+    let bytes: Buffer;
+    try {
+      const packet = {
+        type: 'publish',
+        dup,
+        qos,
+        retain,
+        topic: name,
+        id,
+        payload,
+        properties: undefined,
+      } as const;
+      const properties = this.#level === 5 ? this.#properties.encode(message, clock.now()) : undefined;
+      bytes = encodePublish(packet, this.#level, properties);
+    } catch (error) {
+      return ['bad_name', `MQTT cannot carry a message on ${name}: ${reasonOf(error)}`];
+    }
+    const most = limits.maximumPacketSize;
+    if (bytes.length <= most) return bytes;
+    return [
+      'too_large',
+      `a message on ${name} makes a packet of ${bytes.length} bytes; the broker takes ${most}`,
+    ];
+  }
+
+  /** Whoever gives a message is done with that before it hears of it. */
+  #later(task: () => void): void {
+    this.#context.clock.defer(() => {
+      if (!this.#over) task();
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { until } from '../../support/gateways.js';
+import { startMosquitto } from '../../support/mosquitto.js';
+import { describeWithTools } from '../../support/tools.js';
+import { Listener, outgoing, queued, Rig, Sender, VERSIONS } from './rig.js';
+
+describeWithTools(['mosquitto'], 'messages to and from a broker of MQTT', () => {
+  for (const version of VERSIONS) {
+    it(`go out at each QoS, in order (${version})`, async () => {
+      const { url } = await startMosquitto();
+      const listener = await Listener.on(url, '#', version);
+      const rig = await Rig.connected(url, { version });
+      const sender = new Sender(rig);
+      for (let record = 1; record <= 300; record++) {
+        const qos = record % 2 === 0 ? 2 : 1;
+        sender.push(queued(record, `site/${qos}`, String(record), { qos }));
+      }
+      for (let number = 1; number <= 20; number++)
+        expect(rig.up.send(outgoing('site/0', String(number)))).toBe(true);
+      await until(() => expect(listener.packets).toHaveLength(320));
+      await until(() => expect(rig.settledRecords).toHaveLength(300));
+      const heard = (name: string) => listener.packets.filter(({ topic }) => topic === name);
+      for (const qos of [0, 1, 2]) {
+        const numbers = heard(`site/${qos}`).map(({ payload }) => Number(payload.toString()));
+        expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+        expect(new Set(heard(`site/${qos}`).map((packet) => packet.qos))).toEqual(new Set([qos]));
+      }
+      expect(rig.refusals).toEqual([]);
+    });
+
+    it(`come in at each QoS, with what was wanted (${version})`, async () => {
+      const { url } = await startMosquitto();
+      const rig = await Rig.connected(url, { version });
+      const other = await Listener.on(url, 'done', version);
+      rig.up.setInterests([
+        { pattern: 'site/+', qos: 2 },
+        { pattern: 'low', qos: 0 },
+        { pattern: 'ready', qos: 1 },
+      ]);
+      await other.client.publishAsync('ready', '', { qos: 1 });
+      await until(async () => {
+        if (rig.messages.length > 0) return;
+        await other.client.publishAsync('ready', '', { qos: 1 });
+        throw new Error('it has not subscribed');
+      });
+      rig.messages.length = 0;
+      for (const qos of [0, 1, 2] as const)
+        await other.client.publishAsync(`site/${qos}`, `at ${qos}`, { qos });
+      await other.client.publishAsync('low', 'down', { qos: 2 });
+      await other.client.publishAsync('other', 'unheard', { qos: 2 });
+      await other.client.publishAsync('site/last', '', { qos: 2 });
+      await until(() => expect(rig.texts.filter((text) => text !== 'ready ')).toContain('site/last '));
+      const heard = rig.messages.filter(({ name }) => name !== 'ready');
+      expect(heard.map(({ name, qos }) => [name, qos])).toEqual([
+        ['site/0', 0],
+        ['site/1', 1],
+        ['site/2', 2],
+        ['low', 0],
+        ['site/last', 2],
+      ]);
+    });
+  }
+});
