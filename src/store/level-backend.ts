@@ -3,6 +3,10 @@ import type { Backend, Change, Entry, Range } from './backend.js';
 
 type Database = ClassicLevel<string, Uint8Array>;
 
+/** When all is read, so much at once: records, and bytes. */
+const READ_RECORDS = 1000;
+const READ_BYTES = 2 ** 18;
+
 /** Given to each operation, or the library makes one for each. */
 const DEFAULTS = {};
 
@@ -25,9 +29,18 @@ export class LevelBackend implements Backend {
     this.#database = database;
   }
 
-  /** Every record, in order of key. */
-  entries(): AsyncIterable<Entry> {
-    return this.#database.iterator();
+  /** Every record, in order of key; many at a time, for one by one takes a third longer. */
+  async *entries(): AsyncGenerator<readonly Entry[]> {
+    const iterator = this.#database.iterator({ highWaterMarkBytes: READ_BYTES, fillCache: false });
+    try {
+      let entries = await iterator.nextv(READ_RECORDS);
+      while (entries.length > 0) {
+        yield entries;
+        entries = await iterator.nextv(READ_RECORDS);
+      }
+    } finally {
+      await iterator.close();
+    }
   }
 
   write(changes: readonly Change[], done: (error?: unknown) => void): void {

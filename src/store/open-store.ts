@@ -71,7 +71,9 @@ async function read(path: string): Promise<OpenedStore> {
   const backend = await LevelBackend.open(path);
   try {
     const reader = new ContentsReader();
-    for await (const [key, value] of backend.entries()) reader.add(key, value);
+    for await (const entries of backend.entries()) {
+      for (const [key, value] of entries) reader.add(key, value);
+    }
     return { backend, contents: reader.contents() };
   } catch (error) {
     await backend.close();
