@@ -154,14 +154,13 @@ export class Bridge {
     this.#connector.start();
   }
 
-  /** Carries nothing more. What waits stays in the store. */
+  /** Carries nothing more. What waits stays in the store, and so does what the router still takes until the process ends. */
   async stop(): Promise<void> {
     this.#stopObserving?.();
     this.#watch.stop();
     this.#arrivals.forget();
     this.#lastValues.stop();
     for (const feature of this.#features) feature.stop();
-    this.#context.router.remove(this.#departures);
     this.#queue.stop();
     this.#announce('down');
     await this.#connector.stop();

@@ -61,6 +61,7 @@ function scene(seed: number, exactlyOnce: boolean): Scene {
   const trouble = async () => {
     const node = broker.nodes[random.below(broker.nodes.length)];
     if (random.chance(0.1)) gateway.restart();
+    if (random.chance(0.05)) await gateway.restartGently();
     if (random.chance(0.1)) broker.cut();
     if (random.chance(0.05)) broker.stop(random.chance(0.3) ? undefined : node);
     if (node && random.chance(0.05)) broker.isolate(node);

@@ -363,6 +363,20 @@ describe('what comes in and finds no room', () => {
   });
 });
 
+test('what is still taken while the gateway stops goes upstream when it is back', async () => {
+  const { clock, broker, gateway } = scene();
+  const device = gateway.device('device');
+  await advance(clock, 1000);
+  void gateway.bridge.stop();
+  await advance(clock, 100);
+  device.emit('up/x', 'late', 1);
+  await advance(clock, 1000);
+  expect(device.outcomes).toEqual(['late ok']);
+  gateway.restart();
+  await advance(clock, 10_000);
+  expect(broker.taken.map(({ text }) => text)).toEqual(['late']);
+});
+
 test('a bridge that is stopped at any moment says no more, and asks no more', () =>
   forSeedsInTurn(50, async (seed) => {
     const faults = { delay: 5, jitter: 50, ackDelay: 100, loss: 0.02, notice: 100 };

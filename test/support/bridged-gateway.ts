@@ -10,6 +10,7 @@ import type { Disk } from './memory-backend.js';
 import type { SimulatedBroker } from './simulated-broker/broker.js';
 import { SimulatedUpstream } from './simulated-broker/upstream.js';
 import { EngineDevice, type SimulatedLink, Simulation, type SimulationLimits } from './simulation.js';
+import { until } from './turns.js';
 import type { VirtualClock } from './virtual-clock.js';
 
 type Direction = 'out' | 'in' | 'both';
@@ -87,6 +88,18 @@ export class BridgedGateway {
   restart(): void {
     this.kill();
     this.start();
+  }
+
+  /** The gateway says goodbye to everyone, in the order in which the real one does, and starts again. */
+  async restartGently(): Promise<void> {
+    this.simulation.stop();
+    let stopped = false;
+    const bridges = this.bridges.map((bridge) => bridge.stop());
+    void Promise.all(bridges).then(() => {
+      stopped = true;
+    });
+    await until(this.simulation.clock, () => stopped, 60_000, 'the bridges are stopped');
+    this.restart();
   }
 
   /** The process ends in the middle of what it does. */
