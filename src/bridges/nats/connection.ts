@@ -1,4 +1,4 @@
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, NatsConnectionImpl, PermissionViolationError } from '@nats-io/transport-node';
 import type { Cancel } from '../../clock.js';
 import { reasonOf } from '../../errors.js';
@@ -16,14 +16,15 @@ import { HeaderWriter } from './headers.js';
 import { Hearing } from './hearing.js';
 import { readLastValue } from './incoming.js';
 import { Inlet } from './inlet.js';
+import { findJetStream, type JetStream } from './jetstream.js';
 import { LastValues } from './last-values.js';
 import { connectionOptions } from './options.js';
 import { Publisher } from './publisher.js';
 import { Sender } from './sender.js';
 import { Spelling } from './spelling.js';
-import { isNotFound, type Stream, Streams } from './streams.js';
+import { isNotFound } from './streams.js';
 import { SubjectSet } from './subject-sets.js';
-import { toName, toSubjects } from './subjects.js';
+import { toName } from './subjects.js';
 import { connectTo } from './transport.js';
 import type { NatsUpstreamOptions } from './upstream.js';
 
@@ -35,14 +36,6 @@ const GOODBYE_MS = 1000;
 const PATIENCE_MS = 1000;
 /** How often it is looked, while messages wait, whether the streams are still as they must be, ms. */
 const CHECK_MS = 5000;
-
-/** What JetStream has for a bridge. */
-interface JetStream {
-  readonly manager: JetStreamManager;
-  readonly streams: readonly Stream[];
-  /** The bucket for last values, if they cross. */
-  readonly bucket: string | undefined;
-}
 
 /** See `Upstream.connect`. */
 export async function connectNats(
@@ -62,7 +55,7 @@ export async function connectNats(
   const abort = () => void nc.close();
   signal.addEventListener('abort', abort);
   try {
-    const jetStream = await prepare(options, nc, where);
+    const jetStream = await findJetStream(options, nc, where);
     if (nc.isClosed()) throw connectionProblem(await nc.closed(), where, config);
     return new Connection(options, events, nc, where, jetStream);
   } catch (error) {
@@ -79,34 +72,6 @@ function serverOf(nc: NatsConnection, servers: readonly string[]): string {
   return servers.find((server) => server.endsWith(`//${address}`)) ?? `nats://${address}`;
 }
 
-/** Finds or makes what the rules need. Undefined: none is there, and none is needed. */
-async function prepare(
-  { config, rules, clock, logger, bridge }: NatsUpstreamOptions,
-  nc: NatsConnection,
-  where: string,
-): Promise<JetStream | undefined> {
-  const subjects = [
-    ...new Set(rules.filter(({ qos }) => qos > 0).flatMap(({ pattern }) => toSubjects(pattern))),
-  ];
-  const bucket = config.last_values === false ? undefined : config.last_values;
-  if (subjects.length === 0 && bucket === undefined) return undefined;
-  const manager = await jetstreamManager(nc, { checkAPI: false });
-  const makes = new Streams(manager, config, clock);
-  let what = `find or make the stream ${config.stream}`;
-  try {
-    const streams = subjects.length > 0 ? await makes.capture(subjects) : [];
-    what = `find or make the bucket ${bucket}`;
-    if (bucket !== undefined) await makes.bucket(bucket);
-    return { manager, streams, bucket };
-  } catch (error) {
-    if (nc.isClosed()) throw connectionProblem(await nc.closed(), where, config);
-    const problem = jetStreamProblem(error, where, what);
-    if (subjects.length > 0 || problem.code === 'unreachable') throw problem;
-    logger.warn({ bridge }, `bridge ${bridge}: last values do not cross: ${problem.message}`);
-    return undefined;
-  }
-}
-
 class Connection implements UpstreamConnection {
   readonly server: string;
   readonly window: number;
@@ -119,6 +84,7 @@ class Connection implements UpstreamConnection {
   readonly #hearing: Hearing;
   readonly #lastValues: LastValues | undefined;
   #waitsBecause: string | undefined;
+  #streamProblem: string | undefined;
   #saidThatItWaits = false;
   #patience: Cancel | undefined;
   #closed = false;
@@ -259,10 +225,16 @@ class Connection implements UpstreamConnection {
       this.#events.sendRefused(toName(subject) ?? subject, 'forbidden', text);
   }
 
-  /** A stream could not be asked or read: it is tried again, unless it is gone. */
+  /** A stream could not be asked or read: it is tried again, unless it is gone. Said once, however often that fails. */
   #streamFailed(error: unknown): void {
     if (isNotFound(error))
-      this.#lost(new UpstreamError('unreachable', `${this.server}: a stream is gone (${reasonOf(error)})`));
+      return this.#lost(
+        new UpstreamError('unreachable', `${this.server}: a stream is gone (${reasonOf(error)})`),
+      );
+    const { message } = jetStreamProblem(error, this.server, 'read a stream');
+    if (message === this.#streamProblem) return;
+    this.#streamProblem = message;
+    this.#warn(`${message}; it is tried again`);
   }
 
   #waits(why: string | undefined): void {
@@ -291,7 +263,7 @@ class Connection implements UpstreamConnection {
   /** Somebody may have deleted the stream, or changed what it captures: then it is made anew with the next connection. */
   async #check(): Promise<void> {
     try {
-      await prepare(this.#options, this.#nc, this.server);
+      await findJetStream(this.#options, this.#nc, this.server);
     } catch (error) {
       if (error instanceof UpstreamError && error.code === 'unsuitable') this.#lost(error);
     }

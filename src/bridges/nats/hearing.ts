@@ -92,8 +92,7 @@ export class Hearing {
       callback: (error, message) => {
         if (this.#closed) return;
         if (error) {
-          // It may be allowed later: the next time that it is wanted it is tried again.
-          this.#live.delete(subject);
+          // It is tried again with the next connection.
           return events.interestRefused(pattern, error.message);
         }
         const read = readLive(message, reader);

@@ -3,24 +3,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Cancel, Clock } from '../../clock.js';
 import type { IncomingMessage, UpstreamRecords } from '../upstream.js';
 import type { Inlet } from './inlet.js';
+import { LaneRecord, type Segment } from './lane-record.js';
 import { PullConsumer, type StreamMessage } from './pull-consumer.js';
 import { SubjectSet } from './subject-sets.js';
-
-/** What was wanted for a while. */
-interface Segment {
-  /** What the bridge wanted to hear. */
-  readonly wanted: readonly string[];
-  /** What the server is asked for: that, or somewhat more (`filters`). */
-  readonly filters: readonly string[];
-  /** The last sequence for which that is so; undefined while it is. */
-  until?: number;
-}
-
-interface State {
-  /** When the stream was made: another one of the same name counts anew. */
-  readonly created: string;
-  readonly segments: readonly Segment[];
-}
 
 /** What the server says of a stream. */
 export interface StreamPosition {
@@ -56,13 +41,10 @@ const AGAIN_MS = 500;
 export class Lane {
   readonly #context: LaneContext;
   readonly #stream: string;
-  readonly #key: string;
+  readonly #record: LaneRecord;
   readonly #isFirst: boolean;
-  #created = '';
-  #segments: Segment[] = [];
-  /** The sequence of the last message that was taken, and of the last that was heard. */
-  #position = 0;
-  #heard = 0;
+  /** The sequence of the last message that was heard. */
+  #heard: number;
   /** Counts how often it was moved elsewhere: what was heard before that says nothing of where it is. */
   #moves = 0;
   #set = new SubjectSet([]);
@@ -80,20 +62,13 @@ export class Lane {
     this.#context = context;
     this.#stream = stream;
     this.#isFirst = index === 0;
-    this.#key = `${stream}/${index}`;
-    const { records } = context;
-    const state = records.get(`in/${this.#key}`);
-    if (state === undefined) return;
-    const { created, segments } = JSON.parse(Buffer.from(state).toString()) as State;
-    this.#created = created;
-    this.#segments = [...segments];
-    this.#position = Number(Buffer.from(records.get(`at/${this.#key}`) ?? '0').toString());
-    this.#heard = this.#position;
+    this.#record = new LaneRecord(context.records, `${stream}/${index}`);
+    this.#heard = this.#record.position;
   }
 
   /** What was wanted last, also by an earlier process. */
   get wanted(): readonly string[] {
-    return this.#segments.at(-1)?.wanted ?? [];
+    return this.#record.segments.at(-1)?.wanted ?? [];
   }
 
   /** The sequence of the last message that was heard. */
@@ -103,19 +78,19 @@ export class Lane {
 
   /** From `at` on, this is wanted in place of what was. To be called at least once: before, nothing is read. */
   want(wanted: readonly string[], filters: readonly string[], at: StreamPosition): void {
-    if (this.#created === '') {
+    if (this.#record.created === '') {
       // Never heard before, as a new subscription: what comes from now on.
-      this.#position = at.last;
+      this.#record.position = at.last;
       this.#heard = at.last;
-      this.#segments = [{ wanted, filters }];
-      this.#savePosition();
+      this.#record.segments = [{ wanted, filters }];
+      this.#record.savePosition();
     } else if (!this.#reads) {
       this.#compare(at);
     }
     this.#reads = true;
-    this.#created = at.created;
+    this.#record.created = at.created;
     this.#change(wanted, filters, at.last);
-    this.#saveState();
+    this.#record.saveState();
     this.#advance();
   }
 
@@ -125,17 +100,17 @@ export class Lane {
    */
   async catchUp(at: StreamPosition): Promise<void> {
     const consumer = this.#consumer;
-    if (at.created !== this.#created) {
+    if (at.created !== this.#record.created) {
       this.#compare(at);
-      this.#created = at.created;
-      this.#saveState();
+      this.#record.created = at.created;
+      this.#record.saveState();
       return this.#advance();
     }
     if (consumer === undefined || !(await consumer.isAtEnd()) || this.#consumer !== consumer) return;
     if (this.#closed || at.last <= this.#heard) return;
     this.#heard = at.last;
-    this.#position = at.last;
-    this.#savePosition();
+    this.#record.position = at.last;
+    this.#record.savePosition();
   }
 
   close(): void {
@@ -148,17 +123,18 @@ export class Lane {
   #compare({ created, first, last }: StreamPosition): void {
     const missed = (why: string) => {
       // One that is the second of its stream has little to read: what it may have missed, the first one has, too.
-      if (this.#isFirst && this.#segments.some(({ wanted }) => wanted.length > 0)) this.#context.missed(why);
+      if (this.#isFirst && this.#record.segments.some(({ wanted }) => wanted.length > 0))
+        this.#context.missed(why);
     };
-    if (created !== this.#created) {
+    if (created !== this.#record.created) {
       missed(`the stream ${this.#stream} was made anew: it is read from its beginning`);
       this.#moveTo(0);
       // What was to end at a sequence of the old one ends before the new one begins.
-      this.#segments = [{ ...(this.#segments.at(-1) as Segment) }];
-      delete this.#segments[0]?.until;
-    } else if (last < this.#position) {
+      this.#record.segments = [{ ...(this.#record.segments.at(-1) as Segment) }];
+      delete this.#record.segments[0]?.until;
+    } else if (last < this.#record.position) {
       missed(
-        `the stream ${this.#stream} has lost its last messages: it ends at ${last}, not ${this.#position}`,
+        `the stream ${this.#stream} has lost its last messages: it ends at ${last}, not ${this.#record.position}`,
       );
       this.#moveTo(last);
     } else if (first > this.#heard + 1) {
@@ -174,23 +150,23 @@ export class Lane {
     this.#consumer = undefined;
     this.#ending = false;
     this.#moves += 1;
-    this.#position = sequence;
+    this.#record.position = sequence;
     this.#heard = sequence;
-    this.#savePosition();
+    this.#record.savePosition();
   }
 
   #change(wanted: readonly string[], filters: readonly string[], last: number): void {
-    const current = this.#segments.at(-1) as Segment;
+    const current = this.#record.segments.at(-1) as Segment;
     if (isSame(current.wanted, wanted) && isSame(current.filters, filters)) return;
     // So many changes while old messages are still to be read: the last of them is as if it had come with the one before.
-    if (this.#segments.length >= MAX_SEGMENTS) this.#segments.pop();
+    if (this.#record.segments.length >= MAX_SEGMENTS) this.#record.segments.pop();
     else current.until = Math.max(last, this.#heard);
-    this.#segments.push({ wanted, filters });
+    this.#record.segments.push({ wanted, filters });
   }
 
   /** Reads on by the first segment. */
   #advance(): void {
-    const segment = this.#segments[0];
+    const segment = this.#record.segments[0];
     if (this.#closed || this.#ending || segment === undefined) return;
     const { until } = segment;
     if (until !== undefined && (until <= this.#heard || segment.filters.length === 0))
@@ -225,7 +201,8 @@ export class Lane {
     this.#opening = false;
     if (opened === undefined) return this.#later();
     // The segment may have ended, or begun anew elsewhere, meanwhile.
-    const isStale = this.#closed || this.#segments[0] !== segment || moves !== this.#moves || this.#ending;
+    const isStale =
+      this.#closed || this.#record.segments[0] !== segment || moves !== this.#moves || this.#ending;
     if (isStale) {
       opened.consumer.close();
       return this.#advance();
@@ -239,14 +216,14 @@ export class Lane {
   #hear(heard: StreamMessage, consumer: PullConsumer): void {
     const { inlet, read } = this.#context;
     const { sequence, message } = heard;
-    const until = this.#segments[0]?.until;
+    const until = this.#record.segments[0]?.until;
     if (until !== undefined && sequence > until) return this.#end(until);
     this.#heard = sequence;
     const moves = this.#moves;
     inlet.push(this.#set.has(message.subject) ? read(heard) : undefined, () => {
       if (moves !== this.#moves) return;
-      this.#position = sequence;
-      inlet.afterwards(this.#savePosition);
+      this.#record.position = sequence;
+      inlet.afterwards(this.#record.savePosition);
       if (!this.#closed) consumer.taken();
     });
   }
@@ -259,7 +236,7 @@ export class Lane {
     } catch (error) {
       if (!this.#closed) this.#context.failed(error);
     }
-    const until = this.#segments[0]?.until;
+    const until = this.#record.segments[0]?.until;
     if (this.#closed || this.#consumer !== consumer || until === undefined) return;
     if (atEnd) this.#end(until);
     else this.#later();
@@ -276,11 +253,11 @@ export class Lane {
     inlet.push(undefined, () => {
       if (moves !== this.#moves) return;
       this.#ending = false;
-      this.#position = Math.max(this.#position, until);
-      this.#heard = this.#position;
-      this.#segments.shift();
-      inlet.afterwards(this.#savePosition);
-      inlet.afterwards(this.#saveState);
+      this.#record.position = Math.max(this.#record.position, until);
+      this.#heard = this.#record.position;
+      this.#record.segments.shift();
+      inlet.afterwards(this.#record.savePosition);
+      inlet.afterwards(this.#record.saveState);
       this.#advance();
     });
   }
@@ -290,15 +267,6 @@ export class Lane {
     this.#again?.();
     this.#again = this.#context.clock.schedule(AGAIN_MS, () => this.#advance());
   }
-
-  readonly #savePosition = (): void => {
-    this.#context.records.put(`at/${this.#key}`, Buffer.from(String(this.#position)));
-  };
-
-  readonly #saveState = (): void => {
-    const state: State = { created: this.#created, segments: this.#segments };
-    this.#context.records.put(`in/${this.#key}`, Buffer.from(JSON.stringify(state)));
-  };
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

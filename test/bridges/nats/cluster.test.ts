@@ -105,7 +105,7 @@ class Ear {
 }
 
 describeWithTools(['nats-server'], 'a cluster of NATS whose servers are killed under load', () => {
-  it('gets each message once and in order, and so does who hears it', { timeout: 240_000 }, async () => {
+  it('gets each message once and in order, and so does who hears it', { timeout: 300_000 }, async () => {
     const cluster = await startNatsCluster();
     const config = { replicas: 3 };
     const load = new Load(await new Side(cluster.urls, { config }).connect());

@@ -248,6 +248,20 @@ describeWithTools(['nats-server', 'openssl'], 'what goes wrong with NATS is one 
     expect(side.refusals).toEqual([[records[0], 'too_large', expect.stringMatching(/message size exceeds/)]]);
   });
 
+  it('where a stream cannot be read as a bridge does', async () => {
+    const { url } = await startNats();
+    const manager = await jetstreamManager(await program(url));
+    await manager.streams.add({ name: 'WORK', subjects: ['site', 'site.>'], retention: 'workqueue' });
+    const side = await new Side(url).hear('site/a');
+    await until(() => expect(side.warnings).toHaveLength(1));
+    expect(side.warnings[0]).toMatch(
+      /^bridge plant: nats:.*: could not read a stream: consumer .* requires .*; it is tried again$/,
+    );
+    const record = side.publish('site/a', 'goes on');
+    await until(() => expect(side.settledRecords).toEqual([record]));
+    expect(side.warnings).toHaveLength(1);
+  });
+
   it('where one server cannot hold as many copies as the config wants', async () => {
     const { url } = await startNats();
     expect(await problem(url, { config: { replicas: 3 } })).toMatchObject({
