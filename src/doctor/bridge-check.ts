@@ -1,12 +1,10 @@
 import type { BridgeReport } from '../bridges/report.js';
 import { UpstreamError } from '../bridges/upstream.js';
 import { readUpstreamFiles } from '../bridges/upstream-files.js';
-import type { BridgeConfig, Config, NatsConfig } from '../config/schema.js';
+import type { BridgeConfig, Config } from '../config/schema.js';
 import { type Finding, Findings } from './finding.js';
 import type { CheckedGateway } from './gateway-check.js';
 import type { Host } from './host.js';
-
-type NatsBridge = BridgeConfig & { readonly nats: NatsConfig };
 
 /** How long a broker may take to let somebody in, ms. */
 const ANSWER_MS = 10_000;
@@ -72,29 +70,34 @@ async function* tried(
     () => false,
   );
   if (!usable) return;
-  if (!bridge.nats) {
-    yield findings.note('its broker is not tried while no gateway runs');
-    return;
-  }
   host.progress(`connecting to the broker of ${bridge.name}`);
   const abort = new AbortController();
-  const silent = new UpstreamError('unreachable', `no answer within ${ANSWER_MS / 1000} s`);
-  const cancel = host.clock.schedule(ANSWER_MS, () => abort.abort(silent));
+  const cancel = host.clock.schedule(ANSWER_MS, () => abort.abort());
   try {
-    const server = await letIn({ ...bridge, nats: bridge.nats }, gateway, abort.signal);
+    const server = await letIn(bridge, gateway, host, abort.signal);
     yield findings.ok(`${server} can be reached, and lets it in`);
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    yield findings.problem({ problem: error.message });
+    const silent = `its broker does not let it in within ${ANSWER_MS / 1000} s`;
+    yield findings.problem({ problem: abort.signal.aborted ? silent : error.message });
   } finally {
     cancel();
   }
 }
 
-async function letIn(config: NatsBridge, gateway: string, signal: AbortSignal): Promise<string> {
-  const { name: bridge, nats, rules, presence, broadcast } = config;
-  // Loaded only where it is needed.
-  const { probeNats } = await import('../bridges/nats/probe.js');
-  const jetStream = rules.some(({ qos }) => qos > 0) || presence !== undefined || broadcast !== undefined;
-  return probeNats({ config: nats, gateway, bridge, jetStream }, signal);
+/** Only the library that is needed is loaded. */
+async function letIn(
+  { name: bridge, nats, mqtt, rules, presence, broadcast }: BridgeConfig,
+  gateway: string,
+  { clock }: Host,
+  signal: AbortSignal,
+): Promise<string> {
+  if (nats) {
+    const { probeNats } = await import('../bridges/nats/probe.js');
+    const jetStream = rules.some(({ qos }) => qos > 0) || presence !== undefined || broadcast !== undefined;
+    return probeNats({ config: nats, gateway, bridge, jetStream }, signal);
+  }
+  if (!mqtt) throw new RangeError(`The bridge ${bridge} has no upstream.`);
+  const { probeMqtt } = await import('../bridges/mqtt/probe.js');
+  return probeMqtt({ config: mqtt, gateway, bridge, clock }, signal);
 }

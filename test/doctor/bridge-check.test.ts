@@ -1,14 +1,19 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectAsync } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BridgeReport } from '../../src/bridges/report.js';
+import type { Clock } from '../../src/clock.js';
 import { parseConfig } from '../../src/config/load.js';
 import { checkBridges } from '../../src/doctor/bridge-check.js';
 import type { Finding } from '../../src/doctor/finding.js';
 import type { BridgeReports } from '../../src/doctor/gateway-check.js';
 import { thisHost } from '../../src/doctor/host.js';
 import { freePort } from '../support/gateways.js';
+import { startMosquitto } from '../support/mosquitto.js';
 import { startNats } from '../support/nats-server.js';
 import { describeWithTools } from '../support/tools.js';
 
@@ -19,11 +24,12 @@ async function found(
   upstream: string,
   gateway: { running: boolean; bridges: BridgeReports } = NOT_RUNNING,
   qos = 1,
+  clock = thisHost.clock,
 ): Promise<string[]> {
   const rules = `[{ pattern: 'a/#', direction: out, qos: ${qos} }]`;
   const text = `version: 1\ngateway: site1\nbridges: [{ name: plant, ${upstream}, rules: ${rules} }]\n`;
   const findings: Finding[] = [];
-  for await (const finding of checkBridges(parseConfig(text, 'FILE', {}), gateway, thisHost))
+  for await (const finding of checkBridges(parseConfig(text, 'FILE', {}), gateway, { ...thisHost, clock }))
     findings.push(finding);
   expect(findings.every(({ check, about }) => check === 'bridge' && about === 'bridge:plant')).toBe(true);
   return findings.map(({ level, text: said }) => `${level}: ${said}`);
@@ -115,3 +121,55 @@ describeWithTools(['nats-server'], 'where no gateway runs, of NATS', () => {
     ]);
   });
 });
+
+describeWithTools(['mosquitto'], 'where no gateway runs, of MQTT', () => {
+  it('each broker is tried, and the session of the bridge stays as it is', async () => {
+    const broker = await startMosquitto({ users: { ada: 'p w' } });
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-doctor-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const password = join(folder, 'password');
+    await writeFile(password, 'p w', { mode: 0o600 });
+    const session = { clientId: 'slipway-site1-plant', clean: false, reconnectPeriod: 0 };
+    const client = await connectAsync(broker.url, { ...session, username: 'ada', password: 'p w' });
+    onTestFinished(() => client.endAsync(true));
+    for (const version of ['5', '3.1.1']) {
+      const settings = `url: "${broker.url}", username: ada, password_file: ${password}, version: ${version}`;
+      expect(await found(`mqtt: { ${settings} }`)).toEqual([
+        `ok: ${broker.url} can be reached, and lets it in`,
+      ]);
+    }
+    expect(client.connected).toBe(true);
+    await writeFile(password, 'wrong', { mode: 0o600 });
+    expect(await found(`mqtt: { url: "${broker.url}", username: ada, password_file: ${password} }`)).toEqual([
+      expect.stringMatching(/^problem: .*refused the login of "ada": check username and password_file/),
+    ]);
+  });
+
+  it('a broker that is not there is a problem, and so is something else', async () => {
+    const url = `mqtt://127.0.0.1:${await freePort()}`;
+    expect(await found(`mqtt: { url: "${url}" }`)).toEqual([
+      expect.stringMatching(/^problem: .*connection refused/),
+    ]);
+    const { port } = await silentServer();
+    const clock: Clock = {
+      ...thisHost.clock,
+      schedule: (ms, task) => thisHost.clock.schedule(ms / 50, task),
+    };
+    expect(await found(`mqtt: { url: "mqtt://127.0.0.1:${port}" }`, NOT_RUNNING, 1, clock)).toEqual([
+      'problem: its broker does not let it in within 10 s',
+    ]);
+  });
+});
+
+/** A server that takes connections and says nothing. */
+async function silentServer(): Promise<AddressInfo> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on('error', () => {})));
+  server.listen({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return server.address() as AddressInfo;
+}
