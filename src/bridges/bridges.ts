@@ -98,7 +98,7 @@ export class Bridges {
       if (names.has(name) || messages.length === 0) continue;
       this.#context.logger.warn(
         { bridge: name, messages: messages.length },
-        `the store holds ${messages.length} messages for a bridge "${name}", which the config does not have: they wait for it`,
+        `the store holds ${messages.length} messages for a bridge "${name}", which the config does not have: they wait for it; a bridge of that name with "queue: { age: 1s }" drops them`,
       );
     }
   }

@@ -245,3 +245,19 @@ test('what the disk has lost is dropped, counted and logged; the rest is deliver
     ),
   ]);
 });
+
+test('what waits in the store is dropped by a shorter age after a restart', () => {
+  const disk = new Disk();
+  const first = start({}, disk);
+  first.push('a', 'b');
+  first.clock.advance(5000);
+  first.push('c');
+  first.clock.advance(20);
+  first.backend?.kill();
+  const second = start({ ageMs: 1000 }, disk);
+  expect(second.counts.drops).toEqual({ too_old: 2 });
+  second.clock.advance(12_000);
+  expect(second.queue.length).toBe(0);
+  second.backend?.kill();
+  expect(disk.read().bridges.get('plant')?.messages.length).toBe(0);
+});
