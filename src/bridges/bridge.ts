@@ -19,6 +19,7 @@ import { Interests } from './interests.js';
 import { LastValuesUp } from './last-values.js';
 import { NameRule } from './names.js';
 import type { FleetPresence } from './presence/fleet-presence.js';
+import { Pump } from './pump.js';
 import { BridgeQueue } from './queue.js';
 import { BridgeRecords } from './records.js';
 import type { BridgeReport, BridgeState } from './report.js';
@@ -53,6 +54,7 @@ export class Bridge {
   readonly #context: BridgeContext;
   readonly #counts: BridgeCounts;
   readonly #queue: BridgeQueue;
+  readonly #pump: Pump;
   readonly #departures: Departures;
   readonly #arrivals: Arrivals;
   readonly #lastValues: LastValuesUp;
@@ -61,7 +63,6 @@ export class Bridge {
   readonly #watch: InterestWatch;
   readonly #connector: Connector;
   #wanted: readonly Interest[] = [];
-  #pumping = false;
   #stopObserving: (() => void) | undefined;
   /** When a refusal was last logged, by its reason. */
   readonly #saidRefusal = new Map<RefusalReason, number>();
@@ -83,7 +84,13 @@ export class Bridge {
       clock,
       counts,
       logger,
-      onReady: () => this.#pump(),
+      onReady: () => this.#pump.run(),
+    });
+    this.#pump = new Pump({
+      queue: this.#queue,
+      window: config.in_flight,
+      clock,
+      connection: () => this.#connector.connection,
     });
     const common = { bridge: name, gateway, router, clock, counts, logger };
     // Each needs the other, but not before it runs.
@@ -162,6 +169,7 @@ export class Bridge {
     this.#lastValues.stop();
     for (const feature of this.#features) feature.stop();
     this.#queue.stop();
+    this.#pump.stop();
     this.#announce('down');
     await this.#connector.stop();
   }
@@ -229,7 +237,7 @@ export class Bridge {
   #up(connection: UpstreamConnection): void {
     this.#announce('up');
     connection.setInterests(this.#wanted);
-    this.#pump();
+    this.#pump.run();
     this.#lastValues.up();
     for (const feature of this.#features) feature.up();
   }
@@ -247,24 +255,10 @@ export class Bridge {
     this.#connector.connection?.setInterests(this.#wanted);
   }
 
-  /** Sends what waits, as much as upstream takes. */
-  #pump(): void {
-    const { connection } = this.#connector;
-    if (connection === undefined || this.#pumping) return;
-    this.#pumping = true;
-    const most = Math.min(this.#context.config.in_flight, connection.window);
-    while (this.#queue.inFlight < most && this.#connector.connection === connection) {
-      const message = this.#queue.next();
-      if (message === undefined) break;
-      connection.publish(message);
-    }
-    this.#pumping = false;
-  }
-
   #settled(record: number): void {
     this.#counts.out.add();
     this.#queue.settle(record);
-    this.#pump();
+    this.#pump.runSoon();
   }
 
   #refused(reason: RefusalReason, why: string, record?: number): void {
@@ -277,7 +271,7 @@ export class Bridge {
     }
     if (record === undefined) return;
     this.#queue.settle(record);
-    this.#pump();
+    this.#pump.runSoon();
   }
 
   #interestRefused(pattern: string, why: string): void {
