@@ -9,11 +9,11 @@ import type { StoredBridge } from '../store/bridge-records.js';
 import type { Store } from '../store/store.js';
 import type { Qos } from '../wire/messages.js';
 import { Arrivals } from './arrivals.js';
-import { BroadcastFeature } from './broadcast.js';
 import { Connector } from './connector.js';
 import { BridgeCounts } from './counts.js';
 import { Departures } from './departures.js';
-import type { BridgeFeature, Outlet } from './feature.js';
+import type { Outlet } from './feature.js';
+import { Features } from './features.js';
 import { InterestWatch } from './interest-watch.js';
 import { Interests } from './interests.js';
 import { LastValuesUp } from './last-values.js';
@@ -22,6 +22,7 @@ import type { FleetPresence } from './presence/fleet-presence.js';
 import { Pump } from './pump.js';
 import { BridgeQueue } from './queue.js';
 import { BridgeRecords } from './records.js';
+import { Refusals } from './refusals.js';
 import type { BridgeReport, BridgeState } from './report.js';
 import type { Interest, RefusalReason, Upstream, UpstreamConnection } from './upstream.js';
 
@@ -45,9 +46,6 @@ export interface BridgeContext {
   readonly stored?: StoredBridge | undefined;
 }
 
-/** How often refusals of upstream are logged, ms: a rule that does not fit concerns every message. */
-const SAY_REFUSALS_MS = 60_000;
-
 /** Carries channels between the router and one upstream broker or cluster, in both directions, by the rules of the config. */
 export class Bridge {
   readonly name: string;
@@ -58,14 +56,13 @@ export class Bridge {
   readonly #departures: Departures;
   readonly #arrivals: Arrivals;
   readonly #lastValues: LastValuesUp;
-  readonly #features: readonly BridgeFeature[];
+  readonly #features: Features;
+  readonly #refusals: Refusals;
   readonly #interests: Interests;
   readonly #watch: InterestWatch;
   readonly #connector: Connector;
   #wanted: readonly Interest[] = [];
   #stopObserving: (() => void) | undefined;
-  /** When a refusal was last logged, by its reason. */
-  readonly #saidRefusal = new Map<RefusalReason, number>();
 
   constructor(context: BridgeContext) {
     const { config, gateway, router, clock, counters, logger, random, store, stored } = context;
@@ -114,16 +111,20 @@ export class Bridge {
       departures: this.#departures,
       queue: this.#queue,
     });
-    this.#features = this.#featuresOf(counts, records);
+    const outlet: Outlet = {
+      hasRoom: (bytes) => this.#queue.hasRoom(bytes),
+      post: (post) => this.#departures.post(post),
+    };
+    this.#features = new Features(config, { ...common, presence: context.presence, records, outlet });
+    this.#refusals = new Refusals(common);
     const inRules = rulesOf(config.rules, 'in');
     this.#arrivals = new Arrivals({
       ...common,
       rules: inRules,
-      feature: (message) => this.#features.some((feature) => feature.take(message)),
+      feature: (message) => this.#features.take(message),
       emitter: this.#departures,
     });
-    const fixed = this.#features.flatMap(({ interests }) => interests);
-    this.#interests = new Interests(inRules, fixed);
+    this.#interests = new Interests(inRules, this.#features.interests);
     this.#watch = new InterestWatch(clock, {
       added: (pattern) => this.#interests.added(pattern),
       removed: (pattern) => this.#interests.removed(pattern),
@@ -135,9 +136,9 @@ export class Bridge {
         up: (connection) => this.#up(connection),
         down: () => this.#down(),
         settled: (record) => this.#settled(record),
-        refused: (record, reason, why) => this.#refused(reason, why, record),
-        sendRefused: (_name, reason, why) => this.#refused(reason, why),
-        interestRefused: (pattern, why) => this.#interestRefused(pattern, why),
+        refused: (record, reason, why) => this.#refused(record, reason, why),
+        sendRefused: (_name, reason, why) => this.#refusals.message(reason, why),
+        interestRefused: (pattern, why) => this.#refusals.interest(pattern, why),
         incoming: (message, next) => this.#arrivals.take(message, next),
       },
     );
@@ -167,7 +168,7 @@ export class Bridge {
     this.#watch.stop();
     this.#arrivals.forget();
     this.#lastValues.stop();
-    for (const feature of this.#features) feature.stop();
+    this.#features.stop();
     this.#queue.stop();
     this.#pump.stop();
     this.#announce('down');
@@ -200,22 +201,6 @@ export class Bridge {
     router.emit(`$slipway/bridges/${this.name}/stats`, payload, { qos: 0, retain: true });
   }
 
-  #featuresOf(counts: BridgeCounts, records: BridgeRecords): BridgeFeature[] {
-    const { config, presence: fleet } = this.#context;
-    const { presence, broadcast } = config;
-    const outlet: Outlet = {
-      hasRoom: (bytes) => this.#queue.hasRoom(bytes),
-      post: (post) => this.#departures.post(post),
-    };
-    const features: BridgeFeature[] = [];
-    if (presence && fleet) features.push(fleet.feature({ config: presence, counts, outlet, records }));
-    if (broadcast)
-      features.push(
-        new BroadcastFeature({ ...this.#context, bridge: this.name, config: broadcast, counts, outlet }),
-      );
-    return features;
-  }
-
   #subscribe(): void {
     const { config, router, logger } = this.#context;
     const patterns = new Map<string, Qos>();
@@ -239,14 +224,14 @@ export class Bridge {
     connection.setInterests(this.#wanted);
     this.#pump.run();
     this.#lastValues.up();
-    for (const feature of this.#features) feature.up();
+    this.#features.up();
   }
 
   #down(): void {
     this.#queue.rewind();
     this.#arrivals.forget();
     this.#lastValues.down();
-    for (const feature of this.#features) feature.down();
+    this.#features.down();
     this.#announce('down');
   }
 
@@ -261,25 +246,10 @@ export class Bridge {
     this.#pump.runSoon();
   }
 
-  #refused(reason: RefusalReason, why: string, record?: number): void {
-    const { clock, logger } = this.#context;
-    this.#counts.drop(reason);
-    const now = clock.now();
-    if (now - (this.#saidRefusal.get(reason) ?? Number.NEGATIVE_INFINITY) >= SAY_REFUSALS_MS) {
-      this.#saidRefusal.set(reason, now);
-      logger.warn({ bridge: this.name, reason }, `bridge ${this.name}: a message is dropped: ${why}`);
-    }
-    if (record === undefined) return;
+  #refused(record: number, reason: RefusalReason, why: string): void {
+    this.#refusals.message(reason, why);
     this.#queue.settle(record);
     this.#pump.runSoon();
-  }
-
-  #interestRefused(pattern: string, why: string): void {
-    this.#counts.add('interest_refused');
-    this.#context.logger.warn(
-      { bridge: this.name, pattern },
-      `bridge ${this.name}: nothing comes in of "${pattern}": ${why}`,
-    );
   }
 
   #announce(state: BridgeState): void {
