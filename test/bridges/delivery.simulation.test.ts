@@ -187,7 +187,7 @@ async function across(seed: number, exactlyOnce: boolean): Promise<void> {
 describe('a bridge, whatever breaks', () => {
   test('carries out what was acknowledged: none is lost, nor one of QoS 2 repeated, and in order', async () => {
     let repeated = 0;
-    await forSeedsInTurn(60, async (seed) => {
+    await forSeedsInTurn(40, async (seed) => {
       const exactlyOnce = seed % 3 > 0;
       const more = await out(seed, exactlyOnce);
       if (exactlyOnce) expect(more).toBe(0);
@@ -199,7 +199,7 @@ describe('a bridge, whatever breaks', () => {
 
   test('carries in what upstream holds: none is lost, nor one of QoS 2 repeated, and in order', async () => {
     let repeated = 0;
-    await forSeedsInTurn(60, async (seed) => {
+    await forSeedsInTurn(40, async (seed) => {
       const exactlyOnce = seed % 3 > 0;
       const more = await into(seed, exactlyOnce);
       if (exactlyOnce) expect(more).toBe(0);
@@ -210,7 +210,7 @@ describe('a bridge, whatever breaks', () => {
 
   test(
     'carries from the devices of one gateway to those of another, and back',
-    () => forSeedsInTurn(40, (seed) => across(seed, seed % 3 > 0)),
+    () => forSeedsInTurn(25, (seed) => across(seed, seed % 3 > 0)),
     300_000,
   );
 });
