@@ -13,6 +13,7 @@ import { parseIntelHex } from '../simulator/intel-hex.js';
 import { VirtualPorts } from '../simulator/port-binding.js';
 import { VirtualUno } from '../simulator/uno.js';
 import { encodePacket } from '../wire/encode.js';
+import { runFleet } from './fleet.js';
 import { createLogger } from './logger.js';
 import { count } from './options.js';
 import { print, stopRequest } from './process.js';
@@ -43,6 +44,8 @@ const EXAMPLES = `
 Examples:
   $ slipway demo
   $ slipway demo --port /dev/ttyACM0      with the example sketch on a real Uno too
+  $ slipway demo --fleet                  three gateways, joined by NATS servers that it starts
+  $ slipway demo --fleet --nats nats://n1.example:4222,nats://n2.example:4222,nats://n3.example:4222
 
 It prints what to try from another terminal while it runs.
 
@@ -50,6 +53,8 @@ Ctrl-C ends it. No serial port is opened but the one that is named.`;
 
 interface DemoOptions {
   readonly port?: string;
+  readonly fleet?: boolean;
+  readonly nats?: readonly string[];
   readonly count?: number;
 }
 
@@ -58,16 +63,35 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('show it all at work: a gateway, a virtual Arduino Uno, a UDP sensor and a subscriber')
     .option('--port <path>', 'open this serial port too, with a board that runs the example sketch')
+    .option('--fleet', 'three gateways of config/fleet.example.yaml instead, joined by a NATS cluster')
+    .option(
+      '--nats <urls>',
+      'servers that run already, for --fleet; without, it starts nats-server',
+      (text) => text.split(','),
+    )
     .option('--count <n>', 'end after so many messages', count)
     .addHelpText('after', EXAMPLES)
     .action(demo);
 }
 
-async function demo({ port, count: limit }: DemoOptions): Promise<void> {
+async function demo({
+  port,
+  fleet,
+  nats: servers,
+  count: limit = Number.POSITIVE_INFINITY,
+}: DemoOptions): Promise<void> {
   const stop = stopRequest();
   const uno = new VirtualUno(parseIntelHex(await readFile(FIRMWARE, 'latin1')));
   const ports = new VirtualPorts();
-  ports.plug(VIRTUAL_PORT, uno);
+  const plugIn = () => ports.plug(VIRTUAL_PORT, uno);
+  if (fleet) {
+    try {
+      return await runFleet({ servers, ports, port: VIRTUAL_PORT, plugIn, limit, stop });
+    } finally {
+      ports.unplug(VIRTUAL_PORT);
+    }
+  }
+  plugIn();
   const gateway = await startGateway(ports, port);
   const [tcp] = gateway.addresses.tcp as [Address];
   const [udp] = gateway.addresses.udp as [Address];
@@ -86,7 +110,7 @@ async function demo({ port, count: limit }: DemoOptions): Promise<void> {
   const soil = await startSoilSensor(udp);
   const led = startLedSwitch(client);
   try {
-    await Promise.race([stop, printMessages(client, limit ?? Number.POSITIVE_INFINITY)]);
+    await Promise.race([stop, printMessages(client, limit)]);
   } finally {
     clearInterval(led);
     await soil.stop();
