@@ -25,9 +25,9 @@ export const FIGURES = {
   deliverySeconds: measured(4e-6, SESSIONS),
   channelBytes: measured(595, `${ROWS} memory`),
   /** One message a packet; the store included. */
-  bridgeQos1Seconds: measured(19.1e-6, `${ROWS} bridge-jetstream-store`),
+  bridgeQos1Seconds: measured(14.8e-6, `${ROWS} bridge-jetstream-store`),
   /** A second. */
-  drainRate: measured(38_300, `${ROWS} bridge-drain`),
+  drainRate: measured(24_400, `${ROWS} bridge-drain`),
 
   connectionBytes: measured(22_000, LIMITS),
   interestBytes: measured(912, LIMITS),

@@ -112,7 +112,10 @@ export const BRIDGE_WAITING_ROWS: readonly Row[] = [
     name: 'bridge-memory',
     unit: 'MiB',
     work: 'resident memory that a bridge to nats-server adds to a gateway at rest, garbage collected',
-    contenders: [contender('slipway', 'ours', (context) => bridgeMemory(context, 'nats'))],
+    contenders: [
+      contender('slipway', 'ours', (context) => bridgeMemory(context, 'nats')),
+      contender('to mosquitto', 'peer', (context) => bridgeMemory(context, 'mosquitto')),
+    ],
     targets: [],
     rounds: 3,
   },

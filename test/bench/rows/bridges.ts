@@ -17,6 +17,7 @@ const UNACKNOWLEDGED: BridgeShape = {
 
 /** More on their way than the bridge may have unacknowledged, so that its window is always full. */
 const ACKNOWLEDGED: BridgeShape = { ...UNACKNOWLEDGED, publishers: 2, qos: 1, window: 8, cycle: 256 };
+const EXACTLY_ONCE: BridgeShape = { ...ACKNOWLEDGED, qos: 2 };
 const ONE_AT_A_TIME: BridgeShape = { ...UNACKNOWLEDGED, block: 1, window: 1, cycle: 256 };
 
 const NAMES: Record<Broker, string> = { nats: 'nats-server', jetstream: 'JetStream', mosquitto: 'mosquitto' };
@@ -102,6 +103,11 @@ export const BRIDGE_ROWS: readonly Row[] = [
   out('bridge-nats', 'nats', UNACKNOWLEDGED, 0.5, { isAlone: true }),
   out('bridge-jetstream', 'jetstream', ACKNOWLEDGED, 0.7),
   out('bridge-jetstream-store', 'jetstream', ACKNOWLEDGED, 0.7, { store: true, isAlone: true }),
+  out('bridge-mqtt', 'mosquitto', UNACKNOWLEDGED, 0.5),
+  out('bridge-mqtt-qos1', 'mosquitto', ACKNOWLEDGED, 0.7),
+  out('bridge-mqtt-qos1-store', 'mosquitto', ACKNOWLEDGED, 0.7, { store: true }),
+  out('bridge-mqtt-qos2', 'mosquitto', EXACTLY_ONCE, 0.7),
+  out('bridge-mqtt-qos2-store', 'mosquitto', EXACTLY_ONCE, 0.7, { store: true }),
   pair(),
   latency(),
   ...BRIDGE_INTEREST_ROWS,
