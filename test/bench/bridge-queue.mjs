@@ -2,8 +2,10 @@
 // of them are drained while live ones go on coming. Checks order and completeness; prints speeds, memory and what the disk holds.
 //
 //   npm run bench:bridge-queue -- [--messages 1000000] [--payload 16] [--window 1000] [--live 1000] [--folder FOLDER]
+
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -23,19 +25,20 @@ const { values } = parseArgs({
     window: { type: 'string', default: '1000' },
     live: { type: 'string', default: '1000' },
     folder: { type: 'string', default: tmpdir() },
+    // Given by this script to itself: each part is a process of its own, so that memory is its own.
+    part: { type: 'string' },
+    path: { type: 'string' },
   },
 });
 const messages = Number(values.messages);
 const payloadBytes = Math.max(8, Number(values.payload));
+/** As `limits.store_backlog`, bytes. */
+const STORE_BACKLOG = 16 * 2 ** 20;
 const window = Number(values.window);
 /** Messages that come each second while the queue drains. */
 const live = Number(values.live);
 
-if (!existsSync(values.folder)) mkdirSync(values.folder, { recursive: true });
-const folder = mkdtempSync(join(values.folder, 'slipway-queue-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
-const path = join(folder, 'store');
+const { path } = values;
 const logger = pino({ level: 'warn' }, process.stderr);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const settled = (store) => new Promise((resolve) => store.settled(resolve));
@@ -47,16 +50,23 @@ class Memory {
   #timer = setInterval(() => this.#look(), 50);
 
   #look() {
-    const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
-    this.#rss = Math.max(this.#rss, rss);
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    this.#rss = Math.max(this.#rss, ownMemory());
     this.#heap = Math.max(this.#heap, heapUsed + arrayBuffers);
   }
 
   stop() {
     clearInterval(this.#timer);
     this.#look();
-    return `RSS at most ${mebibytes(this.#rss)}, heap and buffers ${mebibytes(this.#heap)}`;
+    return `resident at most ${mebibytes(this.#rss)}, heap and buffers ${mebibytes(this.#heap)}`;
   }
+}
+
+/** Resident, bytes, without the files of the store that LevelDB maps: those pages are the page cache's, and go when others need them. */
+function ownMemory() {
+  if (process.platform !== 'linux') return process.memoryUsage.rss();
+  const [, kibibytes = '0'] = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kibibytes) * 1024;
 }
 
 function mebibytes(bytes) {
@@ -74,7 +84,7 @@ function rate(count, sinceMs) {
 
 async function open(onReady) {
   const { backend, contents } = await openStore(path, logger);
-  const store = new Store(backend, systemClock, logger, { maxBacklog: 64 * 2 ** 20, time: contents.time });
+  const store = new Store(backend, systemClock, logger, { maxBacklog: STORE_BACKLOG, time: contents.time });
   const stored = contents.bridges.get('plant');
   const queue = new BridgeQueue({
     bridge: 'plant',
@@ -120,6 +130,7 @@ async function fill() {
 }
 
 async function drain() {
+  pushed = messages;
   const memory = new Memory();
   let ready = () => undefined;
   const begin = performance.now();
@@ -159,5 +170,17 @@ async function drain() {
   await store.close();
 }
 
-await fill();
-await drain();
+function runParts() {
+  mkdirSync(values.folder, { recursive: true });
+  const folder = mkdtempSync(join(values.folder, 'slipway-queue-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  for (const part of ['fill', 'drain']) {
+    const own = ['--part', part, '--path', join(folder, 'store')];
+    const { status } = spawnSync(process.execPath, [...process.argv.slice(1), ...own], { stdio: 'inherit' });
+    if (status !== 0) process.exit(1);
+  }
+}
+
+if (values.part === 'fill') await fill();
+else if (values.part === 'drain') await drain();
+else runParts();
