@@ -4,6 +4,7 @@ import { encode } from '../../mqtt/wire/encode.js';
 import { encodePublish } from '../../mqtt/wire/encode-publish.js';
 import type { Acknowledgement } from '../../mqtt/wire/packets.js';
 import { REASON } from '../../mqtt/wire/reason-codes.js';
+import { hasUnfitCharacter } from '../../mqtt/wire/text.js';
 import { Queue } from '../../session/queue.js';
 import type { Qos } from '../../wire/messages.js';
 import type { OutgoingMessage, QueuedMessage, RefusalReason, UpstreamEvents } from '../upstream.js';
@@ -230,6 +231,12 @@ export class Departures {
     const { limits, clock } = this.#context;
     const { name, payload } = message;
     const retain = message.retain && limits.retainAvailable;
+    // It would be sent again, and the connection be closed again, for ever (MQTT 5, 1.5.4).
+    if (hasUnfitCharacter(name))
+      return [
+        'bad_name',
+        `brokers close the connection for a name with control characters: ${JSON.stringify(name)}`,
+      ];
     let bytes: Buffer;
     try {
       const packet = {

@@ -1,5 +1,6 @@
 import type { MqttClient } from 'mqtt';
 import { REASON } from '../../mqtt/wire/reason-codes.js';
+import { hasUnfitCharacter } from '../../mqtt/wire/text.js';
 import type { Qos } from '../../wire/messages.js';
 import type { Interest } from '../upstream.js';
 import { subscriptionRefused, type Where } from './problems.js';
@@ -25,6 +26,8 @@ export class Subscriptions {
   readonly #context: SubscriptionsContext;
   /** What the broker was asked for in this connection. */
   #asked: ReadonlyMap<string, Qos> = new Map();
+  /** What it cannot be asked for. */
+  #leftOut: ReadonlySet<string> = new Set();
   #over = false;
 
   constructor(context: SubscriptionsContext) {
@@ -32,7 +35,9 @@ export class Subscriptions {
   }
 
   /** @see UpstreamConnection.setInterests */
-  set(interests: readonly Interest[]): void {
+  set(all: readonly Interest[]): void {
+    const interests = all.filter(({ pattern }) => !hasUnfitCharacter(pattern));
+    if (interests.length < all.length) this.#leaveOut(all);
     const wanted = new Map(interests.map(({ pattern, qos }) => [pattern, qos]));
     const added = interests.filter(({ pattern, qos }) => this.#asked.get(pattern) !== qos);
     const { session } = this.#context;
@@ -47,6 +52,13 @@ export class Subscriptions {
       for (const batch of batchesOf(added)) this.#subscribe(batch);
       for (const batch of batchesOf(gone)) this.#unsubscribe(batch);
     });
+  }
+
+  #leaveOut(all: readonly Interest[]): void {
+    const before = this.#leftOut;
+    this.#leftOut = new Set(all.map(({ pattern }) => pattern).filter(hasUnfitCharacter));
+    const why = 'brokers close the connection for a pattern with control characters';
+    for (const pattern of this.#leftOut) if (!before.has(pattern)) this.#context.refused(pattern, why);
   }
 
   /** The connection is over. */

@@ -2,7 +2,8 @@ import { connect } from '@nats-io/transport-node';
 import { expect, it, onTestFinished } from 'vitest';
 import { toSubject } from '../../../src/bridges/nats/subjects.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../../support/gateways.js';
-import { type NatsServer, startNats } from '../../support/nats-server.js';
+import { startMosquitto } from '../../support/mosquitto.js';
+import { startNats } from '../../support/nats-server.js';
 import { describeWithTools } from '../../support/tools.js';
 
 /** What channels may be called below `here`, and NATS cannot spell as it is, or could take for its own. */
@@ -11,7 +12,7 @@ const NAMES = [
   'a.b',
   'a//b',
   '/',
-  'with blanks /\tand more',
+  'with blanks / and more',
   'stars *.> ',
   '=3D=',
   '$SYS/x',
@@ -22,52 +23,58 @@ const NAMES = [
   'x'.repeat(240),
 ];
 
-async function join(server: NatsServer, gateway: string, pattern: string): Promise<RunningGateway> {
+async function join(upstream: object, gateway: string, pattern: string): Promise<RunningGateway> {
   const rules = [{ pattern, direction: 'both', remote: 'odd/#' }];
   const running = await startGateway({
     gateway,
-    bridges: [{ name: 'plant', nats: { servers: server.url }, rules }],
+    bridges: [{ name: 'plant', ...upstream, rules }],
   });
   await until(() => expect(running.gateway.statistics().bridges?.plant?.state).toBe('up'));
   return running;
 }
 
+/** Sends messages on all the names from one gateway to another, and to one that comes later. */
+async function expectSameNames(upstream: object, names: readonly string[]): Promise<void> {
+  const [a, b] = [await join(upstream, 'a', 'here/#'), await join(upstream, 'b', 'there/#')];
+  const [sender, hearer] = [await connectTo(a.tcp), await connectTo(b.tcp)];
+  const heard: string[] = [];
+  await hearer.subscribe('there/#', ({ channel, text }) => void heard.push(`${channel} ${text}`));
+  await until(() => expect(b.gateway.statistics().bridges?.plant?.interests).toBe(1));
+  // Until the interest is known there, what is published is nobody's: a first message shows that it is.
+  await until(async () => {
+    await sender.emit('here/ready', '');
+    expect(heard).toContain('there/ready ');
+  });
+  for (const name of names) await sender.emit(`here/${name}`, 'once', { retain: true });
+  const expected = names.map((name) => `there/${name} once`);
+  await until(() => expect(heard.filter((each) => each.endsWith(' once'))).toEqual(expected));
+
+  const late = await join(upstream, 'c', 'late/#');
+  const values: string[] = [];
+  const latecomer = await connectTo(late.tcp);
+  await latecomer.subscribe('late/#', ({ channel, text }) => void values.push(`${channel} ${text}`));
+  const stored = names.map((name) => `late/${name} once`);
+  await until(() => expect(values.toSorted()).toEqual(stored.toSorted()));
+  for (const { gateway } of [a, b, late]) expect(gateway.statistics().bridges?.plant?.drops).toEqual({});
+}
+
 describeWithTools(['nats-server'], 'names that NATS does not spell so', () => {
   it('are the same at the other gateway, live and as last values', async () => {
     const server = await startNats();
-    const [a, b] = [await join(server, 'a', 'here/#'), await join(server, 'b', 'there/#')];
     const nc = await connect({ servers: server.url });
     onTestFinished(() => nc.close());
     const subjects: string[] = [];
     nc.subscribe('odd.>', { callback: (_, { subject }) => void subjects.push(subject) });
     await nc.flush();
 
-    const [sender, hearer] = [await connectTo(a.tcp), await connectTo(b.tcp)];
-    const heard: string[] = [];
-    await hearer.subscribe('there/#', ({ channel, text }) => void heard.push(`${channel} ${text}`));
-    await until(() => expect(b.gateway.statistics().bridges?.plant?.interests).toBe(1));
-    // Until the interest is known there, what is published is nobody's: a first message shows that it is.
-    await until(async () => {
-      await sender.emit('here/ready', '');
-      expect(heard).toContain('there/ready ');
-    });
-    for (const name of NAMES) await sender.emit(`here/${name}`, 'once', { retain: true });
-    const expected = NAMES.map((name) => `there/${name} once`);
-    await until(() => expect(heard.filter((each) => each.endsWith(' once'))).toEqual(expected));
-    expect(new Set(subjects)).toEqual(new Set(['ready', ...NAMES].map((name) => toSubject(`odd/${name}`))));
-
-    const late = await join(server, 'c', 'late/#');
-    const values: string[] = [];
-    const latecomer = await connectTo(late.tcp);
-    await latecomer.subscribe('late/#', ({ channel, text }) => void values.push(`${channel} ${text}`));
-    const stored = NAMES.map((name) => `late/${name} once`);
-    await until(() => expect(values.toSorted()).toEqual(stored.toSorted()));
-    for (const { gateway } of [a, b, late]) expect(gateway.statistics().bridges?.plant?.drops).toEqual({});
+    const names = [...NAMES, 'a\tb/\u0001'];
+    await expectSameNames({ nats: { servers: server.url } }, names);
+    expect(new Set(subjects)).toEqual(new Set(['ready', ...names].map((name) => toSubject(`odd/${name}`))));
   });
 
   it('of other programs are carried where a name is spelt so, and else counted', async () => {
     const server = await startNats();
-    const { gateway, tcp } = await join(server, 'a', 'here/#');
+    const { gateway, tcp } = await join({ nats: { servers: server.url } }, 'a', 'here/#');
     const client = await connectTo(tcp);
     const heard: string[] = [];
     await client.subscribe('here/#', ({ channel, text }) => void heard.push(`${channel} ${text}`));
@@ -86,4 +93,36 @@ describeWithTools(['nats-server'], 'names that NATS does not spell so', () => {
     );
     await until(() => expect(gateway.statistics().bridges?.plant?.drops).toEqual({ bad_name: 4 }));
   });
+});
+
+describeWithTools(['mosquitto'], 'names of all kinds on MQTT', () => {
+  for (const version of [5, '3.1.1']) {
+    it(`are the same at the other gateway, live and as last values (${version})`, async () => {
+      const { url } = await startMosquitto();
+      await expectSameNames({ mqtt: { url, version } }, NAMES);
+    });
+
+    it(`that a broker closes the connection for are left out (${version})`, async () => {
+      const { url } = await startMosquitto();
+      const upstream = { mqtt: { url, version } };
+      const [a, b] = [await join(upstream, 'a', 'here/#'), await join(upstream, 'b', 'there/#')];
+      const hearer = await connectTo(b.tcp);
+      const heard: string[] = [];
+      await hearer.subscribe('there/a\tb', () => undefined);
+      await hearer.subscribe('there/\u{fffe}/+', () => undefined);
+      await hearer.subscribe('there/good', ({ text }) => void heard.push(text));
+      await until(() => expect(b.gateway.statistics().bridges?.plant?.interests).toBe(3));
+
+      const sender = await connectTo(a.tcp);
+      for (const name of ['a\tb', '\u0001', 'a\u{fffe}']) await sender.emit(`here/${name}`, name);
+      await until(async () => {
+        await sender.emit('here/good', 'good');
+        expect(heard).toContain('good');
+      });
+      await until(() => expect(a.gateway.statistics().bridges?.plant?.drops).toEqual({ bad_name: 3 }));
+      for (const { gateway } of [a, b])
+        expect(gateway.statistics().bridges?.plant).toMatchObject({ state: 'up', reconnects: 0 });
+      expect(b.log.filter(({ msg }) => msg.includes('nothing comes in of'))).toHaveLength(2);
+    });
+  }
 });
