@@ -35,7 +35,7 @@ export interface Said {
   readonly state: PresenceState;
   readonly run: string;
   readonly held: number;
-  /** Counts up as things are said; 0: it was said before anybody listened. */
+  /** Counts up as things are said. */
   readonly at: number;
 }
 
@@ -57,7 +57,7 @@ export function judge(
 ): FleetWord | undefined {
   const present = said.filter(({ state }) => state !== 'offline');
   const of = (standing: Standing) => present.filter((one) => standingOf(one) === standing);
-  const best = of('heard').reduce<Said | undefined>((a, b) => (a && isBetter(a, b) ? a : b), undefined);
+  const best = of('heard').reduce<Said | undefined>((a, b) => (a && a.at > b.at ? a : b), undefined);
   if (best) {
     const { state, gateway, run } = best;
     return { state, gateway, run, ...heldBeside(gateway, said, standingOf) };
@@ -67,11 +67,6 @@ export function judge(
   const gateway = silent?.gateway ?? last?.gateway ?? speaker;
   const was = silent && { was: silent.state as 'online' | 'asleep', run: silent.run };
   return { state: 'offline', gateway, ...was, ...heldBeside(undefined, said, standingOf) };
-}
-
-function isBetter(a: Said, b: Said): boolean {
-  if (a.at !== b.at) return a.at > b.at;
-  return a.state === 'online' || b.state === 'asleep';
 }
 
 function heldBeside(

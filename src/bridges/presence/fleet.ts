@@ -127,7 +127,7 @@ export class Fleet implements Worker {
   }
 
   /**
-   * A gateway says that of one of its devices; undefined: it knows it no more. `stored`: it said so before anybody listened. Returns whether
+   * A gateway says that of one of its devices; undefined: it knows it no more. `stored`: perhaps it said so long ago. Returns whether
    * what is told is so now; else it is soon, when the gateway was heard or is known to be silent, or the device had its time to come up
    * elsewhere.
    */
@@ -136,11 +136,13 @@ export class Fleet implements Worker {
     const device = this.#devices.get(id) ?? { said: [], told: undefined, speaker: gateway };
     this.#devices.set(id, device);
     device.speaker = gateway;
-    this.#unsay(id, device, gateway);
+    const before = this.#unsay(id, device, gateway);
     let isHeard = true;
     if (word && (word.state !== 'offline' || word.held !== undefined)) {
       const { state, run, held = 0 } = word;
-      const said = { gateway, state, run, held, at: stored ? 0 : ++this.#order };
+      // What upstream only says again is no news.
+      const isKnown = stored && before?.state === state && before.run === run;
+      const said = { gateway, state, run, held, at: isKnown ? before.at : ++this.#order };
       this.#keep(id, device, said);
       const standing = this.#standingOf(said);
       isHeard = standing === 'heard' || standing === 'silent';
@@ -180,11 +182,11 @@ export class Fleet implements Worker {
     this.#devicesOf.set(said.gateway, devices.add(id));
   }
 
-  #unsay(id: string, device: Device, gateway: string): void {
+  #unsay(id: string, device: Device, gateway: string): Said | undefined {
     const index = device.said.findIndex((one) => one.gateway === gateway);
-    if (index < 0) return;
-    device.said.splice(index, 1);
+    if (index < 0) return undefined;
     this.#devicesOf.get(gateway)?.delete(id);
+    return device.said.splice(index, 1)[0];
   }
 
   #forget(id: string): void {

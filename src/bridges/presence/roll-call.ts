@@ -26,7 +26,7 @@ export class RollCall {
     return this.#standing.get(gateway);
   }
 
-  /** Something was said in the name of that gateway, `stored` if that was before anybody listened: it is to be heard soon. */
+  /** Something was said in the name of that gateway, `stored` if that may be long ago: it is to be heard soon. */
   mentioned(gateway: string, stored: boolean): void {
     const standing = this.#standing.get(gateway);
     if (standing !== undefined && (stored || standing !== 'silent')) return;

@@ -125,13 +125,14 @@ describe('a device', () => {
     expect(heard().at(-1)).toBe('d={"state":"asleep","gateway":"b"}');
   });
 
-  it('that was there before anybody listened is online rather than asleep', () => {
+  it('is where it was said to be last, though it is still thought to be elsewhere, and upstream repeats that', () => {
     fleet.said('a', 'd', online(), true);
-    fleet.said('b', 'd', asleep(), true);
+    fleet.said('b', 'd', online(), true);
+    expect(heard()).toEqual(['d={"state":"online","gateway":"a"}', 'd={"state":"online","gateway":"b"}']);
+    fleet.said('a', 'd', online(), true);
+    expect(heard()).toEqual([]);
+    fleet.said('a', 'd', online());
     expect(heard()).toEqual(['d={"state":"online","gateway":"a"}']);
-    fleet.said('a', 'e', asleep(), true);
-    fleet.said('b', 'e', online(), true);
-    expect(heard().at(-1)).toBe('e={"state":"online","gateway":"b"}');
   });
 
   it('is told with what waits for it elsewhere', () => {

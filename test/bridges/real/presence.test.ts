@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { FleetWord } from '../../../src/bridges/presence/fleet-device.js';
 import type { Client } from '../../../src/client/client.js';
 import { connectTo, type RunningGateway, startGateway, until } from '../../support/gateways.js';
+import { startMosquitto } from '../../support/mosquitto.js';
 import { startNats } from '../../support/nats-server.js';
 import { describeWithTools } from '../../support/tools.js';
 import { UdpDevice } from '../../support/udp-device.js';
@@ -78,4 +79,8 @@ function holdsFor(start: () => Promise<object>): void {
 
 describeWithTools(['nats-server'], 'over NATS', () => {
   holdsFor(async () => ({ nats: { servers: [(await startNats()).url] } }));
+});
+
+describeWithTools(['mosquitto'], 'over MQTT', () => {
+  holdsFor(async () => ({ mqtt: { url: (await startMosquitto()).url } }));
 });
