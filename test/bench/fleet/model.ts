@@ -123,7 +123,11 @@ export function assess(fleet: Fleet): Line[] {
       'devices × changes',
       `${number(changes)}; ${number(changes * 2 * f.replicatedSeconds)}`,
     ),
-    line('presence in: memory of each gateway that hears it', 'all devices', bytes(devices * f.channelBytes)),
+    line(
+      'presence in: memory of each gateway that hears it, at least',
+      'all devices',
+      bytes(devices * f.channelBytes),
+    ),
     line(
       'beacons that it hears a second; cores of NATS if all hear them',
       'gateways; gateways²',
