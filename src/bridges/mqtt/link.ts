@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { IClientOptions, IConnackPacket, MqttClient, Packet } from 'mqtt';
 import type { Cancel, Clock } from '../../clock.js';
+import type { AnswerProperties } from '../../mqtt/wire/packets.js';
+import { readProperties } from '../../mqtt/wire/read-properties.js';
+import { Reader } from '../../mqtt/wire/reader.js';
 import { TYPE } from '../../mqtt/wire/types.js';
 import type { UpstreamError, UpstreamErrorCode } from '../upstream.js';
 import { ControlStream } from './control-stream.js';
@@ -69,6 +72,11 @@ export class BrokerLink {
   static async open(options: LinkOptions, signal: AbortSignal): Promise<BrokerLink> {
     const { MqttClient: Client } = await import('mqtt');
     const socket = await options.transport();
+    if (signal.aborted) {
+      socket.on('error', () => {}); // Nobody waits for it any more.
+      socket.destroy();
+      throw problemAt(options.where, 'unreachable', 'given up');
+    }
     return new Promise((resolve, reject) => {
       const link = new BrokerLink(options, socket, Client, {
         accepted: () => settled(() => resolve(link)),
@@ -80,8 +88,7 @@ export class BrokerLink {
         task();
       };
       signal.addEventListener('abort', abort);
-      if (signal.aborted) abort();
-      else link.client.connect();
+      link.client.connect();
     });
   }
 
@@ -117,9 +124,6 @@ export class BrokerLink {
         (packet as { bridgeMode?: boolean }).bridgeMode = true;
     });
     this.client.on('packetreceive', (packet) => this.#received(packet));
-    this.client.on('disconnect', ({ reasonCode = 0, properties }) =>
-      this.#end(disconnectProblem(where, reasonCode, properties?.reasonString)),
-    );
     this.client.on('error', ({ message }) => this.fail('unreachable', said(message)));
   }
 
@@ -189,9 +193,21 @@ export class BrokerLink {
     this.#seenAlive();
     const type = packet.head >> 4;
     if (OURS.has(type)) return this.#events.packet(packet);
+    // Not by way of the `mqtt` package: the connection may be closed before that says so.
+    if (type === TYPE.disconnect) return this.#disconnected(packet);
     // Whoever asked for the connection says when it is ready for more.
     if (type === TYPE.connack) this.#wire.pause();
     this.#control.push(packet.bytes.subarray(packet.start, packet.end));
+  }
+
+  /** MQTT 5, 3.14; in 3.1.1 no broker says it. */
+  #disconnected({ bytes, at, end }: PacketSplitter): void {
+    const reader = new Reader();
+    reader.level = 5;
+    reader.start(bytes, at, end);
+    const code = reader.left > 0 ? reader.u8('the reason code') : 0;
+    const { reasonString } = reader.left > 0 ? readProperties<AnswerProperties>(reader, 'disconnect') : {};
+    this.#end(disconnectProblem(this.#where, code, reasonString));
   }
 
   #received(packet: Packet): void {

@@ -33,9 +33,8 @@ function closed({ server, clientId, version }: Where, connected: boolean): Probl
       `it closed the connection without an answer: check that it is the port of an MQTT broker${mend}${bridge}`,
     ];
   }
-  // 3.1.1 has no word for it.
-  const taken = version === 5 ? '' : ` (or another client has the client_id ${clientId} too)`;
-  return ['unreachable', `it closed the connection${taken}`];
+  // 3.1.1 has no word for it, and mosquitto says it neither in 5.
+  return ['unreachable', `it closed the connection (or another client has the client_id ${clientId} too)`];
 }
 
 function broken({ host, server }: Where, error: Error): Problem {
@@ -76,17 +75,14 @@ function broken({ host, server }: Where, error: Error): Problem {
       ];
   }
   if (/^ERR_SSL_.*(CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)/.test(code))
-    return [
-      'certificate',
-      `it does not accept our certificate, or wants one (${reasonOf(error)}): check cert and key`,
-    ];
+    return ['certificate', 'it does not accept our certificate, or wants one: check cert and key'];
   const status = /^Unexpected server response: (\d+)/.exec(error.message)?.[1];
   if (status !== undefined)
     return [
       'unsuitable',
       `there is no WebSocket (HTTP status ${status}): check the path of the URL, often /mqtt`,
     ];
-  return ['unreachable', reasonOf(error)];
+  return ['unreachable', reasonOf(error).trim().replace(/\s+/g, ' ')];
 }
 
 /** Why the broker refused a CONNECT. `code`: a return code of 3.1.1, or a reason code of 5. */

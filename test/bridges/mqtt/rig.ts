@@ -47,6 +47,9 @@ export class Rig implements UpstreamEvents {
   takes = true;
   connection: UpstreamConnection | undefined;
   onSettled: (record: number) => void = () => {};
+  onLost: () => void = () => {};
+  /** In place of what `takes` says. */
+  onIncoming: UpstreamEvents['incoming'] | undefined;
 
   constructor(url: string, options: RigOptions = {}) {
     const {
@@ -93,6 +96,7 @@ export class Rig implements UpstreamEvents {
   lost(problem: UpstreamError): void {
     this.problems.push(problem);
     this.connection = undefined;
+    this.onLost();
   }
 
   settled(record: number): void {
@@ -114,6 +118,7 @@ export class Rig implements UpstreamEvents {
 
   incoming(message: IncomingMessage, next: () => void): void {
     this.messages.push(message);
+    if (this.onIncoming) return this.onIncoming(message, next);
     if (this.takes || message.qos === 0) next();
     else this.nexts.push(next);
   }
@@ -178,11 +183,13 @@ export class Sender {
   readonly #rig: Rig;
   readonly #messages: QueuedMessage[] = [];
   #inFlight = 0;
+  settled: (record: number) => void = () => {};
 
   constructor(rig: Rig) {
     this.#rig = rig;
-    rig.onSettled = () => {
+    rig.onSettled = (record) => {
       this.#inFlight--;
+      this.settled(record);
       this.#send();
     };
   }
@@ -193,7 +200,7 @@ export class Sender {
   }
 
   #send(): void {
-    const connection = this.#rig.connection;
+    const { connection } = this.#rig;
     while (connection && this.#messages.length > 0 && this.#inFlight < connection.window) {
       this.#inFlight++;
       connection.publish(this.#messages.shift() as QueuedMessage);
