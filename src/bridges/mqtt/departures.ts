@@ -14,6 +14,8 @@ import { idOfRecord } from './packet-ids.js';
 import { refusal, type Where } from './problems.js';
 import type { BrokerSession } from './session.js';
 
+/** For a name with more levels mosquitto closes the connection. */
+const MAX_LEVELS = 200;
 /** Of messages of QoS 0 no more bytes wait for the broker to read. */
 const MAX_UNSENT_BYTES = 4 * 1_048_576;
 
@@ -236,6 +238,11 @@ export class Departures {
       return [
         'bad_name',
         `brokers close the connection for a name with control characters: ${JSON.stringify(name)}`,
+      ];
+    if (name.length > MAX_LEVELS && name.split('/').length > MAX_LEVELS)
+      return [
+        'bad_name',
+        `brokers close the connection for a name with more than ${MAX_LEVELS} levels: ${name}`,
       ];
     let bytes: Buffer;
     try {

@@ -21,6 +21,7 @@ const NAMES = [
   'room:1/@home',
   '\u{1f331}/\u00a0',
   'x'.repeat(240),
+  'a/'.repeat(120),
 ];
 
 async function join(upstream: object, gateway: string, pattern: string): Promise<RunningGateway> {
@@ -114,12 +115,13 @@ describeWithTools(['mosquitto'], 'names of all kinds on MQTT', () => {
       await until(() => expect(b.gateway.statistics().bridges?.plant?.interests).toBe(3));
 
       const sender = await connectTo(a.tcp);
-      for (const name of ['a\tb', '\u0001', 'a\u{fffe}']) await sender.emit(`here/${name}`, name);
+      for (const name of ['a\tb', '\u0001', 'a\u{fffe}', '/'.repeat(210)])
+        await sender.emit(`here/${name}`, name);
       await until(async () => {
         await sender.emit('here/good', 'good');
         expect(heard).toContain('good');
       });
-      await until(() => expect(a.gateway.statistics().bridges?.plant?.drops).toEqual({ bad_name: 3 }));
+      await until(() => expect(a.gateway.statistics().bridges?.plant?.drops).toEqual({ bad_name: 4 }));
       for (const { gateway } of [a, b])
         expect(gateway.statistics().bridges?.plant).toMatchObject({ state: 'up', reconnects: 0 });
       expect(b.log.filter(({ msg }) => msg.includes('nothing comes in of'))).toHaveLength(2);
