@@ -42,6 +42,7 @@ describe('the checker', () => {
     const twice = [...ALL.slice(0, 6), 4, 5, ...ALL.slice(6)];
     const fault = 'arrived more than once: 4, 5';
     expect(afterwards(2, twice).verdict().faults).toEqual([`a, QoS 2: ${fault}`]);
+    expect(afterwards(2, twice).verdict({ repeats: true }).faults).toEqual([]);
     expect(afterwards(1, twice).verdict().faults).toEqual([]);
     expect(afterwards(1, twice).verdict().accounts.get('a')).toMatchObject({ arrived: 10, repeated: 2 });
     expect(afterwards(1, twice).verdict({ once: true }).faults).toEqual([`a, QoS 1: ${fault}`]);
@@ -49,7 +50,7 @@ describe('the checker', () => {
 
   it('sees what was overtaken', () => {
     expect(afterwards(1, [0, 1, 3, 2, 4, 5, 6, 7, 8, 9]).verdict().faults).toEqual([
-      'a, QoS 1: arrived after later ones: 2',
+      'a, QoS 1: arrived late: 2 after 3',
     ]);
   });
 

@@ -49,6 +49,8 @@ export interface Verdict {
 export interface Promises {
   /** Whether QoS 1, too, arrives no more than once: QoS 2 always does. */
   readonly once?: boolean;
+  /** QoS 2, too, may come more than once: of a broker that forgets what it has passed on. */
+  readonly repeats?: boolean;
 }
 
 /** How many of the messages that a fault is about it names. */
@@ -107,7 +109,7 @@ export class Ledger {
     return missing;
   }
 
-  verdict({ once = false }: Promises = {}): Verdict {
+  verdict({ once = false, repeats = false }: Promises = {}): Verdict {
     const accounts = new Map<string, Account>();
     const faults = this.#strange.length > 0 ? [`nobody sent ${named(this.#strange)}`] : [];
     for (const [name, book] of this.#senders) {
@@ -120,7 +122,7 @@ export class Ledger {
         repeated: numbers.length - there.size,
         refused: book.refused.size,
       });
-      for (const fault of faultsOf(book, numbers, there, once || book.qos === 2))
+      for (const fault of faultsOf(book, numbers, there, !repeats && (once || book.qos === 2)))
         faults.push(`${name}, QoS ${book.qos}: ${fault}`);
     }
     return { accounts, faults };
@@ -132,21 +134,22 @@ function faultsOf(book: SenderBook, numbers: number[], there: Set<number>, once:
   const invented = [...there].filter((number) => number >= book.emitted);
   const refused = [...book.refused].filter((number) => there.has(number));
   const seen = new Set<number>();
-  const [repeated, overtaken]: [number[], number[]] = [[], []];
+  const [repeated, overtaken]: [number[], string[]] = [[], []];
   let highest = -1;
   for (const number of numbers) {
     if (seen.has(number)) repeated.push(number);
-    else if (number < highest) overtaken.push(number);
+    else if (number < highest) overtaken.push(`${number} after ${highest}`);
     seen.add(number);
     highest = Math.max(highest, number);
   }
-  const about = (what: string, which: number[]) => (which.length > 0 ? [`${what} ${named(which)}`] : []);
+  const about = (what: string, which: (number | string)[]) =>
+    which.length > 0 ? [`${what} ${named(which)}`] : [];
   return [
     ...about('acknowledged, and did not arrive:', lost),
     ...about('arrived, and was never sent:', invented),
     ...about('refused, and arrived all the same:', refused),
     ...(once ? about('arrived more than once:', repeated) : []),
-    ...about('arrived after later ones:', overtaken),
+    ...about('arrived late:', overtaken),
   ];
 }
 

@@ -112,7 +112,7 @@ describeWithTools(['nats-server'], 'the checker, with the NATS library alone', (
     expect(ledger.verdict().faults).toEqual([
       'nats, QoS 2: acknowledged, and did not arrive: 3',
       'nats, QoS 2: arrived more than once: 2',
-      'nats, QoS 2: arrived after later ones: 1',
+      'nats, QoS 2: arrived late: 1 after 2',
     ]);
   });
 });

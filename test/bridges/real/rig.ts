@@ -10,7 +10,7 @@ import { holds, Site } from './site.js';
 const RATE = 60;
 const EVERY_MS = 50;
 /** Messages that one sender sends at once. */
-const BURST = 300;
+const BURST = 150;
 const OUT = { pattern: 'load/#', direction: 'out', qos: 2, remote: 'site/load/#' };
 const IN = { pattern: 'load/#', direction: 'in', qos: 2, remote: 'site/load/#' };
 
@@ -79,11 +79,14 @@ export async function finish({ senders, boards, beyond, program }: Rig): Promise
   );
 }
 
-/** Shows the counts of one end, and fails unless everything arrived there as it was promised. */
-export function expectNoFaults(where: string, ledger: Ledger, promises?: Promises): void {
-  const verdict = ledger.verdict(promises);
-  console.log(`${where}:\n${report(verdict)}`);
-  expect(verdict.faults).toEqual([]);
+/** Shows the counts of both ends, and fails unless everything arrived as it was promised. */
+export function expectNoFaults({ upstream, beyond }: Rig, promises?: Promises): void {
+  const ends = { upstream: upstream.verdict(promises), beyond: beyond.verdict(promises) };
+  for (const [where, verdict] of Object.entries(ends)) console.log(`${where}:\n${report(verdict)}`);
+  expect({ upstream: ends.upstream.faults, beyond: ends.beyond.faults }).toEqual({
+    upstream: [],
+    beyond: [],
+  });
 }
 
 /** Kills the gateways, and stops one as one should. */
