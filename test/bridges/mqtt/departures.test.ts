@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { Departures } from '../../../src/bridges/mqtt/departures.js';
+import { BrokerSession } from '../../../src/bridges/mqtt/session.js';
+import { REASON } from '../../../src/mqtt/wire/reason-codes.js';
+import { VirtualClock } from '../../support/virtual-clock.js';
+import { Life } from './life.js';
+import { queued } from './rig.js';
+
+const IDS = 64_000;
+
+/** Departures of a session whose earlier connections released `released`; what was sent is written `publish 2 dup`, `pubrel 2`. */
+function setUp({ released = [] as number[], resent = 0 } = {}) {
+  const life = new Life();
+  const session = new BrokerSession(life, 'here');
+  session.begin();
+  for (const record of released) session.release(record);
+  const sent: string[] = [];
+  const told: string[] = [];
+  const note = (bytes: Uint8Array) => {
+    const type = (bytes[0] as number) >> 4;
+    const id = Buffer.from(bytes);
+    if (type === 6) sent.push(`pubrel ${id.readUInt16BE(2)}`);
+    else
+      sent.push(
+        `publish ${id.readUInt16BE(4 + id.readUInt16BE(2))}${((bytes[0] as number) & 8) > 0 ? ' dup' : ''}`,
+      );
+  };
+  const departures = new Departures({
+    where: { server: 'mqtt://broker', host: 'broker', clientId: 'us', username: undefined, version: 5 },
+    session,
+    limits: {
+      receiveMaximum: 100,
+      unfinished: 100,
+      maximumPacketSize: 1000,
+      maximumQos: 2,
+      retainAvailable: true,
+    },
+    clock: new VirtualClock(),
+    events: {
+      settled: (record) => void told.push(`settled ${record}`),
+      refused: (record, reason) => void told.push(`refused ${record} ${reason}`),
+      sendRefused: () => undefined,
+    },
+    resent,
+    wire: { unsentBytes: 0, send: note },
+    sendSafely: note,
+    fail: (problem) => void told.push(problem),
+  });
+  return { departures, session, sent, told };
+}
+
+describe('messages on their way to a broker', () => {
+  it('wait for an identifier that an older one still has, in order', () => {
+    const { departures, sent, told } = setUp();
+    for (const record of [1, 2, IDS + 1, IDS + 5]) departures.publish(queued(record, 'a', 'x'));
+    expect(sent).toEqual(['publish 2', 'publish 3']);
+    departures.acknowledged('puback', 3, 0, undefined);
+    expect(sent).toHaveLength(2);
+    departures.acknowledged('puback', 2, 0, undefined);
+    expect(sent.slice(2)).toEqual(['publish 2', 'publish 6']);
+    expect(told).toEqual(['settled 2', 'settled 1']);
+  });
+
+  it('are not sent again once they were released, but released again; also those that the bridge has dropped', () => {
+    const { departures, session, sent, told } = setUp({ released: [3, 1, 7], resent: 10 });
+    departures.publish(queued(3, 'a', 'x', { qos: 2 }));
+    departures.publish(queued(4, 'a', 'x', { qos: 2 }));
+    departures.publish(queued(8, 'a', 'x', { qos: 2 }));
+    expect(sent).toEqual(['pubrel 2', 'pubrel 4', 'publish 5 dup', 'pubrel 8', 'publish 9 dup']);
+    for (const id of [2, 4, 8])
+      departures.acknowledged('pubcomp', id, REASON.packetIdentifierNotFound, undefined);
+    expect(told).toEqual(['settled 3']);
+    expect(session.released).toEqual([]);
+  });
+
+  it('are with the broker when it says that it has their identifier already', () => {
+    const { departures, session, sent, told } = setUp({ resent: 1 });
+    departures.publish(queued(1, 'a', 'x', { qos: 2 }));
+    departures.acknowledged('pubrec', 2, REASON.packetIdentifierInUse, undefined);
+    expect(session.released).toEqual([1]);
+    departures.acknowledged('pubcomp', 2, 0, undefined);
+    expect([sent, told]).toEqual([['publish 2 dup', 'pubrel 2'], ['settled 1']]);
+  });
+
+  it('are sent once more when that is of another one, which is freed', () => {
+    const { departures, session, sent, told } = setUp();
+    departures.publish(queued(1, 'a', 'x', { qos: 2 }));
+    departures.acknowledged('pubrec', 2, REASON.packetIdentifierInUse, undefined);
+    expect(session.released).toEqual([]);
+    departures.acknowledged('pubcomp', 2, 0, undefined);
+    departures.acknowledged('pubrec', 2, 0, undefined);
+    departures.acknowledged('pubcomp', 2, 0, undefined);
+    expect([sent, told]).toEqual([['publish 2', 'pubrel 2', 'publish 2', 'pubrel 2'], ['settled 1']]);
+  });
+
+  it('stay where they are when the broker only has no room', () => {
+    const { departures, told } = setUp();
+    departures.publish(queued(1, 'a', 'x'));
+    departures.acknowledged('puback', 2, REASON.quotaExceeded, undefined);
+    expect(told).toEqual(['it has no room for more messages now']);
+  });
+
+  it('end the connection when it answers what was not asked', () => {
+    const { departures, told } = setUp();
+    departures.publish(queued(1, 'a', 'x', { qos: 2 }));
+    departures.acknowledged('pubcomp', 2, 0, undefined);
+    expect(told).toEqual(['it sent a PUBCOMP where a PUBREC belongs']);
+  });
+});
