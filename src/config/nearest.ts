@@ -1,6 +1,7 @@
 /**
  * The candidate that was most likely meant by a mistyped word, or undefined when none is near. Case, `_` and `-` do not
- * count, so `maxConnections` finds `max_connections`.
+ * count, so `maxConnections` finds `max_connections`; and who writes `password` where files have
+ * the secrets meant `password_file`.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const typed = plain(word);
@@ -17,7 +18,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? candidates.find((candidate) => candidate === `${word}_file`);
 }
 
 /** ` (did you mean "x"?)`, or nothing. */

@@ -167,10 +167,10 @@ describe('how a bridge logs in', () => {
 
   it('has no secret in the config itself', () => {
     expect(upstreamProblems('mqtt: { url: mqtt://b, username: a, password: p }')).toEqual([
-      expect.stringMatching(/^mqtt\.password: unknown key \(known here: .*password_file/),
+      'mqtt.password: unknown key (did you mean "password_file"?)',
     ]);
     expect(upstreamProblems('nats: { servers: nats://b, token: p }')).toEqual([
-      expect.stringMatching(/^nats\.token: unknown key \(known here: .*token_file/),
+      'nats.token: unknown key (did you mean "token_file"?)',
     ]);
   });
 });

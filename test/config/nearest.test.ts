@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { nearest } from '../../src/config/nearest.js';
 
-const KEYS = ['tcp', 'udp', 'port', 'host', 'max_connections', 'serial_number', 'sessions', 'expiry'];
+const KEYS = [
+  'tcp',
+  'udp',
+  'port',
+  'host',
+  'max_connections',
+  'serial_number',
+  'sessions',
+  'expiry',
+  'password_file',
+];
 
 describe('nearest', () => {
   it.each([
@@ -14,6 +24,7 @@ describe('nearest', () => {
     ['max-conections', 'max_connections'],
     ['serial', undefined],
     ['session', 'sessions'],
+    ['password', 'password_file'],
     ['tp', 'tcp'],
     ['upd', 'udp'],
     ['', undefined],

@@ -107,7 +107,9 @@ describeWithTools(['nats-server'], 'where no gateway runs, of NATS', () => {
   it('a server without JetStream will not do for QoS 1', async () => {
     const server = await startNats({ jetstream: false });
     expect(await found(`nats: { servers: ${server.url} }`)).toEqual([
-      expect.stringMatching(/^problem: .* has no JetStream, which rules of QoS 1 and 2 need/),
+      expect.stringMatching(
+        /^problem: .* has no JetStream, which rules of QoS 1 and 2, presence and broadcast need/,
+      ),
     ]);
     expect(await found(`nats: { servers: ${server.url}, last_values: false }`, NOT_RUNNING, 0)).toEqual([
       `ok: ${server.url} can be reached, and lets it in`,
@@ -118,6 +120,19 @@ describeWithTools(['nats-server'], 'where no gateway runs, of NATS', () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
     expect(await found(`nats: { servers: ${url} }`)).toEqual([
       `problem: ${url}: connection refused: is it running?`,
+    ]);
+  });
+});
+
+describe('where no gateway runs, of MQTT', () => {
+  it('what cuts a TLS handshake off does not speak TLS', async () => {
+    const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const place = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await found(`mqtt: { url: mqtts://${place} }`)).toEqual([
+      `problem: mqtts://${place}: it closed the connection without an answer: check that it is the port of an MQTT broker, and one with TLS (else write mqtt://${place})`,
     ]);
   });
 });

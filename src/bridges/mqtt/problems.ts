@@ -19,14 +19,16 @@ type Problem = readonly [code: UpstreamErrorCode, text: string];
 
 /** Why a connection did not come about, or broke. `error`: what the system said; undefined: the broker just closed it. */
 export function connectionProblem(where: Where, error: Error | undefined, connected: boolean): UpstreamError {
-  const [code, text] = error === undefined ? closed(where, connected) : broken(where, error);
+  const [code, text] = error === undefined ? closed(where, connected) : broken(where, error, connected);
   return problemAt(where, code, text, error);
 }
 
 function closed({ server, clientId, version }: Where, connected: boolean): Problem {
   if (!connected) {
     const secure = server.startsWith('mqtts:') || server.startsWith('wss:');
-    const mend = secure ? '' : ', or of one that wants TLS (mqtts://)';
+    const mend = secure
+      ? `, and one with TLS (else write ${server.replace(/s:/, ':')})`
+      : ', or of one that wants TLS (mqtts://)';
     const bridge = version === 5 ? '' : '; a broker that takes no bridges needs "version: 5"';
     return [
       'unreachable',
@@ -37,11 +39,15 @@ function closed({ server, clientId, version }: Where, connected: boolean): Probl
   return ['unreachable', `it closed the connection (or another client has the client_id ${clientId} too)`];
 }
 
-function broken({ host, server }: Where, error: Error): Problem {
+function broken(where: Where, error: Error, connected: boolean): Problem {
+  const { host, server } = where;
   if (error instanceof NotMqtt || error instanceof MalformedPacket)
     return ['unsuitable', `it does not speak MQTT (${error.message}): check host and port`];
   const code = codeOf(error);
   switch (code) {
+    // Some brokers answer a TLS handshake on a port without TLS so.
+    case 'ECONNRESET':
+      return closed(where, connected);
     case 'ECONNREFUSED':
       return ['unreachable', 'connection refused: check that the broker runs, and host and port'];
     case 'ENOTFOUND':

@@ -51,7 +51,7 @@ export function jetStreamProblem(error: unknown, where: string, what: string): U
   if (isNotEnabled(error))
     return problem(
       'unsuitable',
-      'has no JetStream, which rules of QoS 1 and 2 need: start it with "nats-server -js", or write qos: 0 in the rules',
+      'has no JetStream, which rules of QoS 1 and 2, presence and broadcast need: start it with "nats-server -js", or write qos: 0 in the rules and leave out the others',
     );
   const cause = rootOf(error);
   if (cause instanceof PermissionViolationError)

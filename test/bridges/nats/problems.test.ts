@@ -163,7 +163,7 @@ describeWithTools(['nats-server', 'openssl'], 'what goes wrong with NATS is one 
     const { url } = await startNats({ jetstream: false });
     expect(await problem(url)).toMatchObject({
       code: 'unsuitable',
-      message: `${url}: has no JetStream, which rules of QoS 1 and 2 need: start it with "nats-server -js", or write qos: 0 in the rules`,
+      message: `${url}: has no JetStream, which rules of QoS 1 and 2, presence and broadcast need: start it with "nats-server -js", or write qos: 0 in the rules and leave out the others`,
     });
     const rules = [{ pattern: 'site/#', qos: 0 }] as const;
     const side = await new Side(url, { rules }).connect();
