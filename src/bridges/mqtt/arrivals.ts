@@ -54,6 +54,8 @@ export class Arrivals {
 
   /** A message came. Its bytes may be overwritten afterwards. */
   publish(packet: Publish): void {
+    // What was not acknowledged comes again in the next connection.
+    if (this.#over) return;
     const { qos, id, dup } = packet;
     if (qos === 2 && this.#context.session.hasReceived(id)) {
       if (dup) return this.#acknowledge('pubrec', id);

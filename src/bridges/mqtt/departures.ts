@@ -4,7 +4,6 @@ import { encode } from '../../mqtt/wire/encode.js';
 import { encodePublish } from '../../mqtt/wire/encode-publish.js';
 import type { Acknowledgement } from '../../mqtt/wire/packets.js';
 import { REASON } from '../../mqtt/wire/reason-codes.js';
-import { hasUnfitCharacter } from '../../mqtt/wire/text.js';
 import { Queue } from '../../session/queue.js';
 import type { Qos } from '../../wire/messages.js';
 import type { OutgoingMessage, QueuedMessage, RefusalReason, UpstreamEvents } from '../upstream.js';
@@ -13,9 +12,8 @@ import { PropertyEncoder } from './message-properties.js';
 import { idOfRecord } from './packet-ids.js';
 import { refusal, type Where } from './problems.js';
 import type { BrokerSession } from './session.js';
+import { areUnfit, unfitName } from './unfit.js';
 
-/** For a name with more levels mosquitto closes the connection. */
-const MAX_LEVELS = 200;
 /** Of messages of QoS 0 no more bytes wait for the broker to read. */
 const MAX_UNSENT_BYTES = 4 * 1_048_576;
 
@@ -233,16 +231,16 @@ export class Departures {
     const { limits, clock } = this.#context;
     const { name, payload } = message;
     const retain = message.retain && limits.retainAvailable;
-    // It would be sent again, and the connection be closed again, for ever (MQTT 5, 1.5.4).
-    if (hasUnfitCharacter(name))
+    const unfit = unfitName(name);
+    if (unfit !== undefined)
       return [
         'bad_name',
-        `brokers close the connection for a name with control characters: ${JSON.stringify(name)}`,
+        `brokers close the connection for a name with ${unfit}: ${JSON.stringify(name.slice(0, 200))}`,
       ];
-    if (name.length > MAX_LEVELS && name.split('/').length > MAX_LEVELS)
+    if (this.#level === 5 && message.properties !== undefined && areUnfit(message.properties))
       return [
-        'bad_name',
-        `brokers close the connection for a name with more than ${MAX_LEVELS} levels: ${name}`,
+        'upstream_refused',
+        `brokers close the connection for properties with control characters, as of a message on ${name}`,
       ];
     let bytes: Buffer;
     try {

@@ -1,10 +1,10 @@
 import type { MqttClient } from 'mqtt';
 import { REASON } from '../../mqtt/wire/reason-codes.js';
-import { hasUnfitCharacter } from '../../mqtt/wire/text.js';
 import type { Qos } from '../../wire/messages.js';
 import type { Interest } from '../upstream.js';
 import { subscriptionRefused, type Where } from './problems.js';
 import type { BrokerSession } from './session.js';
+import { unfitName } from './unfit.js';
 
 /** So many patterns go into one SUBSCRIBE or UNSUBSCRIBE. */
 const BATCH = 200;
@@ -36,7 +36,7 @@ export class Subscriptions {
 
   /** @see UpstreamConnection.setInterests */
   set(all: readonly Interest[]): void {
-    const interests = all.filter(({ pattern }) => !hasUnfitCharacter(pattern));
+    const interests = all.filter(({ pattern }) => unfitName(pattern) === undefined);
     if (interests.length < all.length) this.#leaveOut(all);
     const wanted = new Map(interests.map(({ pattern, qos }) => [pattern, qos]));
     const added = interests.filter(({ pattern, qos }) => this.#asked.get(pattern) !== qos);
@@ -56,9 +56,15 @@ export class Subscriptions {
 
   #leaveOut(all: readonly Interest[]): void {
     const before = this.#leftOut;
-    this.#leftOut = new Set(all.map(({ pattern }) => pattern).filter(hasUnfitCharacter));
-    const why = 'brokers close the connection for a pattern with control characters';
-    for (const pattern of this.#leftOut) if (!before.has(pattern)) this.#context.refused(pattern, why);
+    const leftOut = new Set<string>();
+    for (const { pattern } of all) {
+      const unfit = unfitName(pattern);
+      if (unfit === undefined) continue;
+      leftOut.add(pattern);
+      if (!before.has(pattern))
+        this.#context.refused(pattern, `brokers close the connection for a pattern with ${unfit}`);
+    }
+    this.#leftOut = leftOut;
   }
 
   /** The connection is over. */
