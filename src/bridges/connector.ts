@@ -51,6 +51,8 @@ export class Connector {
   /** What was logged since there is no connection. */
   readonly #said = new Set<string>();
   #pause = FIRST_PAUSE_MS;
+  /** Another client took a connection that had not stood for long: it will again, though each carries something. */
+  #contested = false;
   #upSince = 0;
   #connects = 0;
   #cancel: Cancel | undefined;
@@ -116,18 +118,26 @@ export class Connector {
   #proofs(): Pick<ConnectorEvents, 'settled' | 'incoming'> {
     return {
       settled: (record) => {
-        this.#pause = FIRST_PAUSE_MS;
+        this.#carried();
         this.#events.settled(record);
       },
       incoming: (message, next) => {
-        this.#pause = FIRST_PAUSE_MS;
+        this.#carried();
         this.#events.incoming(message, next);
       },
     };
   }
 
+  #carried(): void {
+    if (!this.#contested) this.#pause = FIRST_PAUSE_MS;
+  }
+
   #lost(error: UpstreamError): void {
-    if (this.#context.clock.now() - this.#upSince >= STEADY_MS) this.#pause = FIRST_PAUSE_MS;
+    if (this.#context.clock.now() - this.#upSince >= STEADY_MS) {
+      this.#pause = FIRST_PAUSE_MS;
+      this.#contested = false;
+    }
+    if (error.code === 'taken_over') this.#contested = true;
     this.#connection = undefined;
     this.#failed(error);
   }

@@ -53,8 +53,8 @@ class Attempts implements Upstream {
     this.#events?.settled(1);
   }
 
-  async lose(): Promise<void> {
-    this.#events?.lost(new UpstreamError('unreachable', 'the connection broke'));
+  async lose(code: UpstreamErrorCode = 'unreachable'): Promise<void> {
+    this.#events?.lost(new UpstreamError(code, 'the connection broke'));
     await settled();
   }
 }
@@ -163,6 +163,24 @@ test('a connection that carried something was a good one, however short it was',
   await upstream.lose();
   clock.advance(500);
   expect(upstream.times).toEqual([0, 500, 1500, 2000]);
+});
+
+test('two gateways of one name take the session from each other ever more seldom, though it carries something each time', async () => {
+  const { clock, upstream } = connecting();
+  for (let i = 0; i < 10; i++) {
+    await upstream.succeed();
+    upstream.settle();
+    await upstream.lose('taken_over');
+    clock.step();
+  }
+  const { times } = upstream;
+  const pauses = times.slice(1).map((time, i) => time - (times[i] ?? 0));
+  expect(pauses).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+  await upstream.succeed();
+  clock.advance(10_000);
+  await upstream.lose();
+  clock.advance(500);
+  expect(upstream.times).toHaveLength(12);
 });
 
 test('a connection that comes about after the stop is closed', async () => {
