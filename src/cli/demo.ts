@@ -83,15 +83,14 @@ async function demo({
   const stop = stopRequest();
   const uno = new VirtualUno(parseIntelHex(await readFile(FIRMWARE, 'latin1')));
   const ports = new VirtualPorts();
-  const plugIn = () => ports.plug(VIRTUAL_PORT, uno);
+  ports.plug(VIRTUAL_PORT, uno);
   if (fleet) {
     try {
-      return await runFleet({ servers, ports, port: VIRTUAL_PORT, plugIn, limit, stop });
+      return await runFleet({ servers, ports, port: VIRTUAL_PORT, limit, stop });
     } finally {
       ports.unplug(VIRTUAL_PORT);
     }
   }
-  plugIn();
   const gateway = await startGateway(ports, port);
   const [tcp] = gateway.addresses.tcp as [Address];
   const [udp] = gateway.addresses.udp as [Address];

@@ -25,9 +25,8 @@ export interface FleetOptions {
   /** Servers of a cluster with JetStream that runs already; three are started unless given. */
   readonly servers?: readonly string[] | undefined;
   readonly ports: VirtualPorts;
-  /** On which of them a board is plugged in, and what plugs it in. */
+  /** On which of them a board is plugged in. */
   readonly port: string;
-  readonly plugIn: () => void;
   /** End after so many messages. */
   readonly limit: number;
   /** Resolves when it is to end. */
@@ -39,7 +38,7 @@ export interface FleetOptions {
  * switches it at the third.
  * @throws SlipwayError `no_nats_server` when there is none to start
  */
-export async function runFleet({ servers, ports, port, plugIn, limit, stop }: FleetOptions): Promise<void> {
+export async function runFleet({ servers, ports, port, limit, stop }: FleetOptions): Promise<void> {
   const cluster = servers ? undefined : await FleetServers.start();
   const folder = await mkdtemp(join(tmpdir(), 'slipway-fleet-'));
   const gateways: Gateway[] = [];
@@ -49,7 +48,6 @@ export async function runFleet({ servers, ports, port, plugIn, limit, stop }: Fl
     const client = await connect(addresses[2] as Address);
     say(addresses, servers ?? cluster?.urls ?? []);
     await allUp(gateways, stop);
-    plugIn();
     const orders = startOrders(client);
     try {
       await Promise.race([stop, printMessages(client, limit)]);
@@ -75,7 +73,7 @@ export async function runFleet({ servers, ports, port, plugIn, limit, stop }: Fl
   }
 }
 
-/** Resolves when all are connected to the cluster, or it is to end: what is measured before is heard nowhere else. */
+/** Resolves when all are connected to the cluster, or it is to end: orders given before would have to wait. */
 async function allUp(gateways: readonly Gateway[], stop: Promise<void>): Promise<void> {
   let ended = false;
   void stop.then(() => {
