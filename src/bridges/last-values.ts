@@ -28,7 +28,7 @@ export interface LastValuesContext {
     /** Sends the last value of the channel as it is now, or that it has none. */
     sendLastValue(channelName: string): void;
   };
-  readonly queue: { readonly length: number; hasRoom(bytes: number): boolean };
+  readonly queue: { readonly length: number; readonly isHalfEmpty: boolean };
 }
 
 interface Noted {
@@ -124,7 +124,7 @@ export class LastValuesUp implements Receiver {
 
   /** Half of the queue is kept for what comes. */
   get hasRoomForReplays(): boolean {
-    return this.#isUp && !this.#stalled && this.#context.queue.hasRoom(0);
+    return this.#isUp && !this.#stalled && this.#context.queue.isHalfEmpty;
   }
 
   get idle(): boolean {

@@ -124,6 +124,12 @@ export class BridgeQueue {
     return false;
   }
 
+  /** Whether half of it is empty, which is kept for what comes: what can be had again later waits for that. */
+  get isHalfEmpty(): boolean {
+    const { messages, bytes } = this.#options.limits;
+    return this.#store?.full !== true && this.#length * 2 < messages && this.#bytes * 2 < bytes;
+  }
+
   /**
    * Takes a message, for which `hasRoom` was asked; nothing of it may change any more. Where the oldest are dropped to make room they are
    * counted, and so is this one if it finds none because all others are on their way.

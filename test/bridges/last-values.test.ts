@@ -96,6 +96,23 @@ describe('last values that were there before their bridge', () => {
     expect(there()).toEqual(values);
   });
 
+  it.each(['refuse', 'drop_oldest'])('leave half of a small queue to what comes (%s)', async (whenFull) => {
+    const disk = new Disk();
+    const values = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`x/${n}`, 'v']));
+    await gatewayWith(disk, values);
+    broker.faults = { ...broker.faults, delay: 20 };
+    const queue = { messages: 40, when_full: whenFull };
+    const setup = [{ broker, settings: { name: 'new', rules: [rule()], queue } }];
+    const gateway = new PlainGateway('a', setup, disk);
+    await advance(clock, 1000);
+    expect(broker.taken.length).toBeLessThan(200);
+    for (let n = 0; n < 15; n++) gateway.emit('x/live', `${n}`, 1, false);
+    await advance(clock, 60_000);
+    expect(there()).toEqual(values);
+    expect(taken().filter((one) => one.startsWith('x/live'))).toHaveLength(15);
+    expect(gateway.log.filter((line) => line.includes('full'))).toEqual([]);
+  });
+
   it('do not go back by the bridge by which they came', async () => {
     broker.publish('there/x/1', 'theirs', { retain: true });
     const disk = new Disk();

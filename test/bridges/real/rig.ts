@@ -67,7 +67,7 @@ async function untilHeard(program: Client, channel: string, from: Ledger, to: Le
 }
 
 /** Stops the load; resolves when all that was acknowledged has reached the program beyond. */
-export async function finish({ senders, boards, beyond, program }: Rig): Promise<void> {
+export async function finish({ senders, boards, upstream, beyond, program }: Rig): Promise<void> {
   await Promise.all([
     ...senders.map((sender) => sender.finish()),
     ...boards.map((board) => board.finish(program)),
@@ -75,7 +75,7 @@ export async function finish({ senders, boards, beyond, program }: Rig): Promise
   await holds(
     () => beyond.missing === 0,
     () =>
-      `${beyond.missing} that were acknowledged have not arrived beyond the broker: ${beyond.verdict().faults.join('; ')}`,
+      `${beyond.missing} that were acknowledged have not arrived beyond the broker: ${beyond.verdict().faults.join('; ')}; at the broker: ${upstream.verdict().faults.join('; ')}`,
   );
 }
 
