@@ -60,7 +60,6 @@ export class LastValuesUp implements Receiver {
   /** It has begun to be told of all there was, where it is new. */
   #begun: boolean;
   #isUp = false;
-  #count = 0;
   #stalled = false;
   #noting: Cancel | undefined;
   #retrying: Cancel | undefined;
@@ -100,9 +99,9 @@ export class LastValuesUp implements Receiver {
     const all = !this.#begun;
     this.#begun = true;
     const wants = (name: string) => (all && this.#wasThere(name)) || departures.goesAtOnce(name);
-    router.replayLastValues(departures, this.#since, wants, (values) =>
-      this.#replays.start(String(++this.#count), values),
-    );
+    // What is left of all goes on. What changed since begins anew, in place of what is left of that.
+    const key = all ? 'all' : 'changed';
+    router.replayLastValues(departures, this.#since, wants, (values) => this.#replays.start(key, values));
     this.#replays.goOn();
     this.#sendMissed();
     this.#noting = this.#context.clock.schedule(NOTE_MS, () => this.#note());
@@ -151,10 +150,12 @@ export class LastValuesUp implements Receiver {
   }
 
   #sendMissed(): void {
+    const { departures } = this.#context;
     for (const name of this.#missed) {
       if (this.#stalled) return;
       this.#missed.delete(name);
-      this.#context.departures.sendLastValue(name);
+      // One of QoS 1 or 2 that was set meanwhile is in the queue.
+      if (departures.goesAtOnce(name)) departures.sendLastValue(name);
     }
   }
 

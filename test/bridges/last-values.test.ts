@@ -132,6 +132,40 @@ describe('last values that were there before their bridge', () => {
 });
 
 describe('last values of QoS 0', () => {
+  it('that one of QoS 1 replaced while the bridge was down are not sent beside that', async () => {
+    const gateway = new PlainGateway('a', [{ broker, settings: { rules: [rule()] } }]);
+    await advance(clock, 20_000);
+    broker.stop();
+    await advance(clock, 100);
+    gateway.emit('x/1', 'zero', 0);
+    gateway.emit('x/1', 'one', 1);
+    broker.start();
+    await advance(clock, 60_000);
+    expect(taken()).toEqual(['x/1=one']);
+  });
+
+  it('are not sent once more for each connection that broke before there was room for them', async () => {
+    const settings = { rules: [rule()], queue: { messages: 40 } };
+    const gateway = new PlainGateway('a', [{ broker, settings }]);
+    await advance(clock, 20_000);
+    broker.stop();
+    await advance(clock, 100);
+    gateway.emit('x/1', 'zero', 0);
+    for (let n = 0; n < 30; n++) gateway.emit('x/live', `${n}`, 1, false);
+    // Acknowledgements do not get here before the connection breaks.
+    broker.faults = { ...broker.faults, delay: 5000 };
+    broker.start();
+    for (let n = 0; n < 5; n++) {
+      await advance(clock, 2000);
+      broker.cut();
+    }
+    broker.faults = { ...broker.faults, delay: 1 };
+    await advance(clock, 120_000);
+    // As what was missed, and as what changed.
+    expect(taken().filter((one) => one === 'x/1=zero').length).toBeLessThanOrEqual(2);
+    expect(there()).toEqual({ 'x/1': 'zero' });
+  });
+
   it('that changed while the bridge was down are sent as they are in the end', async () => {
     const gateway = new PlainGateway('a', [{ broker, settings: { rules: [rule()] } }]);
     await advance(clock, 1000);

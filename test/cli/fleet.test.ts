@@ -32,7 +32,7 @@ describeWithTools(['nats-server'], 'slipway demo --fleet', () => {
 
 it('the README has the command, and npm knows it', async () => {
   const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
-  expect(await read('README.md')).toContain('\n```sh\nnpm run fleet\n```\n');
+  expect(await read('README.md')).toContain('\n```sh\nnpm ci && npm run fleet\n```\n');
   const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> };
   expect(scripts).toMatchObject({ prefleet: 'tsc --build', fleet: 'node dist/cli/main.js demo --fleet' });
 });
