@@ -13,6 +13,9 @@ import { UpstreamError } from '../upstream.js';
 /** Codes of Node for a certificate, or a TLS handshake, that is not as it should be. */
 const TLS_CODES = /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/;
 
+/** Codes of Node for a connection that the other side has cut. */
+const CUT_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
 /** Why there is no connection, or no longer, as a user wants to read it. `where`: the servers that were tried. */
 export function connectionProblem(error: unknown, where: string, config: NatsConfig): UpstreamError {
   const cause = rootOf(error);
@@ -38,8 +41,14 @@ export function connectionProblem(error: unknown, where: string, config: NatsCon
     return problem('unreachable', `there is no such host (${code})`);
   if (code === 'ECONNREFUSED' || reason === 'connection refused')
     return problem('unreachable', 'connection refused: is it running?');
-  if (cause === undefined || /undefined error/.test(reason))
-    return problem('unreachable', 'closed the connection at once');
+  const isCut = cause === undefined || /undefined error/.test(reason);
+  // In TLS 1.3 the server says so after the handshake, and its connection may be gone before that is read.
+  if ((isCut || CUT_CODES.has(code)) && where.startsWith('tls:') && config.cert === undefined)
+    return problem(
+      'certificate',
+      'closed the encrypted connection at once: does it want a certificate (cert, key)?',
+    );
+  if (isCut) return problem('unreachable', 'closed the connection at once');
   return problem('unreachable', reason);
 }
 
