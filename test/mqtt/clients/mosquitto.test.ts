@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -52,6 +52,14 @@ class Mosquitto {
 async function succeeds(program: Program): Promise<void> {
   const { code } = await program.ended;
   expect({ code, stderr: program.stderr }).toEqual({ code: 0, stderr: '' });
+}
+
+/**
+ * Waits until a program that has printed what it had to sleeps again. `mosquitto_sub` says DISCONNECT within its signal handler, and
+ * locks itself up for good where the signal finds it at anything but waiting.
+ */
+async function sleeps({ child }: Program): Promise<void> {
+  await until(async () => expect(await readFile(`/proc/${child.pid}/stat`, 'utf8')).toMatch(/\) S /));
 }
 
 async function fileWith(content: string): Promise<string> {
@@ -126,6 +134,9 @@ describeWithTools(['mosquitto_pub', 'mosquitto_sub', 'mosquitto_rr'], "mosquitto
       ];
       const killed = await mosquitto.sub('-t', 'a', ...will('killed'));
       const ended = await mosquitto.sub('-t', 'b', ...will('ended'));
+      await native.emit('b', 'hello');
+      await ended.prints(/^hello\n$/);
+      await sleeps(ended);
       // SIGINT has it say DISCONNECT; in MQTT 5 one that asks for the will all the same.
       ended.child.kill('SIGINT');
       await ended.ended;
