@@ -155,7 +155,7 @@ export class MqttConnection implements UpstreamConnection {
     const code = reader.left > 0 ? reader.u8('the reason code') : 0;
     const said =
       code >= 0x80 && reader.left > 0
-        ? readProperties<AnswerProperties>(reader, type).reasonString
+        ? readProperties<AnswerProperties>(reader, type)?.reasonString
         : undefined;
     this.#departures.acknowledged(type, id, code, said);
   }

@@ -206,8 +206,8 @@ export class BrokerLink {
     reader.level = 5;
     reader.start(bytes, at, end);
     const code = reader.left > 0 ? reader.u8('the reason code') : 0;
-    const { reasonString } = reader.left > 0 ? readProperties<AnswerProperties>(reader, 'disconnect') : {};
-    this.#end(disconnectProblem(this.#where, code, reasonString));
+    const properties = reader.left > 0 ? readProperties<AnswerProperties>(reader, 'disconnect') : undefined;
+    this.#end(disconnectProblem(this.#where, code, properties?.reasonString));
   }
 
   #received(packet: Packet): void {

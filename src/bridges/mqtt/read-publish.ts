@@ -11,7 +11,7 @@ import { NotMqtt } from './packet-splitter.js';
  */
 export function readPublish(reader: Reader, head: number): Publish {
   const { topic, qos, id } = readPublishHead(reader, head);
-  const properties = reader.level === 5 ? publishProperties(reader) : undefined;
+  const properties = reader.level === 5 ? readProperties<PublishProperties>(reader, 'publish') : undefined;
   return {
     type: 'publish',
     dup: (head & 8) !== 0,
@@ -32,10 +32,4 @@ export function readPublishHead(reader: Reader, head: number): Pick<Publish, 'to
   // No aliases are taken: CONNECT says so by saying nothing (3.1.2.11.5).
   if (topic === '') throw new NotMqtt('a PUBLISH has no topic name');
   return { topic, qos: qos as Qos, id: qos === 0 ? 0 : reader.packetId() };
-}
-
-function publishProperties(reader: Reader): PublishProperties | undefined {
-  if (reader.left === 0 || reader.bytes[reader.at] !== 0) return readProperties(reader, 'publish');
-  reader.at++;
-  return undefined;
 }

@@ -104,7 +104,7 @@ function readFlags(reader: Reader): number {
 }
 
 function readConnectProperties(reader: Reader): Connect['properties'] {
-  const properties = readProperties<Connect['properties']>(reader, 'connect');
+  const properties = readProperties<Connect['properties']>(reader, 'connect') ?? {};
   if (properties.authenticationData !== undefined && properties.authenticationMethod === undefined) {
     throw reader.protocolError('3.1.2.11.10', 'there is authentication data, and no method');
   }
@@ -129,7 +129,7 @@ function checkClientId(clientId: string, level: ProtocolLevel, cleanStart: boole
 
 function readWill(reader: Reader, flags: number): Will {
   answer(reader);
-  const properties = reader.level === 5 ? readProperties<Will['properties']>(reader, 'will') : {};
+  const properties = reader.level === 5 ? readProperties<Will['properties']>(reader, 'will') : undefined;
   reader.answering = undefined;
   const topic = reader.name('the topic of the will');
   if (!isTopicName(topic)) {
@@ -142,7 +142,7 @@ function readWill(reader: Reader, flags: number): Will {
     payload,
     qos: qosOf(flags) as Will['qos'],
     retain: (flags & FLAG.WILL_RETAIN) !== 0,
-    properties,
+    properties: properties ?? {},
   };
 }
 

@@ -89,12 +89,8 @@ function readPublish(reader: Reader, head: number): Publish {
 }
 
 function readPublishProperties(reader: Reader): PublishProperties | undefined {
-  if (reader.left > 0 && reader.bytes[reader.at] === 0) {
-    reader.at++;
-    return undefined;
-  }
   const properties = readProperties<PublishProperties>(reader, 'publish');
-  if (properties.subscriptionIdentifiers !== undefined) {
+  if (properties?.subscriptionIdentifiers !== undefined) {
     throw reader.protocolError('MQTT-3.3.4-6', 'a client cannot send a subscription identifier in a PUBLISH');
   }
   return properties;
@@ -112,15 +108,18 @@ function readAcknowledgement(
     throw reader.protocolError('MQTT-3.4.2-1', `a ${type.toUpperCase()} cannot have reason code ${code}`);
   }
   const properties =
-    reader.level === 5 && reader.left > 0 ? readProperties<Acknowledgement['properties']>(reader, type) : {};
+    reader.level === 5 && reader.left > 0
+      ? readProperties<Acknowledgement['properties']>(reader, type)
+      : undefined;
   reader.finish();
-  return { type, id, code, properties };
+  return { type, id, code, properties: properties ?? {} };
 }
 
 /** 3.8 */
 function readSubscribe(reader: Reader): Subscribe {
   const id = readSubscriptionId(reader);
-  const properties = reader.level === 5 ? readProperties<Subscribe['properties']>(reader, 'subscribe') : {};
+  const properties =
+    reader.level === 5 ? readProperties<Subscribe['properties']>(reader, 'subscribe') : undefined;
   const subscriptions: SubscriptionRequest[] = [];
   while (reader.left > 0) {
     if (subscriptions.length >= MAX_FILTERS) throw reader.tooMany(MAX_FILTERS, 'topic filters');
@@ -128,7 +127,7 @@ function readSubscribe(reader: Reader): Subscribe {
   }
   if (subscriptions.length === 0)
     throw reader.protocolError('MQTT-3.8.3-2', 'a SUBSCRIBE has no topic filter');
-  return { type: 'subscribe', id, subscriptions, properties };
+  return { type: 'subscribe', id, subscriptions, properties: properties ?? {} };
 }
 
 function readRequest(reader: Reader): SubscriptionRequest {
@@ -159,14 +158,14 @@ function readRequest(reader: Reader): SubscriptionRequest {
 function readUnsubscribe(reader: Reader): Unsubscribe {
   const id = readSubscriptionId(reader);
   const properties =
-    reader.level === 5 ? readProperties<Unsubscribe['properties']>(reader, 'unsubscribe') : {};
+    reader.level === 5 ? readProperties<Unsubscribe['properties']>(reader, 'unsubscribe') : undefined;
   const filters: string[] = [];
   while (reader.left > 0) {
     if (filters.length >= MAX_FILTERS) throw reader.tooMany(MAX_FILTERS, 'topic filters');
     filters.push(readFilter(reader));
   }
   if (filters.length === 0) throw reader.protocolError('MQTT-3.10.3-2', 'an UNSUBSCRIBE has no topic filter');
-  return { type: 'unsubscribe', id, filters, properties };
+  return { type: 'unsubscribe', id, filters, properties: properties ?? {} };
 }
 
 /** [MQTT-2.2.1-3]; the standard does not say whether 0 is a protocol error. mosquitto tells of a malformed packet here. */
@@ -188,7 +187,7 @@ function readDisconnect(reader: Reader): Disconnect {
   const v5 = reader.level === 5;
   const code = v5 && reader.left > 0 ? reader.u8('the reason code') : REASON.success;
   const properties =
-    v5 && reader.left > 0 ? readProperties<Disconnect['properties']>(reader, 'disconnect') : {};
+    v5 && reader.left > 0 ? readProperties<Disconnect['properties']>(reader, 'disconnect') : undefined;
   reader.finish();
-  return { type: 'disconnect', code, properties };
+  return { type: 'disconnect', code, properties: properties ?? {} };
 }

@@ -15,15 +15,17 @@ const KNOWN = new Map<number, Property[]>();
 for (const property of PROPERTIES) KNOWN.set(property.id, [...(KNOWN.get(property.id) ?? []), property]);
 
 /**
- * The properties of `holder`, as a client may send them (MQTT 5, 2.2.2), from their length on.
+ * The properties of `holder`, as a client may send them (MQTT 5, 2.2.2), from their length on; undefined when there are none, which
+ * is what most packets have.
  * @throws MalformedPacket
  */
-export function readProperties<T extends object>(reader: Reader, holder: PropertyHolder): T {
-  const values: Values = {};
+export function readProperties<T extends object>(reader: Reader, holder: PropertyHolder): T | undefined {
   const length = reader.varint('the length of the properties');
+  if (length === 0) return undefined;
   if (length > reader.left) {
     throw reader.malformed('2.2.2.1', 'the properties are longer than the packet');
   }
+  const values: Values = {};
   const packetEnd = reader.end;
   reader.end = reader.at + length;
   while (reader.left > 0) readProperty(reader, holder, values);

@@ -107,6 +107,13 @@ describe.each(ALL)('properties of %s', (holder) => {
     });
   }
 
+  it('may be none', () => {
+    const [packet] = read(holder, '') as (object & { properties?: object; will?: { properties: object } })[];
+    // What is published most often has none, for which nothing is made.
+    if (holder === 'PUBLISH') expect(packet).toMatchObject({ properties: undefined });
+    else expect(holder === 'WILL' ? packet?.will?.properties : packet?.properties).toEqual({});
+  });
+
   it('cannot be any that there is not: malformed [2.2.2.2]', () => {
     for (let id = 0; id < 0x80; id++) {
       if (KNOWN.has(id)) continue;
