@@ -49,7 +49,10 @@ export class Subscriptions {
     session.settled(() => {
       if (this.#over) return;
       // What takes the place of others first: better twice for a moment than not at all.
-      for (const batch of batchesOf(added)) this.#subscribe(batch);
+      for (const qos of [0, 1, 2] as const) {
+        const patterns = added.filter((each) => each.qos === qos).map(({ pattern }) => pattern);
+        for (const batch of batchesOf(patterns)) this.#subscribe(batch, qos);
+      }
       for (const batch of batchesOf(gone)) this.#unsubscribe(batch);
     });
   }
@@ -72,14 +75,12 @@ export class Subscriptions {
     this.#over = true;
   }
 
-  #subscribe(interests: readonly Interest[]): void {
+  #subscribe(patterns: readonly string[], qos: Qos): void {
     const { client, where, asked, refused } = this.#context;
-    for (const { pattern } of interests) asked(pattern);
-    const options = ({ qos }: Interest) => ({ qos, nl: true, rap: true, rh: 0 });
-    const wish = Object.fromEntries(interests.map((each) => [each.pattern, options(each)]));
-    const patterns = Object.keys(wish);
+    for (const pattern of patterns) asked(pattern);
+    // A list: in an object that has a QoS for each the `mqtt` package takes the pattern "resubscribe" for an option.
     // The answer has a code for each, failure or not; without an answer the connection is over.
-    client.subscribe(wish, (_error, _granted, packet) => {
+    client.subscribe([...patterns], { qos, nl: true, rap: true, rh: 0 }, (_error, _granted, packet) => {
       if (this.#over) return;
       for (const [index, code] of ((packet?.granted as number[] | undefined) ?? []).entries()) {
         const pattern = patterns[index];

@@ -59,6 +59,27 @@ describeWithTools(['mosquitto'], 'a session at a broker of MQTT', () => {
       await next.up.close();
     });
 
+    it(`asks for names that mean something to who asks, at the QoS that is wanted (${version})`, async () => {
+      const { url } = await startMosquitto();
+      const other = await Listener.on(url, 'nothing', version);
+      const rig = await Rig.connected(url, { version });
+      // The first is an option of the `mqtt` package, the others are odd keys of an object.
+      const names = ['resubscribe', '__proto__', '7', 'constructor'];
+      rig.up.setInterests([
+        ...names.map((pattern) => ({ pattern, qos: 1 as const })),
+        { pattern: 'twice', qos: 2 },
+        { pattern: 'end', qos: 0 },
+      ]);
+      await subscribed(rig, other, 'end');
+      for (const name of [...names, 'twice']) await other.client.publishAsync(name, 'heard', { qos: 2 });
+      await until(() =>
+        expect(rig.messages.slice(-5).map(({ name, qos }) => `${name} ${qos}`)).toEqual([
+          ...names.map((name) => `${name} 1`),
+          'twice 2',
+        ]),
+      );
+    });
+
     it(`hears nothing of its own, and last values both ways (${version})`, async () => {
       const { url } = await startMosquitto();
       const other = await Listener.on(url, 'nothing', version);
