@@ -20,6 +20,8 @@ const NOBODY: Answer = { kind: 'nobody', why: 'the stream is not there, or has n
 const ACKNOWLEDGEMENT = '{"stream":';
 const DUPLICATE = /"duplicate": ?true/;
 const TOO_LARGE = 10_054;
+/** The account has no room; or newer servers are still taking in what was sent before with that id. */
+const PASSING: ReadonlySet<number> = new Set([10_002, 10_158]);
 
 interface PubAck {
   readonly stream?: string;
@@ -34,8 +36,8 @@ export function readAnswer(message: Msg): Answer {
   const error = parse(text)?.error;
   if (error === undefined) return { kind: 'not_now', why: 'somebody else than JetStream answers' };
   const { code, err_code: number, description } = error;
-  // As in HTTP: below 500 the message is at fault.
-  if (code >= 500) return { kind: 'not_now', why: description };
+  // As in HTTP: below 500 the message is at fault, but for these.
+  if (code >= 500 || PASSING.has(number)) return { kind: 'not_now', why: description };
   return {
     kind: 'refused',
     reason: number === TOO_LARGE ? 'too_large' : 'upstream_refused',

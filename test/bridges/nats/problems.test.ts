@@ -238,6 +238,30 @@ describeWithTools(['nats-server', 'openssl'], 'what goes wrong with NATS is one 
     expect(side.warnings).toHaveLength(1);
   });
 
+  it('where the account may keep no more: messages wait for room as well', async () => {
+    const users = '[{ user: ada, password: secret }]';
+    const { url } = await startNats({
+      settings: [`accounts { A: { jetstream: { max_store: 4096 }, users: ${users} } }`],
+    });
+    const manager = await jetstreamManager(await program(url, { user: 'ada', pass: 'secret' }));
+    await manager.streams.add({ name: 'SITE', subjects: ['site', 'site.>'] });
+    const config = {
+      user: 'ada',
+      password_file: await file('secret', 'secret'),
+      last_values: false,
+    } as const;
+    const side = await new Side(url, { config }).connect();
+    const records = Array.from({ length: 6 }, (_, i) => side.publish('site/a', String(i).padEnd(1000)));
+    await until(() => expect(side.warnings).toHaveLength(1));
+    expect(side.warnings[0]).toMatch(/does not take them now: resource limits exceeded for account$/);
+    expect(side.settledRecords.length).toBeLessThan(records.length);
+    await until(async () => {
+      await manager.streams.purge('SITE');
+      expect(side.settledRecords).toEqual(records);
+    });
+    expect(side.refusals).toEqual([]);
+  });
+
   it('where a message is larger than the stream takes', async () => {
     const { url } = await startNats();
     const manager = await jetstreamManager(await program(url));

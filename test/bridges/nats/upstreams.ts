@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createNatsUpstream, type NatsUpstreamOptions } from '../../../src/bridges/nats/upstream.js';
@@ -199,8 +199,11 @@ export class Side implements UpstreamEvents {
 }
 
 /** Some other program on the server. */
-export async function program(servers: string | string[]): Promise<NatsConnection> {
-  const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+export async function program(
+  servers: string | string[],
+  login: Pick<ConnectionOptions, 'user' | 'pass'> = {},
+): Promise<NatsConnection> {
+  const connection = await connect({ servers, ...login, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   onTestFinished(() => connection.close());
   return connection;
 }
