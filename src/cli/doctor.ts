@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { CONFIG_FILES } from '../config/find.js';
 import { examine } from '../doctor/doctor.js';
 import type { Finding } from '../doctor/finding.js';
 import { type Host, thisHost } from '../doctor/host.js';
 import { asText, verdict } from '../doctor/print.js';
+import { type ConfigFileOptions, withConfigOption } from './config-file.js';
 import { type ConnectionFlags, connectionOf, withConnectionOptions } from './connection.js';
 import { stopRequest } from './process.js';
 
@@ -11,6 +11,7 @@ const EXAMPLES = `
 Examples:
   $ slipway doctor
       The config, the gateway, its links, its store, its bridges, and every serial port of the config. Opens no port.
+  $ slipway doctor -c /etc/slipway/slipway.yaml
   $ slipway doctor bench
   $ slipway doctor /dev/ttyACM0
       Also listens to that port, unless a gateway or another program uses it: for up to a minute, at all usual rates.
@@ -22,17 +23,16 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 wrong usage or config.`;
 
 const SAID = 'as the config says';
 
-interface DoctorOptions extends ConnectionFlags {
-  readonly config?: string;
+interface DoctorOptions extends ConnectionFlags, ConfigFileOptions {
   readonly json?: boolean;
 }
 
 /** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. Throws as `examine` does. */
 export function doctorCommand(host: Host = thisHost): Command {
-  return withConnectionOptions(new Command('doctor'), { host: SAID, port: SAID })
+  const command = withConfigOption(withConnectionOptions(new Command('doctor'), { host: SAID, port: SAID }));
+  return command
     .description('look for what is wrong with ports, boards and gateway, and say what mends it')
     .argument('[port]', 'a serial port, by its path or its name in the config, to be listened to as well')
-    .option('-c, --config <file>', `config file (default: the first there is of ${CONFIG_FILES.join(', ')})`)
     .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)')
     .addHelpText('after', EXAMPLES)
     .action(async (port: string | undefined, options: DoctorOptions) => {

@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { CONFIG_FILES, resolveConfig } from '../config/find.js';
+import { resolveConfig } from '../config/find.js';
 import { reasonOf, SlipwayError } from '../errors.js';
 import { Gateway } from '../gateway/gateway.js';
+import { type ConfigFileOptions, configFile, withConfigFile } from './config-file.js';
 import { createLogger } from './logger.js';
 import { onHangUp, stopRequest } from './process.js';
 import { version } from './version.js';
@@ -11,32 +12,32 @@ const EXAMPLES = `
 Examples:
   $ slipway run
       Listens on 127.0.0.1, TCP and UDP port 7770, unless there is a config file.
-  $ slipway run -c /etc/slipway/slipway.yaml
+  $ slipway run /etc/slipway/slipway.yaml
 
 SIGTERM or Ctrl-C ends it: peers are told, and it exits within 2 s. SIGHUP has it read the config and the certificates
 again; the log says what needs a restart. A config that cannot be used changes nothing.`;
 
 /**
- * `slipway run`: the daemon.
+ * `slipway run [FILE]`: the daemon.
  * @throws ConfigError with every problem of the config; SlipwayError `listen_failed` when it cannot listen, `tls_unusable` for a
- *   certificate or key that cannot be used
+ *   certificate or key that cannot be used, `usage` when two configs are named
  */
 export function runCommand(): Command {
-  return new Command('run')
+  return withConfigFile(new Command('run'))
     .description('run the gateway')
-    .option('-c, --config <file>', `config file (default: the first there is of ${CONFIG_FILES.join(', ')})`)
     .addHelpText('after', EXAMPLES)
-    .action(async (options: { config?: string }) => {
+    .action(async (argument: string | undefined, options: ConfigFileOptions) => {
+      const named = configFile(argument, options);
       const stop = stopRequest();
       const hangUps = onHangUp();
-      const { config, file } = await resolveConfig(options.config, process.env);
+      const { config, file } = await resolveConfig(named, process.env);
       const logger = await createLogger(config.log);
       logger.info(
         { version, config: file },
         `slipway ${version}, ${file ? `config: ${file}` : 'no config file: the defaults apply'}`,
       );
       const gateway = await Gateway.start({ config, logger });
-      hangUps.handle(() => reload(gateway, options.config, logger));
+      hangUps.handle(() => reload(gateway, named, logger));
       await stop;
       logger.info('stopping');
       await gateway.stop();

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { TlsOptions } from '../client/options.js';
@@ -39,7 +39,7 @@ const MAX_LISTED_LINKS = 50;
 /**
  * Looks at everything between a board and its gateway, and tells what it finds as it finds it. A running gateway is asked,
  * and not disturbed: what it uses, or any other program does, is not opened.
- * @throws SlipwayError `usage`, before anything is told, when the port is neither in the config nor a path
+ * @throws SlipwayError `usage`, before anything is told, when the port is neither in the config nor a path, or a file
  */
 export async function* examine(request: DoctorRequest, host: Host): AsyncGenerator<Finding> {
   const checked = await checkConfig(request.config, host);
@@ -112,6 +112,7 @@ async function named(name: string, { config, file, usable }: CheckedConfig, host
   const byName = config.serial.find((entry) => entry.name === name);
   if (byName) return [patientOf(byName)];
   const path = process.platform === 'win32' ? name : resolve(name);
+  if ((await stat(path).catch(() => undefined))?.isFile()) throw notPort(name);
   if (!/[/\\]/.test(name) && !(await isPresent(path, host.listPorts))) {
     // Which names a config has that cannot be read, nobody knows.
     if (!usable) return [];
@@ -123,6 +124,13 @@ async function named(name: string, { config, file, usable }: CheckedConfig, host
     if (found.some((port) => port.device === device)) return [{ ...patientOf(entry), path, usb: undefined }];
   }
   return [{ about: path, path, low_latency: true, entry: undefined }];
+}
+
+function notPort(name: string): SlipwayError {
+  return new SlipwayError(
+    'usage',
+    `"${name}" is a file, not a serial port; if it is the config: slipway doctor -c ${name}`,
+  );
 }
 
 function noSuchPort(name: string, { serial }: Config, file: string | undefined): SlipwayError {

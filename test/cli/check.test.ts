@@ -29,6 +29,17 @@ describe('slipway check', () => {
     expect(written).toBe(`ok: ${file}\n`);
   });
 
+  it('is given the file with -c or without, and only one', async () => {
+    const { file } = await check('version: 1\n');
+    const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    output.mockClear();
+    await checkCommand().parseAsync([file], { from: 'user' });
+    expect(output.mock.calls).toEqual([[`ok: ${file}\n`]]);
+    await expect(checkCommand().parseAsync(['-c', file, 'other.yaml'], { from: 'user' })).rejects.toThrow(
+      `which config file? Both "${file}" and "other.yaml" are named`,
+    );
+  });
+
   it('reports a file that cannot be used', async () => {
     await expect(check('version: 1\nlsten: {}\n')).rejects.toThrow(ConfigError);
     await expect(check('version: 1\nlsten: {}\n')).rejects.toThrow(

@@ -251,6 +251,16 @@ ${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
     );
   });
 
+  it('is told of a file that is no port, and how a config is named', async () => {
+    const [, file = ''] = await configured();
+    const program = slipway(['doctor', file]);
+    expect(await program.ended).toEqual({ code: 2, signal: null });
+    expect(program.stdout).toBe('');
+    expect(program.stderr).toBe(
+      `slipway: "${file}" is a file, not a serial port; if it is the config: slipway doctor -c ${file}\n`,
+    );
+  });
+
   it('ends quietly when nobody reads on', async () => {
     const command = [process.execPath, MAIN, 'doctor', ...(await configured())].map((word) => `'${word}'`);
     expect(await outcome(new Program('sh', ['-c', `${command.join(' ')} | head -1`]))).toEqual({

@@ -51,6 +51,7 @@ describe('slipway', () => {
     [['emit', 'x', 'y', '--port', '65536'], 'It must be a port from 1 to 65535.'],
     [['emit', 'x', 'y', 'z'], 'too many arguments'],
     [['run', '--config'], 'argument missing'],
+    [['run', 'a.yaml', 'b.yaml'], 'too many arguments'],
     [['user', 'add', 'ada', 'secret'], 'too many arguments'],
     [['key', 'ad'], "unknown command 'ad'"],
     [['demo', '--count', 'many'], 'It must be a whole number from 1.'],

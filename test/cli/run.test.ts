@@ -22,7 +22,7 @@ const ANYWHERE = 'version: 1\nlisten:\n  tcp: { port: 0 }\n  udp: { port: 0 }\n'
 
 /** Starts `slipway run` and waits until it listens. */
 async function run(config = ANYWHERE): Promise<{ program: Program; tcp: Address; udp: Address }> {
-  const program = slipway(['run', '-c', join(await folderWith(config), 'slipway.yaml')]);
+  const program = slipway(['run', join(await folderWith(config), 'slipway.yaml')]);
   await program.prints(/"udp":.*\n/);
   const [, tcp, udp] = program.lines.map((line) => JSON.parse(line));
   return { program, tcp: tcp.tcp, udp: udp.udp };
