@@ -15,7 +15,9 @@ export interface MosquittoOptions {
   readonly acl?: readonly string[];
   /** TLS only, with this certificate. `clientCa`: file of who must have signed those of clients. */
   readonly tls?: KeyPair & { readonly clientCa?: string };
-  /** Other lines of its config, after `listener`: `max_inflight_messages 1`. */
+  /** A second listener, for WebSocket: `webSocketUrl`. */
+  readonly webSocket?: boolean;
+  /** Other lines of its config, before `listener`: `max_inflight_messages 1`. */
   readonly settings?: readonly string[];
 }
 
@@ -27,28 +29,36 @@ export class Mosquitto {
   readonly port: number;
   readonly process: ServerProcess;
   readonly #folder: string;
-  readonly #scheme: string;
+  readonly #webSocketPort: number;
+  readonly #secure: string;
 
   /** Starts one that `remove` must end: for `beforeAll` and `afterAll`. Within a test: `startMosquitto`. */
   static async start(options: MosquittoOptions = {}): Promise<Mosquitto> {
-    const [folder, port] = [await mkdtemp(join(tmpdir(), 'slipway-mosquitto-')), await freePort()];
-    await writeFile(join(folder, 'mosquitto.conf'), `${settings(folder, port, options).join('\n')}\n`);
+    const folder = await mkdtemp(join(tmpdir(), 'slipway-mosquitto-'));
+    const [port, webSocketPort] = [await freePort(), options.webSocket ? await freePort() : 0];
+    const lines = settings(folder, [port, webSocketPort], options);
+    await writeFile(join(folder, 'mosquitto.conf'), `${lines.join('\n')}\n`);
     if (options.acl) await writeFile(join(folder, 'acl'), `${options.acl.join('\n')}\n`);
     if (options.users) makePasswordFile(join(folder, 'passwords'), options.users);
-    const broker = new Mosquitto(folder, port, options.tls ? 'mqtts' : 'mqtt');
+    const broker = new Mosquitto(folder, port, webSocketPort, options.tls ? 's' : '');
     await broker.start();
     return broker;
   }
 
-  private constructor(folder: string, port: number, scheme: string) {
+  private constructor(folder: string, port: number, webSocketPort: number, secure: string) {
     this.#folder = folder;
     this.port = port;
-    this.#scheme = scheme;
+    this.#webSocketPort = webSocketPort;
+    this.#secure = secure;
     this.process = new ServerProcess('mosquitto', 'mosquitto', ['-c', join(folder, 'mosquitto.conf')]);
   }
 
   get url(): string {
-    return `${this.#scheme}://127.0.0.1:${this.port}`;
+    return `mqtt${this.#secure}://127.0.0.1:${this.port}`;
+  }
+
+  get webSocketUrl(): string {
+    return `ws${this.#secure}://127.0.0.1:${this.#webSocketPort}/mqtt`;
   }
 
   /** Starts it again, after `stop` or `kill`; resolves when it listens. */
@@ -80,8 +90,17 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   return broker;
 }
 
-function settings(folder: string, port: number, options: MosquittoOptions): string[] {
-  const { users, acl, tls, settings: others = [] } = options;
+function settings(
+  folder: string,
+  [port, webSocketPort]: readonly [number, number],
+  options: MosquittoOptions,
+): string[] {
+  const { users, acl, tls, webSocket = false, settings: others = [] } = options;
+  const listener = (at: number) => [
+    `listener ${at} 127.0.0.1`,
+    ...(tls ? [`certfile ${tls.cert}`, `keyfile ${tls.key}`] : []),
+    ...(tls?.clientCa ? [`cafile ${tls.clientCa}`, 'require_certificate true'] : []),
+  ];
   return [
     'user root', // Who is not root stays who it is.
     'persistence true',
@@ -95,10 +114,9 @@ function settings(folder: string, port: number, options: MosquittoOptions): stri
     `allow_anonymous ${users === undefined}`,
     ...(users ? [`password_file ${join(folder, 'passwords')}`] : []),
     ...(acl ? [`acl_file ${join(folder, 'acl')}`] : []),
-    `listener ${port} 127.0.0.1`,
-    ...(tls ? [`certfile ${tls.cert}`, `keyfile ${tls.key}`] : []),
-    ...(tls?.clientCa ? [`cafile ${tls.clientCa}`, 'require_certificate true'] : []),
     ...others,
+    ...listener(port),
+    ...(webSocket ? [...listener(webSocketPort), 'protocol websockets'] : []),
   ];
 }
 

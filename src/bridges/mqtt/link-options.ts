@@ -4,7 +4,7 @@ import { DEFAULT_MAX_PACKET_BYTES } from '../../wire/limits.js';
 import { readUpstreamFiles } from '../upstream-files.js';
 import type { LinkOptions } from './link.js';
 import type { Where } from './problems.js';
-import { openTransport } from './transport.js';
+import { maxWebSocketMessage, openTransport } from './transport.js';
 
 /** How many messages of QoS 1 and 2 the broker may send that are not acknowledged. */
 const RECEIVE_MAXIMUM = 1024;
@@ -56,7 +56,7 @@ function propertiesOf(
   return {
     sessionExpiryInterval: Math.ceil(config.session_expiry / 1000),
     receiveMaximum: RECEIVE_MAXIMUM,
-    // In a WebSocket nothing can be passed over.
-    ...(url.protocol.startsWith('ws') && { maximumPacketSize: maxPacket }),
+    // Of what is larger nothing can be passed over.
+    ...(url.protocol.startsWith('ws') && { maximumPacketSize: maxWebSocketMessage(maxPacket) }),
   };
 }

@@ -6,10 +6,11 @@ import { readProperties } from '../../mqtt/wire/read-properties.js';
 import { Reader } from '../../mqtt/wire/reader.js';
 import { TYPE } from '../../mqtt/wire/types.js';
 import type { UpstreamError, UpstreamErrorCode } from '../upstream.js';
+import { connectionProblem } from './connection-problems.js';
 import { ControlStream } from './control-stream.js';
 import { SubscriptionIds } from './packet-ids.js';
 import type { PacketSplitter } from './packet-splitter.js';
-import { connackProblem, connectionProblem, disconnectProblem, problemAt, type Where } from './problems.js';
+import { connackProblem, disconnectProblem, problemAt, type Where } from './problems.js';
 import { Wire } from './wire.js';
 
 /** How long the broker may take to answer CONNECT, from the attempt to reach it on, ms. */

@@ -4,7 +4,6 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import type { UpstreamError } from '../../../src/bridges/upstream.js';
 import { encode } from '../../../src/mqtt/wire/encode.js';
 import { PacketParser } from '../../../src/mqtt/wire/packet-parser.js';
 import { REASON } from '../../../src/mqtt/wire/reason-codes.js';
@@ -12,20 +11,8 @@ import { CertificateMaker, type KeyPair } from '../../support/certificates.js';
 import { freePort, until } from '../../support/gateways.js';
 import { startMosquitto } from '../../support/mosquitto.js';
 import { describeWithTools } from '../../support/tools.js';
-import { outgoing, queued, Rig, type RigOptions, VERSIONS } from './rig.js';
-
-/** What `connect` says, with the address left out. */
-async function problemOf(url: string, options: RigOptions = {}): Promise<string> {
-  const rig = new Rig(url, options);
-  const error: unknown = await rig.connect().then(
-    () => 'it connected',
-    (reason: unknown) => reason,
-  );
-  const { code, message } = error as UpstreamError;
-  expect(message).not.toContain('\n');
-  expect(rig.problems).toEqual([]);
-  return `${code}: ${message.replace(url, 'URL')}`;
-}
+import { problemOf } from './problem-of.js';
+import { outgoing, queued, Rig, VERSIONS } from './rig.js';
 
 /** A server that answers every connection with `words`, or what it hears with what they make of it, or closes at once. */
 async function serverThat(words: string | Buffer | ((chunk: Buffer) => Buffer) | undefined): Promise<string> {
