@@ -6,6 +6,7 @@ import { lowerQos, type Subscriber } from '../router/subscriber.js';
 import type { Qos } from '../wire/messages.js';
 import type { ReasonName } from '../wire/reasons.js';
 import type { BridgeCounts } from './counts.js';
+import { isGatewayName } from './gateway-names.js';
 import type { InRule } from './interests.js';
 import type { IncomingMessage } from './upstream.js';
 
@@ -28,6 +29,11 @@ export interface ArrivalsContext {
 const LOOK_AGAIN_MS = 50;
 /** After so long, ms, it is said that a bridge waits. */
 const PATIENCE_MS = 10_000;
+
+/** A message has come round who knows where when it has passed more gateways than this. */
+const MAX_GATEWAYS = 64;
+/** The longest that a message may live, ms: what MQTT can say (MQTT 5, 3.3.2.3.3). */
+const MAX_EXPIRY_MS = (2 ** 32 - 1) * 1000;
 
 /** A message that the router had no room for. */
 interface Waiting {
@@ -58,10 +64,15 @@ export class Arrivals {
   }
 
   /** See `UpstreamEvents.incoming`. */
-  take(message: IncomingMessage, next: () => void): void {
+  take(given: IncomingMessage, next: () => void): void {
     const { gateway, counts, clock } = this.#context;
+    const message = within(given);
     if (message.via.includes(gateway)) {
       counts.add('loop');
+      return next();
+    }
+    if (message.via.length > MAX_GATEWAYS) {
+      counts.drop('too_far');
       return next();
     }
     if (this.#context.feature(message)) return next();
@@ -146,4 +157,15 @@ export class Arrivals {
     }
     return undefined;
   }
+}
+
+/** Anybody may have written it: names that no gateway can have are left out, for they would be passed on as they are. */
+function within(message: IncomingMessage): IncomingMessage {
+  const { via, expiryMs = 0 } = message;
+  if (expiryMs <= MAX_EXPIRY_MS && via.every(isGatewayName)) return message;
+  return {
+    ...message,
+    via: via.filter(isGatewayName),
+    ...(message.expiryMs !== undefined && { expiryMs: Math.min(expiryMs, MAX_EXPIRY_MS) }),
+  };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GATEWAY_NAME } from '../bridges/gateway-names.js';
 import { covers } from '../bridges/patterns.js';
 import { channelProblem, hasWildcard, isShared, patternProblem } from '../wire/channels.js';
 import type { Levels } from '../wire/patterns.js';
@@ -13,7 +14,6 @@ const MUCH = Number.MAX_SAFE_INTEGER;
 /** As many as there are identifiers of MQTT packets. */
 const MAX_IN_FLIGHT = 65_535;
 
-const GATEWAY_NAME = /^[A-Za-z0-9_-]{1,63}$/;
 const BRIDGE_NAME = /^[a-z0-9_-]{1,32}$/;
 
 const isMapping = ({ value }: { value: unknown }) =>
