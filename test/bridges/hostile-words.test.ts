@@ -80,7 +80,7 @@ test.each([
   expect((drops.too_far ?? 0) + sent.filter(({ name }) => name === 'x').length).toBe(3);
 });
 
-test.each([Number.POSITIVE_INFINITY, 1e300, Number.MAX_SAFE_INTEGER, Number.MIN_VALUE])(
+test.each([Number.POSITIVE_INFINITY, 1e300, Number.MAX_SAFE_INTEGER])(
   'a message that lives for %d ms',
   async (expiryMs) => {
     const { clock, disk, give } = await rig();
