@@ -1,4 +1,6 @@
 import { open } from 'node:fs/promises';
+import { FileProblems } from '../config/file-problems.js';
+import type { SettingName } from '../config/load.js';
 import type { BridgeConfig } from '../config/schema.js';
 import { SlipwayError } from '../errors.js';
 import {
@@ -43,16 +45,15 @@ const PARTS_OF_CREDENTIALS = ['BEGIN NATS USER JWT', 'BEGIN USER NKEY SEED'];
 const MAX_SECRET_BYTES = 64 * 1024;
 
 /**
- * Reads the files that log a bridge in and encrypt its connection, and checks that they can be used. `setting`: where they are named, as
- * `bridges[0].nats`, for messages; `now`: the time of day, ms.
+ * Reads the files that log a bridge in and encrypt its connection, and checks that they can be used. `nameOf`: what messages about one
+ * begin with; `now`: the time of day, ms.
  * @throws UpstreamError `login_refused` or `certificate`, whose message says what is wrong with which file
  */
 export async function readUpstreamFiles(
   files: NamedFiles,
-  setting = '',
+  nameOf: (key: keyof NamedFiles) => string = (key) => key,
   now = Date.now(),
 ): Promise<UpstreamFiles> {
-  const nameOf = (key: string) => (setting === '' ? key : `${setting}.${key}`);
   const warnings: string[] = [];
   const secret = async (key: 'credentials' | 'password_file' | 'token_file') => {
     const path = files[key];
@@ -85,17 +86,30 @@ export async function readUpstreamFiles(
   }
 }
 
-/**
- * Checks the files that bridges name; returns what is wrong and yet does not keep them from being used.
- * @throws UpstreamError as `readUpstreamFiles` does
- */
-export async function checkBridgeFiles(bridges: readonly BridgeConfig[]): Promise<string[]> {
-  const all: string[] = [];
-  for (const [index, { nats, mqtt }] of bridges.entries()) {
-    if (nats) all.push(...(await readUpstreamFiles(nats, `bridges[${index}].nats`)).warnings);
-    if (mqtt) all.push(...(await readUpstreamFiles(mqtt, `bridges[${index}].mqtt`)).warnings);
+/** Checks the files that bridges name, also those behind one that cannot be used. */
+export async function checkBridgeFiles(
+  bridges: readonly BridgeConfig[],
+  nameOf: SettingName,
+): Promise<FileProblems> {
+  const found = new FileProblems();
+  for (const [index, bridge] of bridges.entries()) {
+    for (const kind of ['nats', 'mqtt'] as const) {
+      for (const files of separately(bridge[kind] ?? {}))
+        await found.add(readUpstreamFiles(files, (key) => nameOf(['bridges', index, kind, key])));
+    }
   }
-  return all;
+  return found;
+}
+
+/** What can be judged without the others. */
+function separately(files: NamedFiles): NamedFiles[] {
+  const { credentials, password_file, token_file, ...certificates } = files;
+  return [
+    { ...(credentials !== undefined && { credentials }) },
+    { ...(password_file !== undefined && { password_file }) },
+    { ...(token_file !== undefined && { token_file }) },
+    certificates,
+  ];
 }
 
 function checkCertificates(

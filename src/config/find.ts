@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
+import { shown } from './document.js';
 import type { Environment } from './env.js';
-import { defaultConfig, loadConfig } from './load.js';
-import type { Config } from './schema.js';
+import { defaultConfig, readConfig, type SourcedConfig } from './load.js';
 
 /** Where a config is looked for when none is named, the first that exists. */
 export const CONFIG_FILES: readonly string[] = ['./slipway.yaml', '/etc/slipway/slipway.yaml'];
@@ -28,7 +28,8 @@ export async function findConfig(files: readonly string[] = CONFIG_FILES): Promi
 export async function resolveConfig(
   file: string | undefined,
   env: Environment,
-): Promise<{ config: Config; file: string | undefined }> {
+): Promise<SourcedConfig & { readonly file: string | undefined }> {
   const found = file ?? (await findConfig());
-  return { config: found === undefined ? defaultConfig() : await loadConfig(found, env), file: found };
+  if (found === undefined) return { config: defaultConfig(), nameOf: shown, file: undefined };
+  return { ...(await readConfig(found, env)), file: found };
 }

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isAlias, isMap, isScalar } from 'yaml';
 import { reasonOf } from '../errors.js';
-import { isMergeKey, keyName, SourceDocument, shown, walk } from './document.js';
+import { isMergeKey, keyName, type Path, SourceDocument, shown, walk } from './document.js';
 import { type Environment, substitute } from './env.js';
 import { messageOf, problemsOf } from './explain.js';
-import { ConfigError, type Problem } from './problems.js';
+import { ConfigError, type Problem, placed } from './problems.js';
 import {
   type Config,
   configSchema,
@@ -21,11 +21,25 @@ const READ_PROBLEMS: Readonly<Record<string, string>> = {
   EISDIR: 'is a directory, not a config file',
 };
 
+/** What a message about the setting at a path begins with: `FILE:LINE:COLUMN: key`. */
+export type SettingName = (path: Path) => string;
+
+export interface SourcedConfig {
+  readonly config: Config;
+  /** For what turns out later to be wrong with a setting. */
+  readonly nameOf: SettingName;
+}
+
 /**
  * Reads and checks a config file. `env` fills in `${NAME}`. Relative paths in it start at its folder.
  * @throws ConfigError with every problem that was found, or the one that kept the file from being read.
  */
 export async function loadConfig(file: string, env: Environment): Promise<Config> {
+  return (await readConfig(file, env)).config;
+}
+
+/** As `loadConfig`, and remembers where the settings stand. */
+export async function readConfig(file: string, env: Environment): Promise<SourcedConfig> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
@@ -34,7 +48,8 @@ export async function loadConfig(file: string, env: Environment): Promise<Config
     const message = READ_PROBLEMS[code] ?? `cannot be read: ${reasonOf(cause)}`;
     throw new ConfigError(file, [{ key: '', message }], { cause });
   }
-  return withFullPaths(parseConfig(decode(file, bytes), file, env), dirname(file));
+  const { config, nameOf } = parseSource(decode(file, bytes), file, env);
+  return { config: withFullPaths(config, dirname(file)), nameOf };
 }
 
 function withFullPaths(config: Config, folder: string): Config {
@@ -90,6 +105,10 @@ function mapValues<Values extends Record<string, string>>(
  * @throws ConfigError with every problem that was found.
  */
 export function parseConfig(text: string, fileName: string, env: Environment): Config {
+  return parseSource(text, fileName, env).config;
+}
+
+function parseSource(text: string, fileName: string, env: Environment): SourcedConfig {
   const source = new SourceDocument(text);
   const repeated = repeatedKeys(source);
   const unusable = [...source.syntaxProblems(), ...aliasProblems(source)];
@@ -101,7 +120,11 @@ export function parseConfig(text: string, fileName: string, env: Environment): C
   const wrong = result.success ? [] : problemsOf(source, result.error.issues, references.unfilled);
   const problems = [...repeated, ...references.problems, ...wrong];
   if (!result.success || problems.length > 0) throw new ConfigError(fileName, problems);
-  return result.data;
+  const nameOf = (path: Path) => {
+    const { offset, key } = source.place(path);
+    return placed(fileName, source.problem(offset, key, ''));
+  };
+  return { config: result.data, nameOf };
 }
 
 /** The config of a gateway that was given none: TCP and UDP on this machine only. */

@@ -31,7 +31,12 @@ function byPosition(a: Problem, b: Problem): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
-function lineFor(file: string, { line, column, key, message }: Problem): string {
+function lineFor(file: string, problem: Problem): string {
+  return `${placed(file, problem)}: ${problem.message}`;
+}
+
+/** What a message about a key begins with: `FILE:LINE:COLUMN: key`. */
+export function placed(file: string, { line, column, key }: Omit<Problem, 'message'>): string {
   const where = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
-  return key === '' ? `${where}: ${message}` : `${where}: ${key}: ${message}`;
+  return key === '' ? where : `${where}: ${key}`;
 }

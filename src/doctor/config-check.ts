@@ -1,13 +1,10 @@
-import { readPolicy } from '../access/policy.js';
-import { checkBridgeFiles } from '../bridges/upstream-files.js';
 import { resolveConfig } from '../config/find.js';
-import { defaultConfig } from '../config/load.js';
+import { defaultConfig, type SourcedConfig } from '../config/load.js';
 import { ConfigError } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
-import { SlipwayError } from '../errors.js';
-import { checkCertificates } from '../gateway/stream-listeners.js';
 import { type Finding, Findings } from './finding.js';
 import type { Host } from './host.js';
+import { checkNamedFiles } from './named-files.js';
 
 export interface CheckedConfig {
   /** With one that cannot be used, the rest is looked at as if there were none. */
@@ -23,7 +20,7 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   try {
     const read = await resolveConfig(file, host.env);
     const text = read.file ?? 'there is no config file: the defaults apply';
-    return { ...read, usable: true, findings: [findings.ok(text), ...(await filesOf(read.config))] };
+    return { ...read, usable: true, findings: [findings.ok(text), ...(await filesOf(read))] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problems = error.message.split('\n').map((problem) => findings.problem({ problem }));
@@ -31,22 +28,10 @@ export async function checkConfig(file: string | undefined, host: Host): Promise
   }
 }
 
-/** What is wrong with the files that it names: certificates, keys, users, logins of bridges. */
-async function filesOf({ listen, access, bridges }: Config): Promise<Finding[]> {
-  const users = () => readPolicy(access).then(() => []);
-  return [
-    ...(await problemsOf('tls', () => checkCertificates(listen))),
-    ...(await problemsOf('users', users)),
-    ...(await problemsOf('bridges', () => checkBridgeFiles(bridges))),
-  ];
-}
-
-async function problemsOf(about: string, check: () => Promise<readonly string[]>): Promise<Finding[]> {
-  const findings = new Findings('config', about);
-  try {
-    return (await check()).map((problem) => findings.problem({ problem }));
-  } catch (error) {
-    if (!(error instanceof SlipwayError)) throw error;
-    return error.message.split('\n').map((problem) => findings.problem({ problem }));
-  }
+/** What is wrong with the files that it names. */
+async function filesOf({ config, nameOf }: SourcedConfig): Promise<Finding[]> {
+  return (await checkNamedFiles(config, nameOf)).flatMap(({ about, found }) => {
+    const findings = new Findings('config', about);
+    return [...found.problems, ...found.warnings].map((problem) => findings.problem({ problem }));
+  });
 }

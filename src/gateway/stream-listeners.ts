@@ -1,4 +1,6 @@
 import type { Logger } from 'pino';
+import { FileProblems } from '../config/file-problems.js';
+import type { SettingName } from '../config/load.js';
 import type { Config, MqttConfig, TcpConfig, TlsConfig, WsConfig } from '../config/schema.js';
 import type { Counters } from '../counters.js';
 import type { ByteLink, ByteLinkEvents } from '../links/byte-link.js';
@@ -87,7 +89,7 @@ export class StreamListeners {
   }
 
   async #read({ setting }: Entry, files: TlsConfig): Promise<TlsCredentials> {
-    const { credentials, warnings } = await readListed(setting, files);
+    const { credentials, warnings } = await readListed((key) => `${setting}.tls.${key}`, files);
     for (const warning of warnings) this.#context.logger.warn(warning);
     return credentials;
   }
@@ -121,22 +123,26 @@ export class StreamListeners {
   }
 }
 
-/**
- * Reads every certificate that the config names, and uses none.
- * @returns warnings, of certificates that have expired
- * @throws SlipwayError `tls_unusable` for a certificate or key that cannot be used
- */
-export async function checkCertificates(listen: Config['listen']): Promise<string[]> {
-  const all: string[] = [];
-  for (const { setting, config } of entriesOf(listen))
-    if (config.tls) all.push(...(await readListed(setting, config.tls)).warnings);
-  return all;
+/** Reads every certificate that the config names, and uses none; the warnings are of those that have expired. */
+export async function checkCertificates(
+  listen: Config['listen'],
+  nameOf: SettingName,
+): Promise<FileProblems> {
+  const found = new FileProblems();
+  for (const kind of ['tcp', 'mqtt', 'ws'] as const) {
+    for (const [index, { tls }] of listen[kind].entries())
+      if (tls) await found.add(readListed((key) => nameOf(['listen', kind, index, 'tls', key]), tls));
+  }
+  return found;
 }
 
 /** Loaded only where it is needed. */
-async function readListed(setting: string, files: TlsConfig): Promise<ReadCredentials> {
+async function readListed(
+  nameOf: (key: keyof TlsConfig) => string,
+  files: TlsConfig,
+): Promise<ReadCredentials> {
   const { readCredentials } = await import('../links/tls/credentials.js');
-  return readCredentials(`${setting}.tls`, files);
+  return readCredentials(nameOf, files);
 }
 
 function entriesOf({ tcp, mqtt, ws }: Config['listen']): Entry[] {

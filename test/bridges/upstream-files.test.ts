@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UpstreamError } from '../../src/bridges/upstream.js';
 import { checkBridgeFiles, type NamedFiles, readUpstreamFiles } from '../../src/bridges/upstream-files.js';
+import { shown } from '../../src/config/document.js';
 import { parseConfig } from '../../src/config/load.js';
 import { CertificateMaker, type KeyPair } from '../support/certificates.js';
 import { describeWithTools } from '../support/tools.js';
@@ -30,7 +31,9 @@ async function secret(name: string, text: string, mode = 0o600): Promise<string>
 }
 
 async function problem(files: NamedFiles): Promise<string> {
-  const error = await readUpstreamFiles(files, 'bridges[0].nats').catch((thrown: unknown) => thrown);
+  const error = await readUpstreamFiles(files, (key) => `bridges[0].nats.${key}`).catch(
+    (thrown: unknown) => thrown,
+  );
   if (!(error instanceof UpstreamError)) return expect.unreachable(String(error));
   return `${error.code} ${error.message.replaceAll(`${folder}/`, '')}`;
 }
@@ -95,13 +98,16 @@ bridges:
           'FILE',
           {},
         ).bridges,
+        shown,
       );
-    expect(await check(password)).toEqual([
-      expect.stringMatching(/^bridges\[0\]\.nats\.token_file: .*open: everyone on this machine can read it/),
-    ]);
-    await expect(check('/none')).rejects.toThrow(
-      'bridges[1].mqtt.password_file: /none: there is no such file',
+    const readable = expect.stringMatching(
+      /^bridges\[0\]\.nats\.token_file: .*open: everyone on this machine can read it/,
     );
+    expect(await check(password)).toEqual({ problems: [], warnings: [readable] });
+    expect(await check('/none')).toEqual({
+      problems: ['bridges[1].mqtt.password_file: /none: there is no such file'],
+      warnings: [readable],
+    });
   });
 });
 
@@ -135,10 +141,10 @@ describeWithTools(['openssl'], 'the certificates of a bridge', () => {
 
   it('that have expired are warned of', async () => {
     const later = Date.now() + 4 * 86_400_000;
-    const { warnings } = await readUpstreamFiles({ ...own, ca: authority.cert }, 'x', later);
+    const { warnings } = await readUpstreamFiles({ ...own, ca: authority.cert }, undefined, later);
     expect(warnings).toEqual([
-      expect.stringMatching(/^x\.ca: .*ca\.pem: the certificate of CN=ca expired on .*: renew it$/),
-      expect.stringMatching(/^x\.cert: .*site1\.pem: the certificate of CN=site1 expired on .*: renew it$/),
+      expect.stringMatching(/^ca: .*ca\.pem: the certificate of CN=ca expired on .*: renew it$/),
+      expect.stringMatching(/^cert: .*site1\.pem: the certificate of CN=site1 expired on .*: renew it$/),
     ]);
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkCommand } from '../../src/cli/check.js';
 import { ConfigError } from '../../src/config/problems.js';
+import type { SlipwayError } from '../../src/errors.js';
 
 let dir: string;
 beforeEach(async () => {
@@ -56,10 +57,40 @@ bridges:
     rules: [{ pattern: a, direction: out }]
 `;
     await expect(check(bridges)).rejects.toThrow(
-      `bridges[0].mqtt.password_file: ${join(dir, 'plant.password')}: there is no such file`,
+      `slipway.yaml:5:65: bridges[0].mqtt.password_file: ${join(dir, 'plant.password')}: there is no such file`,
     );
     await writeFile(join(dir, 'plant.password'), 'x', { mode: 0o600 });
     expect((await check(bridges)).written).toMatch(/^ok/);
+  });
+
+  it('says of every file that is named where that is, or what merges it in', async () => {
+    const config = `version: 1
+gateway: site1
+listen:
+  mqtt: { tls: { cert: gateway.pem, key: gateway.key } }
+bridges:
+  - name: plant
+    mqtt: &login
+      url: mqtts://broker
+      username: site1
+      password_file: plant.password
+      ca: ca.pem
+    rules: [{ pattern: a, direction: out }]
+  - name: works
+    mqtt: { <<: *login, url: mqtts://works }
+    rules: [{ pattern: b, direction: out }]
+`;
+    const error = await check(config).catch((thrown: unknown) => thrown as SlipwayError);
+    const none = (name: string) => `${join(dir, name)}: there is no such file`;
+    const file = join(dir, 'slipway.yaml');
+    expect(error).toMatchObject({ code: 'config_invalid' });
+    expect((error as SlipwayError).message.split('\n')).toEqual([
+      `${file}:4:24: listen.mqtt.tls.cert: ${none('gateway.pem')}`,
+      `${file}:10:22: bridges[0].mqtt.password_file: ${none('plant.password')}`,
+      `${file}:11:11: bridges[0].mqtt.ca: ${none('ca.pem')}`,
+      `${file}:14:5: bridges[1].mqtt.password_file: ${none('plant.password')}`,
+      `${file}:14:5: bridges[1].mqtt.ca: ${none('ca.pem')}`,
+    ]);
   });
 
   it('reads variables of its environment', async () => {

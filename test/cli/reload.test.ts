@@ -106,7 +106,7 @@ describeWithTools(['openssl'], 'slipway check', () => {
     const bad = slipway(['check', '-c', config]);
     expect(await bad.ended).toEqual({ code: 2, signal: null });
     expect(bad.stderr).toBe(
-      `slipway: listen.mqtt.tls.key: ${join(maker.folder, 'none.key')}: there is no such file\n`,
+      `${config}:2:${`listen: { mqtt: { tls: { cert: ${cert}, key: `.length + 1}: listen.mqtt.tls.key: ${join(maker.folder, 'none.key')}: there is no such file\n`,
     );
   });
 });

@@ -78,7 +78,9 @@ describeWithTools(['openssl'], 'commands over TLS', () => {
     expect(good.code).toBe(0);
     write(server.cert);
     const bad = await ended(['doctor', '-c', config]);
-    expect(bad.stdout).toMatch(/PROBLEM +tls +listen\.tcp\.tls\.key: .*is not the key of the certificate in/);
+    expect(bad.stdout).toMatch(
+      /PROBLEM +tls +\S+\/doctor\.yaml:3:\d+: listen\.tcp\.tls\.key: .*is not the key of the certificate in/,
+    );
     expect(bad.code).toBe(2);
   });
 });

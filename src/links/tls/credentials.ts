@@ -22,19 +22,19 @@ export interface ReadCredentials {
 }
 
 /**
- * Reads the files of a listener and checks that they can be used together. `setting` is where they are named, as
- * `listen.mqtt.tls`; `now` the time of day, ms.
+ * Reads the files of a listener and checks that they can be used together. `nameOf` says what messages about one begin with, as
+ * `listen.mqtt.tls.cert`; `now` is the time of day, ms.
  * @throws SlipwayError `tls_unusable`, whose message says what is wrong with which file
  */
 export async function readCredentials(
-  setting: string,
+  nameOf: (key: keyof TlsFiles) => string,
   files: TlsFiles,
   now = Date.now(),
 ): Promise<ReadCredentials> {
-  const cert = await readPem(`${setting}.cert`, files.cert);
-  const key = await readPem(`${setting}.key`, files.key);
+  const cert = await readPem(nameOf('cert'), files.cert);
+  const key = await readPem(nameOf('key'), files.key);
   const clientCa =
-    files.client_ca === undefined ? undefined : await readPem(`${setting}.client_ca`, files.client_ca);
+    files.client_ca === undefined ? undefined : await readPem(nameOf('client_ca'), files.client_ca);
 
   const warnings = validity(cert, checkTogether(cert, key, clientCa), now);
   if (clientCa) warnings.push(...certificatesOf(clientCa).flatMap((each) => validity(clientCa, each, now)));

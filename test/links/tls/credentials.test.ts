@@ -23,7 +23,7 @@ describeWithTools(['openssl'], 'readCredentials', () => {
   afterAll(() => maker.remove());
 
   const read = (changed: Partial<TlsFiles>, now?: number) =>
-    readCredentials('listen.mqtt.tls', { ...files, ...changed }, now);
+    readCredentials((key) => `listen.mqtt.tls.${key}`, { ...files, ...changed }, now);
   const problem = (changed: Partial<TlsFiles>) =>
     read(changed).then(
       () => 'none',
@@ -48,7 +48,7 @@ describeWithTools(['openssl'], 'readCredentials', () => {
       clientCa: readFileSync(authority.cert, 'utf8'),
     });
     const { client_ca: _, ...own } = files;
-    expect((await readCredentials('x', own)).credentials.clientCa).toBeUndefined();
+    expect((await readCredentials((key) => key, own)).credentials.clientCa).toBeUndefined();
   });
 
   it('says which file is not there, or cannot be read', async () => {

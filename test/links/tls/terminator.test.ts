@@ -29,7 +29,8 @@ describeWithTools(['openssl'], 'a listener with TLS', () => {
   afterAll(() => maker.remove());
 
   const credentials = async (files: KeyPair, clientCa?: KeyPair) =>
-    (await readCredentials('tls', { ...files, ...(clientCa && { client_ca: clientCa.cert }) })).credentials;
+    (await readCredentials((key) => key, { ...files, ...(clientCa && { client_ca: clientCa.cert }) }))
+      .credentials;
 
   /** A listener whose links send back what they get. */
   async function listen(clientCa?: KeyPair, options: Partial<StreamListenOptions> = {}) {

@@ -331,7 +331,7 @@ describeWithTools(['openssl'], 'a WebSocket over TLS', () => {
     onTestFinished(() => maker.remove());
     const authority = maker.authority('ca');
     const files = { ...maker.server('server', authority), client_ca: authority.cert };
-    const { credentials } = await readCredentials('tls', files);
+    const { credentials } = await readCredentials((key) => key, files);
     const { open, byteLinks, counters } = await listen({ tls: credentials });
     const { cert, key } = maker.client('ada', authority);
     const ca = readFileSync(authority.cert);
