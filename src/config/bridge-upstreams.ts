@@ -6,6 +6,7 @@ const DAY_MS = 86_400_000;
 const MANY_DAYS_MS = 3650 * DAY_MS;
 const MUCH = Number.MAX_SAFE_INTEGER;
 const MAX_SERVERS = 64;
+const MAX_PORT = 65_535;
 /** What NATS 2.9 takes (JetStream). */
 const MAX_REPLICAS = 5;
 /** Two bytes of seconds (MQTT 5, 3.1.2.10). */
@@ -48,20 +49,32 @@ type SecurityKey =
 type Written = Readonly<Partial<Record<SecurityKey, unknown>>>;
 type Context = z.core.$RefinementCtx;
 
-/** Text that names a server as one of `schemes` does; `example` is how it is written. */
-function serverUrl(schemes: readonly string[], example: string) {
+/** How a server is named. */
+interface ServerForm {
+  readonly schemes: readonly string[];
+  /** As people write it. */
+  readonly example: string;
+  /** What mends several in one text. */
+  readonly several: string;
+}
+
+/** Text that names one server. */
+function serverUrl(form: ServerForm) {
   return z.string().superRefine((written, context) => {
-    const message = urlProblem(written, schemes, example);
+    const message = urlProblem(written, form);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
 }
 
-function urlProblem(written: string, schemes: readonly string[], example: string): string | undefined {
+function urlProblem(written: string, { schemes, example, several }: ServerForm): string | undefined {
   const scheme = schemes.find((each) => written.startsWith(`${each}://`));
   if (scheme === undefined) {
     const all = schemes.map((each) => `${each}://`).join(', ');
     return `must begin with one of ${all}, as ${example}; not ${JSON.stringify(withoutLogin(written))}`;
   }
+  const [, host = '', port] = /^\w+:\/\/([^/]*?)(?::(\d+))?(?:[/?#]|$)/.exec(written) ?? [];
+  if (host.includes(',') && !host.includes('@')) return `names several servers: ${several}`;
+  if (Number(port) > MAX_PORT) return `has the port ${port}: the highest there is is ${MAX_PORT}`;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || url.hostname === '')
     return `names no host: write it as ${example}; not ${JSON.stringify(withoutLogin(written))}`;
@@ -93,7 +106,11 @@ export const natsUpstream = z
   .strictObject({
     servers: oneOrMany(
       'One or more servers of the cluster: nats://HOST:PORT, or tls://HOST:PORT. They are tried in random order.',
-      serverUrl(['nats', 'tls'], 'nats://127.0.0.1:4222'),
+      serverUrl({
+        schemes: ['nats', 'tls'],
+        example: 'nats://127.0.0.1:4222',
+        several: 'write them as a list, [nats://n1:4222, nats://n2:4222]',
+      }),
       MAX_SERVERS,
     ),
     credentials: file('the credentials')
@@ -151,9 +168,11 @@ function natsLogin(read: Written, context: Context): void {
 
 export const mqttUpstream = z
   .strictObject({
-    url: serverUrl(['mqtt', 'mqtts', 'ws', 'wss'], 'mqtt://127.0.0.1:1883').describe(
-      'The broker: mqtt://, mqtts://, ws:// or wss://HOST:PORT.',
-    ),
+    url: serverUrl({
+      schemes: ['mqtt', 'mqtts', 'ws', 'wss'],
+      example: 'mqtt://127.0.0.1:1883',
+      several: 'a bridge has one, so give each a bridge of its own',
+    }).describe('The broker: mqtt://, mqtts://, ws:// or wss://HOST:PORT.'),
     client_id: text
       .exactOptional()
       .describe(

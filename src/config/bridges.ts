@@ -83,11 +83,26 @@ function fits({ pattern, direction: way, remote }: WrittenRule, context: z.core.
     else if (remote === undefined)
       problem('remote', `is missing: ${pattern} has to be called something else there, as site1/stats`);
   }
-  if (typeof remote !== 'string' || wildcardsOf(remote) === wildcardsOf(pattern)) return;
+  const asOnNats = (key: string, text: string): boolean => {
+    const mend = wildcardMend(text);
+    if (mend !== undefined) problem(key, mend);
+    return mend !== undefined;
+  };
+  asOnNats('pattern', pattern);
+  if (typeof remote !== 'string' || asOnNats('remote', remote)) return;
+  if (wildcardsOf(remote) === wildcardsOf(pattern)) return;
   const here = wildcardsOf(pattern) || 'none';
   const there = wildcardsOf(remote) || 'none';
   const message = `needs the wildcards of the pattern in their order (${here}), so that each name has one there; it has ${there}`;
   problem('remote', message);
+}
+
+/** Who knows NATS writes `site.*.>`: here that is a name without any wildcard, which nothing would ever match. */
+function wildcardMend(text: string): string | undefined {
+  const levels = text.split(text.includes('/') ? '/' : '.');
+  const meant = levels.map((level) => ({ '*': '+', '>': '#' })[level] ?? level);
+  if (meant.every((level, index) => level === levels[index])) return undefined;
+  return `the wildcards are + for one level and # for all below, with / between levels, for NATS, too: write ${JSON.stringify(meant.join('/'))}`;
 }
 
 function wildcardsOf(pattern: string): string {

@@ -25,6 +25,15 @@ export interface Place {
   readonly key: string;
 }
 
+/** What the parser says that tells a reader less than it could. */
+const PLAINER: readonly (readonly [RegExp, string])[] = [
+  [/flow-error-end/, 'a { or [ before this is not closed'],
+  [
+    /^Sequence item without - indicator/,
+    'this line is indented like no line above it, and is no entry of a list ("- ")',
+  ],
+];
+
 const FLOW_HINT = ` (between { } or [ ] write "\${NAME}", in quotes)`;
 
 /** A YAML text whose values keep their positions. */
@@ -50,15 +59,29 @@ export class SourceDocument {
   syntaxProblems(): Problem[] {
     const byLine = new Map<number, Problem>();
     for (const { pos, message } of [...this.yaml.errors, ...this.yaml.warnings]) {
-      const what = message.includes('flow-error-end')
-        ? 'a { or [ before this is not closed'
-        : lowerFirst(message);
+      const what = PLAINER.find(([theirs]) => theirs.test(message))?.[1] ?? lowerFirst(message);
       const line = this.lineOf(pos[0]);
       if (byLine.has(line)) continue;
       const inFlow = this.#text.split('\n')[line - 1]?.match(/[{[,].*[^"']\$\{/) ? FLOW_HINT : '';
-      byLine.set(line, this.problem(pos[0], '', `not valid YAML: ${what}${inFlow}`));
+      const hint = inFlow || (message.startsWith('Flow ') ? this.#commentHint(line) : '');
+      byLine.set(line, this.problem(pos[0], '', `not valid YAML: ${what}${hint}`));
     }
     return [...byLine.values()];
+  }
+
+  /** Whether what should be the value at `path` stands behind a #, as in `pattern: #`. */
+  isCutByComment(path: Path): boolean {
+    return /^(?:[^\n:]*:)?[^\S\n]*#/.test(this.#text.slice(this.place(path).offset));
+  }
+
+  /** Where the { or [ that is not closed before `line` has a # behind it, which YAML takes for the beginning of a comment. */
+  #commentHint(line: number): string {
+    const before = this.#text.split('\n').slice(0, line - 1);
+    const index = before.findLastIndex((text) => /[{[]/.test(text));
+    const unquoted = before[index]?.replaceAll(/'[^']*'|"[^"]*"/g, '') ?? '';
+    return /[{[][^}\]]*[\s,{[]#/.test(unquoted)
+      ? ` (in line ${index + 1} what follows # is a comment, unless it is in quotes, "#")`
+      : '';
   }
 
   /** The whole as plain values. Throws when an alias cannot be resolved. */

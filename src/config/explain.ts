@@ -17,6 +17,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   string: 'text',
 };
 
+const COMMENT = 'is empty: what follows # is a comment, unless it is in quotes, "#"';
+
 /** Words that YAML 1.1 read as true or false, and 1.2 reads as text. */
 const SWITCHES: Readonly<Record<string, string>> = { off: 'false', no: 'false', on: 'true', yes: 'true' };
 
@@ -25,12 +27,11 @@ export function messageOf(source: SourceDocument): (issue: RawIssue) => string |
   return (issue) => {
     const { input } = issue;
     if (issue.code !== 'invalid_type' && issue.code !== 'invalid_value') return undefined;
-    if (input === undefined) return 'is missing';
-    if (input === null) return EMPTY;
+    if (input === undefined) return `is missing${wordsFor(issue)}`;
+    if (input === null) return source.isCutByComment(issue.path ?? []) ? COMMENT : EMPTY;
     if (issue.code === 'invalid_value') {
       const values = issue.values.map(String);
-      const meant = typeof input === 'string' ? suggestion(input, values) : '';
-      return `must be one of ${values.join(', ')}; not ${JSON.stringify(input)}${meant}`;
+      return `must be one of ${values.join(', ')}; not ${JSON.stringify(input)}${meantBy(input, values)}`;
     }
     const written = writtenAs(source.place(issue.path ?? []).node);
     if (issue.expected === 'string' && written !== undefined) {
@@ -42,9 +43,20 @@ export function messageOf(source: SourceDocument): (issue: RawIssue) => string |
   };
 }
 
-/** Who writes `ws: 9001` or `mqtt: true` has not seen which keys go there. */
+/** What may be written where nothing is. */
+function wordsFor(issue: RawIssue): string {
+  return issue.code === 'invalid_value' ? `: write one of ${issue.values.map(String).join(', ')}` : '';
+}
+
+function meantBy(input: unknown, values: readonly string[]): string {
+  if (typeof input !== 'string') return '';
+  // Text that looks like the number that it should be.
+  return values.includes(input) ? ': leave the quotes out' : suggestion(input, values);
+}
+
+/** Who writes `ws: 9001`, `mqtt: true` or `mqtt: true` `mqtt: mqtt://broker` has not seen which keys go there. */
 function keysFor({ expected, input, path }: RawIssue & { readonly expected?: string }): string {
-  const single = typeof input === 'number' || typeof input === 'boolean';
+  const single = ['number', 'boolean', 'string'].includes(typeof input);
   const known = expected === 'object' && single && path?.length ? knownKeys(path) : []; // Not for a whole file.
   return known.length > 0 ? `; known here: ${known.join(', ')}` : '';
 }

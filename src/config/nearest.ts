@@ -1,7 +1,9 @@
+const SHORTEST_PART = 4;
+
 /**
  * The candidate that was most likely meant by a mistyped word, or undefined when none is near. Case, `_` and `-` do not
- * count, so `maxConnections` finds `max_connections`; and who writes `password` where files have
- * the secrets meant `password_file`.
+ * count, so `maxConnections` finds `max_connections`; who writes `password` where files have the secrets meant
+ * `password_file`, and who writes `user` where there is only one like it, `username`.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const typed = plain(word);
@@ -18,7 +20,21 @@ export function nearest(word: string, candidates: readonly string[]): string | u
       bestDistance = distance;
     }
   }
-  return best ?? candidates.find((candidate) => candidate === `${word}_file`);
+  return (
+    best ?? candidates.find((candidate) => candidate === `${word}_file`) ?? longerOrShorter(typed, candidates)
+  );
+}
+
+/** The only candidate that begins or ends with the word, or the other way round. Short words are part of too many. */
+function longerOrShorter(typed: string, candidates: readonly string[]): string | undefined {
+  if (!/^\w+$/.test(typed)) return undefined;
+  const isPart = (part: string, whole: string) =>
+    part.length >= SHORTEST_PART && (whole.startsWith(part) || whole.endsWith(part));
+  const found = candidates.filter((candidate) => {
+    const target = plain(candidate);
+    return isPart(typed, target) || isPart(target, typed);
+  });
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** ` (did you mean "x"?)`, or nothing. */

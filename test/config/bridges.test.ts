@@ -126,8 +126,15 @@ describe('the URL of a server', () => {
     expect(ofMqtt('tcp://b:1883')).toEqual([
       'mqtt.url: must begin with one of mqtt://, mqtts://, ws://, wss://, as mqtt://127.0.0.1:1883; not "tcp://b:1883"',
     ]);
-    expect(ofMqtt('mqtt://b:99999')).toEqual([
-      'mqtt.url: names no host: write it as mqtt://127.0.0.1:1883; not "mqtt://b:99999"',
+    expect(ofMqtt('mqtt://b:99999')).toEqual(['mqtt.url: has the port 99999: the highest there is is 65535']);
+    expect(ofMqtt('mqtt://:1883')).toEqual([
+      'mqtt.url: names no host: write it as mqtt://127.0.0.1:1883; not "mqtt://:1883"',
+    ]);
+    expect(ofMqtt('mqtt://b,c')).toEqual([
+      'mqtt.url: names several servers: a bridge has one, so give each a bridge of its own',
+    ]);
+    expect(ofNats('nats://n1:4222,nats://n2:4222')).toEqual([
+      'nats.servers[0]: names several servers: write them as a list, [nats://n1:4222, nats://n2:4222]',
     ]);
     expect(ofMqtt('mqtt://b:1883/topic')).toEqual([
       'mqtt.url: must end with the host and its port, as mqtt://127.0.0.1:1883; not "mqtt://b:1883/topic"',
@@ -171,6 +178,17 @@ describe('how a bridge logs in', () => {
     ]);
     expect(upstreamProblems('nats: { servers: nats://b, token: p }')).toEqual([
       'nats.token: unknown key (did you mean "token_file"?)',
+    ]);
+  });
+
+  it('has keys that are nearly the same for both kinds of brokers', () => {
+    expect(upstreamProblems('mqtt: { url: mqtt://b, user: a, expiry: 1d }')).toEqual([
+      'mqtt.user: unknown key (did you mean "username"?)',
+      'mqtt.expiry: unknown key (did you mean "session_expiry"?)',
+    ]);
+    expect(upstreamProblems('nats: { servers: nats://b, username: a, credentials_file: c }')).toEqual([
+      'nats.username: unknown key (did you mean "user"?)',
+      'nats.credentials_file: unknown key (did you mean "credentials"?)',
     ]);
   });
 });
@@ -227,6 +245,23 @@ describe('rules', () => {
     ]);
   });
 
+  it('are not written with the wildcards of NATS, which would be names here', () => {
+    const mend = (written: string) =>
+      `the wildcards are + for one level and # for all below, with / between levels, for NATS, too: write "${written}"`;
+    expect(
+      ruleProblems(
+        "{ pattern: 'a.*.b.>', direction: out }",
+        "{ pattern: 'c/+', direction: out, remote: 'c/*' }",
+        "{ pattern: 'd/#', direction: out, remote: '>' }",
+        "{ pattern: 'v1.2/a*b/*.c*/>x', direction: out }",
+      ),
+    ).toEqual([
+      `rules[0].pattern: ${mend('a/+/b/#')}`,
+      `rules[1].remote: ${mend('c/+')}`,
+      `rules[2].remote: ${mend('#')}`,
+    ]);
+  });
+
   it('send out names of the gateway itself, under others, and take none in', () => {
     const own = 'names that begin with "$" are the gateway\'s own: nothing else may emit on them';
     expect(
@@ -279,6 +314,10 @@ describe('rules', () => {
       'rules[0].direction: must be one of out, in, both; not "up"',
       'rules[0].qos: must be one of 0, 1, 2; not 3',
     ]);
+    expect(ruleProblems('{ pattern: a, qos: "1" }')).toEqual([
+      'rules[0].direction: is missing: write one of out, in, both',
+      'rules[0].qos: must be one of 0, 1, 2; not "1": leave the quotes out',
+    ]);
   });
 
   it('of presence and broadcasts name one channel there', () => {
@@ -289,7 +328,7 @@ describe('rules', () => {
 `;
     expect(problems(yaml)).toEqual([
       '6:42: bridges[0].presence.remote: a channel\'s name cannot contain "#": wildcards are for subscriptions',
-      '7:5: bridges[0].broadcast.direction: is missing',
+      '7:5: bridges[0].broadcast.direction: is missing: write one of out, in, both',
       '7:26: bridges[0].broadcast.remote: names that begin with "$" are the other side\'s own: write another',
     ]);
   });

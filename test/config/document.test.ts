@@ -48,6 +48,38 @@ describe('YAML', () => {
     ]);
   });
 
+  it('is told apart from its comments where a # is not in quotes', () => {
+    const hint = (line: number) =>
+      ` (in line ${line} what follows # is a comment, unless it is in quotes, "#")`;
+    expect(problemsIn('version: 1\na:\n  - { pattern: #, direction: in }\n  - { b: "#" }\n')).toEqual([
+      expect.stringMatching(/^4:3: not valid YAML: flow map .* end with a \} \(/),
+    ]);
+    expect(problemsIn('a:\n  - { pattern: #, b: c }\n')[0]).toContain(hint(2));
+    expect(problemsIn('a:\n  - [x, a/ #, b\n\n')[0]).toContain(hint(2));
+    expect(problemsIn("a:\n  - { pattern: '#', b: c\n")[0]).not.toContain('comment');
+    expect(problemsIn('a:\n  - { pattern: b } # all\n  - { c\n')[0]).not.toContain('comment');
+
+    const text = (pattern: string) =>
+      `version: 1\nbridges:\n  - name: a\n    rules:\n      - direction: out\n        pattern: ${pattern}\n`;
+    expect(problemsIn(text('#'))).toContain(
+      '6:9: bridges[0].rules[0].pattern: is empty: what follows # is a comment, unless it is in quotes, "#"',
+    );
+    expect(problemsIn(text(''))).toContain(
+      '6:9: bridges[0].rules[0].pattern: is empty: give it a value, or delete the line',
+    );
+    expect(
+      problemsIn('version: 1\naccess:\n  rules:\n    - who: anyone\n      emit:\n        - #\n'),
+    ).toEqual([
+      '6:11: access.rules[0].emit[0]: is empty: what follows # is a comment, unless it is in quotes, "#"',
+    ]);
+  });
+
+  it('that is indented like nothing before it is told so', () => {
+    expect(problemsIn('bridges:\n  - name: a\n   rules: []\n')).toEqual([
+      '3:1: not valid YAML: this line is indented like no line above it, and is no entry of a list ("- ")',
+    ]);
+  });
+
   it('with references between { } says how they are written there', () => {
     expect(problemsIn('version: 1\nlog: {level: ${LEVEL}}\n')[0]).toMatch(
       /^2:15: not valid YAML: .*\(between \{ \} or \[ \] write "\$\{NAME\}", in quotes\)$/,

@@ -36,7 +36,7 @@ describe('variables of the environment', () => {
       '3:10: log.level: must be one of trace, debug, info, warn, error, fatal, silent; not "info\\n  format: json"',
     ]);
     expect(problemsIn('version: 1\nlog: ${L}', { L: '{level: warn}' })).toEqual([
-      '2:6: log: must be a mapping ("key: value" lines)',
+      '2:6: log: must be a mapping ("key: value" lines); known here: level, format',
     ]);
   });
 

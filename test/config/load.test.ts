@@ -53,10 +53,11 @@ describe('listeners', () => {
     ]);
   });
 
-  it('say which keys go where a port or true was written', () => {
-    expect(problemsIn('version: 1\nlisten: { mqtt: true, ws: 9001 }')).toEqual([
+  it('say which keys go where a port, an address or true was written', () => {
+    expect(problemsIn('version: 1\nlisten: { mqtt: true, ws: 9001, udp: "127.0.0.1:7770" }')).toEqual([
       '2:17: listen.mqtt: must be a mapping ("key: value" lines); known here: host, port, max_connections, tls',
       '2:27: listen.ws: must be a mapping ("key: value" lines); known here: host, port, max_connections, origins, tls',
+      '2:38: listen.udp: must be a mapping ("key: value" lines); known here: host, port, one_shot',
     ]);
   });
 
