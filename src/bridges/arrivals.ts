@@ -18,6 +18,8 @@ export interface ArrivalsContext {
   readonly router: Router;
   /** Takes what is not for the rules but for a feature of the bridge; returns whether it was. */
   readonly feature: (message: IncomingMessage) => boolean;
+  /** Whether that channel has a last value that upstream does not have yet. */
+  readonly isNewerHere: (channel: string) => boolean;
   /** In whose name it is emitted: it does not get that back. */
   readonly emitter: Subscriber;
   readonly clock: Clock;
@@ -83,6 +85,10 @@ export class Arrivals {
       return next();
     }
     if (message.stored && this.#isKnown(local.channel, message)) return next();
+    if (message.stored && this.#context.isNewerHere(local.channel)) {
+      counts.add('outdated');
+      return next();
+    }
     this.#emit(local, message, clock.now(), next);
   }
 

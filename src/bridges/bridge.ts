@@ -122,6 +122,7 @@ export class Bridge {
       ...common,
       rules: inRules,
       feature: (message) => this.#features.take(message),
+      isNewerHere: (channel) => this.#lastValues.isNewerHere(channel),
       emitter: this.#departures,
     });
     this.#interests = new Interests(inRules, this.#features.interests);
@@ -221,9 +222,10 @@ export class Bridge {
 
   #up(connection: UpstreamConnection): void {
     this.#announce('up');
-    connection.setInterests(this.#wanted);
     this.#pump.run();
     this.#lastValues.up();
+    // Only now: upstream tells of last values that were set here as they are here.
+    connection.setInterests(this.#wanted);
     this.#features.up();
   }
 

@@ -94,6 +94,11 @@ export class Departures implements Subscriber {
     return undefined;
   }
 
+  /** Whether what is emitted on that channel leaves by this bridge. */
+  carries(channelName: string): boolean {
+    return this.#wayOf(this.#context.router.find(channelName)) !== null;
+  }
+
   /** Whether what is emitted on that channel goes at QoS 0, at once or not at all. */
   goesAtOnce(channelName: string): boolean {
     const { router } = this.#context;

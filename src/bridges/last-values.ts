@@ -4,6 +4,7 @@ import type { FairTurns } from '../gateway/fair-turns.js';
 import { type Receiver, Replays } from '../gateway/replays.js';
 import type { Router } from '../router/router.js';
 import type { Subscriber } from '../router/subscriber.js';
+import type { BridgeQueue } from './queue.js';
 import type { UpstreamRecords } from './upstream.js';
 
 /** Up to where upstream has the last values of which rules. */
@@ -15,6 +16,7 @@ const RETRY_MS = 100;
 const MAX_MISSED = 10_000;
 
 export interface LastValuesContext {
+  readonly bridge: string;
   /** The rules by which channels leave: if they are others than before, all is told anew. */
   readonly rules: readonly { readonly pattern: string; readonly remote: string; readonly qos: number }[];
   readonly router: Router;
@@ -23,12 +25,13 @@ export interface LastValuesContext {
   readonly records: Pick<UpstreamRecords, 'get' | 'put'>;
   /** What takes them to upstream, subscribed to the rules' patterns. */
   readonly departures: Subscriber & {
+    carries(channelName: string): boolean;
     /** Whether last values of that channel go at QoS 0: they are not queued. */
     goesAtOnce(channelName: string): boolean;
     /** Sends the last value of the channel as it is now, or that it has none. */
     sendLastValue(channelName: string): void;
   };
-  readonly queue: { readonly length: number; readonly isHalfEmpty: boolean };
+  readonly queue: Pick<BridgeQueue, 'length' | 'isHalfEmpty' | 'oldestAgeMs'>;
 }
 
 interface Noted {
@@ -60,6 +63,10 @@ export class LastValuesUp implements Receiver {
   /** It has begun to be told of all there was, where it is new. */
   #begun: boolean;
   #isUp = false;
+  /** On the clock, ms. */
+  #upSince = 0;
+  /** What was set since then was set while the bridge was down, or later. */
+  #downMark: number;
   #stalled = false;
   #noting: Cancel | undefined;
   #retrying: Cancel | undefined;
@@ -77,6 +84,7 @@ export class LastValuesUp implements Receiver {
     this.#mark = this.#since;
     router.restoreLastValueMark(this.#since);
     this.#startMark = router.lastValueMark();
+    this.#downMark = this.#startMark;
   }
 
   /** A retained message of QoS 0 on that channel was sent. */
@@ -93,9 +101,22 @@ export class LastValuesUp implements Receiver {
     return true;
   }
 
+  /**
+   * Whether that channel has a last value that was set here while the bridge was down and may still wait: what upstream has kept is what was
+   * there before, and is not to take its place.
+   */
+  isNewerHere(channelName: string): boolean {
+    const { bridge, router, departures } = this.#context;
+    if (this.#isCaughtUp || !departures.carries(channelName)) return false;
+    if (this.#missed.has(channelName)) return true;
+    const { mark = 0, extras } = router.lastValue(channelName) ?? {};
+    return mark > this.#downMark && extras?.origin?.bridge !== bridge;
+  }
+
   up(): void {
-    const { router, departures } = this.#context;
+    const { router, departures, clock } = this.#context;
     this.#isUp = true;
+    this.#upSince = clock.now();
     const all = !this.#begun;
     this.#begun = true;
     const wants = (name: string) => (all && this.#wasThere(name)) || departures.goesAtOnce(name);
@@ -104,10 +125,11 @@ export class LastValuesUp implements Receiver {
     router.replayLastValues(departures, this.#since, wants, (values) => this.#replays.start(key, values));
     this.#replays.goOn();
     this.#sendMissed();
-    this.#noting = this.#context.clock.schedule(NOTE_MS, () => this.#note());
+    this.#noting = clock.schedule(NOTE_MS, () => this.#note());
   }
 
   down(): void {
+    if (this.#isUp) this.#downMark = this.#context.router.lastValueMark();
     this.#isUp = false;
     for (const names of [this.#cleared, this.#clearedBefore]) for (const name of names) this.missed(name);
     this.#noting?.();
@@ -132,6 +154,13 @@ export class LastValuesUp implements Receiver {
 
   get open(): boolean {
     return this.#isUp;
+  }
+
+  /** What waited when the connection came about has gone. */
+  get #isCaughtUp(): boolean {
+    const { clock, queue } = this.#context;
+    if (!this.#replays.done || this.#missed.size > 0) return false;
+    return queue.length === 0 || clock.now() - queue.oldestAgeMs > this.#upSince;
   }
 
   /** Whether it was set before there was a queue for it. */
