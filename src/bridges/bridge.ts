@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.js';
 import type { BridgeConfig, BridgeRuleConfig } from '../config/schema.js';
 import type { Counters } from '../counters.js';
-import type { FairTurns } from '../gateway/fair-turns.js';
+import type { FairTurns } from '../fair-turns.js';
 import type { Router } from '../router/router.js';
 import { higherQos } from '../router/subscriber.js';
 import type { StoredBridge } from '../store/bridge-records.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Cancel, Clock } from '../clock.js';
-import type { FairTurns } from '../gateway/fair-turns.js';
-import { type Receiver, Replays } from '../gateway/replays.js';
+import type { FairTurns } from '../fair-turns.js';
+import { type Receiver, Replays } from '../router/replays.js';
 import type { Router } from '../router/router.js';
 import type { Subscriber } from '../router/subscriber.js';
 import type { BridgeQueue } from './queue.js';

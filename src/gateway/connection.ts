@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
+import type { FairTurns, Share } from '../fair-turns.js';
 import type { Link, LinkEvents } from '../links/link.js';
 import type { MalformedPacket, PacketReader } from '../wire/decode.js';
 import { encodePacket } from '../wire/encode.js';
@@ -7,7 +8,6 @@ import { headOf } from '../wire/head.js';
 import { MAX_REFUSALS_PER_SECOND, SPOKEN_VERSIONS } from '../wire/limits.js';
 import type { Begin, Hello, Welcome } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns, Share } from './fair-turns.js';
 import type { Offer } from './handshake.js';
 import { Inbox } from './inbox.js';
 import type { Session } from './session.js';

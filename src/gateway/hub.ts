@@ -8,6 +8,7 @@ import type { Router } from '../router/router.js';
 import type { Outgoing } from '../session/outgoing.js';
 import type { Contents } from '../store/contents.js';
 import type { Store } from '../store/store.js';
+import type { DeviceState } from '../wire/device-states.js';
 import { headOf } from '../wire/head.js';
 import type { Refuse } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
@@ -16,7 +17,7 @@ import { Connection, type ConnectionKeeper } from './connection.js';
 import { numberingOf, type Offer } from './handshake.js';
 import { Introductions, type OfferedLimits } from './introductions.js';
 import { RememberedNumberings } from './numbering.js';
-import { type PresenceState, RETURN_MS } from './presence.js';
+import { RETURN_MS } from './presence.js';
 import { Session } from './session.js';
 import type { SessionContext, SessionKeeper, SessionLimits } from './session-context.js';
 
@@ -25,7 +26,7 @@ export interface HubLimits extends SessionLimits, OfferedLimits, CommonLimits {}
 /** What the hub tells the rest of the gateway. */
 export interface HubEvents {
   /** A session came to stand on a link, or its peer sleeps, or woke, or is gone. */
-  presence(session: Session, state: PresenceState): void;
+  presence(session: Session, state: DeviceState): void;
   /** Nothing is remembered of that identity any more. */
   forgotten(identity: string): void;
   /** A line of text on a serial link, and the session that stands there. */
@@ -158,7 +159,7 @@ export class Hub {
   }
 
   /** Whether the peer of that identity is there. */
-  stateOf(identity: string): PresenceState {
+  stateOf(identity: string): DeviceState {
     const session = this.#sessions.get(identity);
     if (session?.engine.asleep) return 'asleep';
     return session?.open ? 'online' : 'offline';

@@ -1,9 +1,9 @@
 import type { Counters } from '../counters.js';
+import type { FairTurns, Share, Worker } from '../fair-turns.js';
 import type { Link } from '../links/link.js';
 import { openPacket } from '../session/open-packet.js';
 import { Queue } from '../session/queue.js';
 import { MalformedPacket, type PacketReader } from '../wire/decode.js';
-import type { FairTurns, Share, Worker } from './fair-turns.js';
 
 /** What may wait of a link that cannot be paused, bytes; a packet counts with what it takes in memory besides. */
 const MAX_WAITING_BYTES = 65_536;

@@ -2,6 +2,7 @@ import { BlockList, isIPv6 } from 'node:net';
 import type { Access } from '../access/access.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
+import type { FairTurns, Share, Worker } from '../fair-turns.js';
 import { isLoopback, partyOf } from '../links/party.js';
 import { RateLimit } from '../links/rate-limit.js';
 import type { UdpAddress } from '../links/udp/udp-link.js';
@@ -15,7 +16,6 @@ import { encodePacket } from '../wire/encode.js';
 import { headOf } from '../wire/head.js';
 import type { Emit, Message } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns, Share, Worker } from './fair-turns.js';
 
 /** Who may send one-shots, and on which channels. */
 export interface OneShotPolicy {

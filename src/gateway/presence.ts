@@ -1,34 +1,17 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import type { Router } from '../router/router.js';
-
-/** What `$slipway/devices/<id>/state` says (PROTOCOL.md §6.6). */
-export type PresenceState = 'online' | 'asleep' | 'offline';
+import { DEVICE_STATES, type DeviceState, deviceOfState, stateChannelOf } from '../wire/device-states.js';
 
 /** How long after a start devices have to come back before the state that is remembered of them is corrected, ms. */
 export const RETURN_MS = 60_000;
 
 /** Shared by the last values of all devices. */
-const PAYLOADS: Readonly<Record<PresenceState, Uint8Array>> = {
+const PAYLOADS: Readonly<Record<DeviceState, Uint8Array>> = {
   online: new Uint8Array(Buffer.from('online')),
   asleep: new Uint8Array(Buffer.from('asleep')),
   offline: new Uint8Array(Buffer.from('offline')),
 };
-
-/** Matches the channels of all states. */
-export const DEVICE_STATES = '$slipway/devices/+/state';
-
-const CHANNEL = /^\$slipway\/devices\/(.+)\/state$/;
-
-export function stateChannelOf(identity: string): string {
-  // In one piece: a name that is kept as it was put together keeps its parts as well.
-  return ['$slipway/devices', identity, 'state'].join('/');
-}
-
-/** The device whose state that channel has, if it is such a one. */
-export function deviceOfState(channel: string): string | undefined {
-  return CHANNEL.exec(channel)?.[1];
-}
 
 /** Whether devices are there, as last values of the gateway's own channels. */
 export class Presence {
@@ -42,7 +25,7 @@ export class Presence {
     this.#logger = logger;
   }
 
-  announce(identity: string, state: PresenceState): void {
+  announce(identity: string, state: DeviceState): void {
     // Seldom used, and there may be very many: not listed.
     const channel = this.#router.find(stateChannelOf(identity));
     const payload = PAYLOADS[state];
@@ -61,7 +44,7 @@ export class Presence {
    * To be called at the start, when last values were taken up from a store: devices that are said to be there and are
    * not after a while, as `stateOf` tells, become `offline`. Returns what calls that off.
    */
-  correctLater(stateOf: (identity: string) => PresenceState): Cancel {
+  correctLater(stateOf: (identity: string) => DeviceState): Cancel {
     if (this.#present().length === 0) return () => undefined;
     return this.#clock.schedule(RETURN_MS, () => {
       for (const identity of this.#present()) {

@@ -3,13 +3,13 @@ import type { Principal } from '../access/principal.js';
 import type { Rights } from '../access/rights.js';
 import type { Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
+import type { FairTurns } from '../fair-turns.js';
 import type { Router } from '../router/router.js';
 import type { Alarms } from '../session/alarms.js';
 import type { QueueLimits } from '../session/contract.js';
 import type { Store } from '../store/store.js';
 import type { Refuse, Will } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
-import type { FairTurns } from './fair-turns.js';
 import type { Session } from './session.js';
 
 /** Who a session is, from its peer's HELLO (PROTOCOL.md §4.1). */

@@ -4,11 +4,12 @@ import type { FleetWord } from '../../src/bridges/presence/fleet-device.js';
 import { FleetPresence } from '../../src/bridges/presence/fleet-presence.js';
 import { configSchema } from '../../src/config/schema.js';
 import { Counters } from '../../src/counters.js';
-import { FairTurns } from '../../src/gateway/fair-turns.js';
+import { FairTurns } from '../../src/fair-turns.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
-import { Presence, type PresenceState } from '../../src/gateway/presence.js';
+import { Presence } from '../../src/gateway/presence.js';
 import { Router } from '../../src/router/router.js';
 import { Store } from '../../src/store/store.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 import { asking, bytes, Inbox } from '../router/inbox.js';
 import { type Disk, MemoryBackend } from '../support/memory-backend.js';
 import type { SimulatedBroker } from '../support/simulated-broker/broker.js';
@@ -40,7 +41,7 @@ export class PlainGateway {
   readonly #brokers: readonly PlainBridge[];
   readonly #disk: Disk | undefined;
   readonly #logger: Logger;
-  #states = new Map<string, PresenceState>();
+  #states = new Map<string, DeviceState>();
   #presence!: Presence;
   #fleet: FleetPresence | undefined;
   #upstreams: SimulatedUpstream[] = [];
@@ -128,7 +129,7 @@ export class PlainGateway {
   }
 
   /** A device came, went, or fell asleep. */
-  device(id: string, state: PresenceState): void {
+  device(id: string, state: DeviceState): void {
     this.#states.set(id, state);
     this.#presence.announce(id, state);
   }

@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { Counters } from '../../src/counters.js';
-import { Presence, type PresenceState, RETURN_MS } from '../../src/gateway/presence.js';
+import { Presence, RETURN_MS } from '../../src/gateway/presence.js';
 import type { Channel } from '../../src/router/channel.js';
 import { Router } from '../../src/router/router.js';
 import type { Subscriber } from '../../src/router/subscriber.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 class Watcher implements Subscriber {
@@ -67,7 +68,7 @@ describe('presence (PROTOCOL.md §6.6)', () => {
       ['gone-before', 'offline'],
     ] as const)
       presence.announce(identity, state);
-    const now: Record<string, PresenceState> = { back: 'online', sleeper: 'asleep' };
+    const now: Record<string, DeviceState> = { back: 'online', sleeper: 'asleep' };
     presence.correctLater((identity) => now[identity] ?? 'offline');
     const watcher = watch();
     watcher.seen.length = 0;

@@ -1,4 +1,4 @@
-import type { PresenceState } from '../../src/gateway/presence.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 
 /** What happens at one moment may be told in any order, ms. */
 const MOMENT_MS = 1;
@@ -8,7 +8,7 @@ const LONG_MS = 3_600_000;
 const GOODBYE_LATE_MS = 30_000;
 
 interface Presence {
-  readonly state: PresenceState;
+  readonly state: DeviceState;
   readonly since: number;
 }
 
@@ -46,7 +46,7 @@ export class Attendance {
     return this.#presence.get(identity) ?? { state: 'offline', since: 0 };
   }
 
-  changed(identity: string, state: PresenceState): void {
+  changed(identity: string, state: DeviceState): void {
     const { now, schedule, violate, expiryMs, hasSession } = this.#context;
     const presence = { state, since: now() };
     this.#presence.set(identity, presence);

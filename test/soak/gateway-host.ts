@@ -6,10 +6,11 @@ import { Commons } from '../../src/gateway/commons.js';
 import { Hub } from '../../src/gateway/hub.js';
 import { lastValueKeeper, restoreLastValues } from '../../src/gateway/last-value-records.js';
 import { OneShots } from '../../src/gateway/one-shots.js';
-import { Presence, type PresenceState } from '../../src/gateway/presence.js';
+import { Presence } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
 import type { Backend } from '../../src/store/backend.js';
 import { Store } from '../../src/store/store.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 import { Disk, MemoryBackend } from '../support/memory-backend.js';
 import type { Random } from '../support/random.js';
 import type { VirtualClock } from '../support/virtual-clock.js';
@@ -32,7 +33,7 @@ export interface GatewayConfig {
 }
 
 export interface GatewayHostEvents extends RouterEvents {
-  presence(session: Session, state: PresenceState): void;
+  presence(session: Session, state: DeviceState): void;
   packet: PortEvents['packet'];
   /** The gateway closed the cable's connection. */
   closed(cable: Cable): void;

@@ -1,7 +1,7 @@
-import type { PresenceState } from '../../src/gateway/presence.js';
 import type { Session } from '../../src/gateway/session.js';
 import { BROADCAST_CHANNEL } from '../../src/wire/channels.js';
 import { decodePacket } from '../../src/wire/decode.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 import { type Faults, LATE_MS } from '../support/faulty-wire.js';
 import { Attendance } from './attendance.js';
 import { Ledger, STORED_WITHIN_MS } from './ledger.js';
@@ -129,7 +129,7 @@ export class Observer {
     if (!this.#straggling) this.wills.confirmed(identity, text);
   }
 
-  presence({ identity }: Session, state: PresenceState): void {
+  presence({ identity }: Session, state: DeviceState): void {
     this.#world.tell(() => `${identity} is ${state} at the gateway`);
     const before = this.attendance.of(identity);
     this.attendance.changed(identity, state);

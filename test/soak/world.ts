@@ -1,4 +1,4 @@
-import type { PresenceState } from '../../src/gateway/presence.js';
+import type { DeviceState } from '../../src/wire/device-states.js';
 import { Random } from '../support/random.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 import { Board } from './board.js';
@@ -31,7 +31,7 @@ export class World {
   readonly trace: TraceLine[] = [];
   /** Called with every packet that leaves or reaches the gateway. */
   onPacket: ((board: string, packet: Uint8Array, from: 'peer' | 'gateway') => void) | undefined;
-  onPresence: ((identity: string, state: PresenceState) => void) | undefined;
+  onPresence: ((identity: string, state: DeviceState) => void) | undefined;
   /** Packets that were put on wires. */
   packets = 0;
   collisions = 0;

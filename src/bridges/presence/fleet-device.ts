@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { PresenceState } from '../../gateway/presence.js';
+import type { DeviceState } from '../../wire/device-states.js';
 import type { Standing } from './roll-call.js';
 import { parse } from './words.js';
 
 /** What `$slipway/fleet/devices/<device>` says, as JSON (PROTOCOL.md §6.6). */
 export interface FleetWord {
-  readonly state: PresenceState;
+  readonly state: DeviceState;
   /** Where it is, or was last. */
   readonly gateway: string;
   /** It is taken for offline since its gateway is silent, which said this of it last. */
@@ -32,7 +32,7 @@ export function readFleetWord(payload: Uint8Array): FleetWord | undefined {
 /** What one gateway said last of one device, unless that is merely that it is not there. */
 export interface Said {
   readonly gateway: string;
-  readonly state: PresenceState;
+  readonly state: DeviceState;
   readonly run: string;
   readonly held: number;
   /** Counts up as things are said. */

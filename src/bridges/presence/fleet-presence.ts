@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
-import type { FairTurns } from '../../gateway/fair-turns.js';
+import type { FairTurns } from '../../fair-turns.js';
 import type { Router } from '../../router/router.js';
 import { Fleet, ownRun } from './fleet.js';
 import { OwnDevices, type StandingSession } from './own-devices.js';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Cancel, Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
-import type { FairTurns, Share, Worker } from '../../gateway/fair-turns.js';
+import type { FairTurns, Share, Worker } from '../../fair-turns.js';
 import type { Router } from '../../router/router.js';
 import type { ReasonName } from '../../wire/reasons.js';
 import { type FleetWord, judge, readFleetWord, type Said } from './fleet-device.js';

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../../clock.js';
-import { DEVICE_STATES, deviceOfState, type PresenceState, stateChannelOf } from '../../gateway/presence.js';
 import type { Channel } from '../../router/channel.js';
 import type { Router } from '../../router/router.js';
 import type { Subscriber } from '../../router/subscriber.js';
+import { DEVICE_STATES, type DeviceState, deviceOfState, stateChannelOf } from '../../wire/device-states.js';
 import type { FleetWord } from './fleet-device.js';
 import { BEACON_MS, type DeviceWord } from './words.js';
 
@@ -62,7 +62,7 @@ export class OwnDevices implements Subscriber {
     const { router, run } = this.#context;
     const value = router.lastValue(stateChannelOf(device));
     if (value === undefined) return undefined;
-    const state = Buffer.from(value.payload).toString() as PresenceState;
+    const state = Buffer.from(value.payload).toString() as DeviceState;
     const held = this.#away.get(device) ?? 0;
     return { state, run, ...(held > 0 && { held }) };
   }

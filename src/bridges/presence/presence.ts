@@ -1,7 +1,7 @@
 import type { Cancel, Clock } from '../../clock.js';
-import type { FairTurns, Share, Worker } from '../../gateway/fair-turns.js';
-import { DEVICE_STATES, deviceOfState } from '../../gateway/presence.js';
+import type { FairTurns, Share, Worker } from '../../fair-turns.js';
 import type { Router } from '../../router/router.js';
+import { DEVICE_STATES, deviceOfState } from '../../wire/device-states.js';
 import type { BridgeCounts } from '../counts.js';
 import type { BridgeFeature, Outlet } from '../feature.js';
 import type { IncomingMessage, Interest, UpstreamRecords } from '../upstream.js';

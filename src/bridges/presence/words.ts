@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import type { PresenceState } from '../../gateway/presence.js';
 import { identityProblem } from '../../wire/channels.js';
+import type { DeviceState } from '../../wire/device-states.js';
 
 /** What gateways tell each other of their devices, each below a channel of its own upstream. */
 
 /** What a gateway says of one of its devices: the last value of `<remote>/<gateway>/devices/<device>`. */
 export interface DeviceWord {
-  readonly state: PresenceState;
+  readonly state: DeviceState;
   /** The memory that the gateway has now: what it said in an earlier one it may not remember, and never take back. */
   readonly run: string;
   /** How many messages wait there for a device that is elsewhere. */

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
+import type { FairTurns, Share, Worker } from '../../fair-turns.js';
 import type { ByteLink, ByteLinkEvents } from '../../links/byte-link.js';
 import type { SessionPacket } from '../../mqtt/session/contract.js';
 import { encode } from '../../mqtt/wire/encode.js';
@@ -14,7 +15,6 @@ import type {
 } from '../../mqtt/wire/packets.js';
 import { nameOfReason, REASON, type ReasonCode } from '../../mqtt/wire/reason-codes.js';
 import { type Alarm, type Alarms, NOT_SET } from '../../session/alarms.js';
-import type { FairTurns, Share, Worker } from '../fair-turns.js';
 import type { MqttSession } from './mqtt-session.js';
 
 /** How soon what found no room is tried again, and for how long before the connection is given up, ms. */

@@ -2,6 +2,7 @@ import { type Principal, UNKNOWN } from '../../access/principal.js';
 import type { Rights } from '../../access/rights.js';
 import type { Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
+import type { FairTurns } from '../../fair-turns.js';
 import type {
   MqttOwner,
   MqttSessionLimits,
@@ -14,6 +15,7 @@ import type { ReasonCode } from '../../mqtt/wire/reason-codes.js';
 import type { Channel, Recipient } from '../../router/channel.js';
 import type { Replay } from '../../router/last-value-replay.js';
 import type { MessageExtras } from '../../router/message.js';
+import { type Receiver, Replays } from '../../router/replays.js';
 import type { Router } from '../../router/router.js';
 import type { DeliveryRefusal, SubscribeOptions, Subscriber } from '../../router/subscriber.js';
 import type { StoredMqttSession, StoredMqttState } from '../../store/mqtt-records.js';
@@ -21,11 +23,9 @@ import type { Store } from '../../store/store.js';
 import { BROADCAST_CHANNEL } from '../../wire/channels.js';
 import type { Qos } from '../../wire/messages.js';
 import type { Reason, ReasonName } from '../../wire/reasons.js';
-import type { FairTurns } from '../fair-turns.js';
 import { Fullness } from '../fullness.js';
 import { harmless } from '../harmless.js';
 import { OutputGate } from '../output-gate.js';
-import { type Receiver, Replays } from '../replays.js';
 import type { Resident } from '../resident.js';
 import { NO_WILL, type StandingWill, type WillOwner } from '../wills.js';
 import type { MqttConnection } from './mqtt-connection.js';

@@ -5,7 +5,7 @@ import type { FleetWord } from '../../../src/bridges/presence/fleet-device.js';
 import { SILENT_MS } from '../../../src/bridges/presence/roll-call.js';
 import { BEACON_MS, type DeviceWord } from '../../../src/bridges/presence/words.js';
 import { Counters } from '../../../src/counters.js';
-import { FairTurns } from '../../../src/gateway/fair-turns.js';
+import { FairTurns } from '../../../src/fair-turns.js';
 import { Router, type RouterLimits } from '../../../src/router/router.js';
 import { asking, Inbox } from '../../router/inbox.js';
 import { VirtualClock } from '../../support/virtual-clock.js';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MOVING_MS } from '../../../src/bridges/presence/fleet.js';
 import type { FleetWord } from '../../../src/bridges/presence/fleet-device.js';
 import { SILENT_MS } from '../../../src/bridges/presence/roll-call.js';
-import type { PresenceState } from '../../../src/gateway/presence.js';
+import type { DeviceState } from '../../../src/wire/device-states.js';
 import type { Inbox } from '../../router/inbox.js';
 import { Disk } from '../../support/memory-backend.js';
 import { Random } from '../../support/random.js';
@@ -264,7 +264,7 @@ it('all see what is so in the end, whatever breaks', async () => {
     const names = ['a', 'b', 'c'];
     const gateways = names.map((name) => gateway(name, random.chance(0.5) ? new Disk() : undefined));
     /** Where each device is, and in which state. */
-    const truth = new Map<string, { where: PlainGateway; state: PresenceState }>();
+    const truth = new Map<string, { where: PlainGateway; state: DeviceState }>();
     for (let step = 0; step < 50; step += 1) {
       const id = `d${random.below(4)}`;
       const where = gateways[random.below(3)] as PlainGateway;

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Cancel } from '../../src/clock.js';
-import { Counters } from '../../src/counters.js';
-import { FairTurns, type Share, type Worker } from '../../src/gateway/fair-turns.js';
-import { Inbox } from '../../src/gateway/inbox.js';
-import type { Link } from '../../src/links/link.js';
-import type { PacketReader } from '../../src/wire/decode.js';
-import { encodePacket } from '../../src/wire/encode.js';
-import type { Ping } from '../../src/wire/messages.js';
-import { connectTo, startGateway, until } from '../support/gateways.js';
-import { RawTcp } from '../support/raw-peers.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import type { Cancel } from '../src/clock.js';
+import { Counters } from '../src/counters.js';
+import { FairTurns, type Share, type Worker } from '../src/fair-turns.js';
+import { Inbox } from '../src/gateway/inbox.js';
+import type { Link } from '../src/links/link.js';
+import type { PacketReader } from '../src/wire/decode.js';
+import { encodePacket } from '../src/wire/encode.js';
+import type { Ping } from '../src/wire/messages.js';
+import { connectTo, startGateway, until } from './support/gateways.js';
+import { RawTcp } from './support/raw-peers.js';
+import { VirtualClock } from './support/virtual-clock.js';
 
 /** A clock on which every look at it takes a while, and what is to run in the next turn. */
 class BusyClock extends VirtualClock {

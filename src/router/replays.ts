@@ -1,6 +1,6 @@
 import type { Cancel, Clock } from '../clock.js';
-import type { Replay } from '../router/last-value-replay.js';
-import type { FairTurns, Share, Worker } from './fair-turns.js';
+import type { FairTurns, Share, Worker } from '../fair-turns.js';
+import type { Replay } from './last-value-replay.js';
 
 /** How soon it is looked again whether there is room, ms. */
 const LOOK_AGAIN_MS = 100;

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from './clock.js';
 
 /** How much is done in one turn of the event loop before what else waits gets its chance. */
 const TURN = { ms: 2, deliveries: 16_384 };
