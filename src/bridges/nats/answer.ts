@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
+import { z } from 'zod';
 import type { RefusalReason } from '../upstream.js';
 
 /** What JetStream says to a message. */
@@ -23,21 +24,22 @@ const TOO_LARGE = 10_054;
 /** The account has no room; or newer servers are still taking in what was sent before with that id. */
 const PASSING: ReadonlySet<number> = new Set([10_002, 10_158]);
 
-interface PubAck {
-  readonly stream?: string;
-  readonly error?: { readonly code: number; readonly err_code: number; readonly description: string };
-}
+/** Anybody may answer: who does not say it so is not JetStream. */
+const refusal = z.object({
+  error: z.object({ code: z.number(), err_code: z.number().optional(), description: z.string() }),
+});
 
 export function readAnswer(message: Msg): Answer {
   const { data } = message;
   if (data.length === 0) return NOBODY;
   const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
   if (text.startsWith(ACKNOWLEDGEMENT)) return DUPLICATE.test(text) ? KNOWN : TAKEN;
-  const error = parse(text)?.error;
+  const error = refusal.safeParse(parse(data)).data?.error;
   if (error === undefined) return { kind: 'not_now', why: 'somebody else than JetStream answers' };
   const { code, err_code: number, description } = error;
   // As in HTTP: below 500 the message is at fault, but for these.
-  if (code >= 500 || PASSING.has(number)) return { kind: 'not_now', why: description };
+  if (code >= 500 || (number !== undefined && PASSING.has(number)))
+    return { kind: 'not_now', why: description };
   return {
     kind: 'refused',
     reason: number === TOO_LARGE ? 'too_large' : 'upstream_refused',
@@ -45,9 +47,10 @@ export function readAnswer(message: Msg): Answer {
   };
 }
 
-function parse(text: string): PubAck | undefined {
+/** Undefined if it is no JSON. */
+function parse(data: Uint8Array): unknown {
   try {
-    return JSON.parse(text) as PubAck;
+    return JSON.parse(Buffer.from(data).toString());
   } catch {
     return undefined;
   }

@@ -1,5 +1,10 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { type NatsConnection, NatsConnectionImpl, PermissionViolationError } from '@nats-io/transport-node';
+import {
+  type NatsConnection,
+  NatsConnectionImpl,
+  PermissionViolationError,
+  type ServerInfo,
+} from '@nats-io/transport-node';
 import type { Cancel } from '../../clock.js';
 import { reasonOf } from '../../errors.js';
 import type { Run } from '../../router/subscriber.js';
@@ -55,6 +60,8 @@ export async function connectNats(
   const abort = () => void nc.close();
   signal.addEventListener('abort', abort);
   try {
+    const unfit = whyUnfit(nc.info);
+    if (unfit !== undefined) throw new UpstreamError('unsuitable', `${where}: ${unfit}`);
     const jetStream = await findJetStream(options, nc, where);
     if (nc.isClosed()) throw connectionProblem(await nc.closed(), where, config);
     return new Connection(options, events, nc, where, jetStream);
@@ -64,6 +71,13 @@ export async function connectNats(
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+/** Why no message can be sent to a server that says this of itself. */
+function whyUnfit(info: ServerInfo | undefined): string | undefined {
+  if (info?.headers !== true)
+    return 'takes no headers of messages, which bridges need: take "no_header_support" out of its config';
+  return info.max_payload > 0 ? undefined : `takes messages of ${info.max_payload} bytes (max_payload)`;
 }
 
 /** As the config has it, where that is possible. */
@@ -102,7 +116,7 @@ class Connection implements UpstreamConnection {
     this.server = server;
     this.window = options.inFlight;
     const { clock, instance, records } = options;
-    const spelling = new Spelling(jetStream?.bucket, nc.info?.max_payload ?? Number.POSITIVE_INFINITY);
+    const spelling = new Spelling(jetStream?.bucket, () => nc.info?.max_payload ?? Number.POSITIVE_INFINITY);
     const headers = new HeaderWriter(instance);
     this.#sender = new Sender(nc, clock, headers, spelling, events);
     this.#publisher =

@@ -1,4 +1,4 @@
-import type { MsgHdrs } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs } from '@nats-io/transport-node';
 import type { MessageProperties } from '../../router/message.js';
 import type { Qos } from '../../wire/messages.js';
 import type { OutgoingMessage, QueuedMessage } from '../upstream.js';
@@ -128,8 +128,18 @@ const NONE: ReadHeaders = {
   properties: undefined,
 };
 
+/** The headers of a message; undefined, too, where the library throws at what somebody has written there. */
+export function headersOf(message: Msg): MsgHdrs | undefined {
+  try {
+    return message.headers;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Anybody may have written them: what makes no sense counts as not there. */
-export function readHeaders(headers: MsgHdrs | undefined): ReadHeaders {
+export function readHeaders(message: Msg): ReadHeaders {
+  const headers = headersOf(message);
   if (headers === undefined) return NONE;
   const via = headers.get(VIA);
   const expiry = Number(headers.get(EXPIRY) || Number.NaN);

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/transport-node';
 import type { Clock } from '../../clock.js';
 import type { IncomingMessage } from '../upstream.js';
-import { readHeaders } from './headers.js';
+import { headersOf, readHeaders } from './headers.js';
 import type { StreamMessage } from './pull-consumer.js';
 import { keyToName, toName } from './subjects.js';
 
@@ -15,7 +15,7 @@ export interface ReaderContext {
 export function readLive(message: Msg, { drop }: ReaderContext): IncomingMessage | undefined {
   const name = nameOf(message.subject, drop);
   if (name === undefined) return undefined;
-  const { via, retain, expiryMs, properties } = readHeaders(message.headers);
+  const { via, retain, expiryMs, properties } = readHeaders(message);
   return { name, payload: message.data, qos: 0, retain, expiryMs, properties, via, stored: false };
 }
 
@@ -38,7 +38,7 @@ export function readLastValue(
   if (name === undefined) return undefined; // Somebody else keeps something there.
   const value = read(message, name, time, context);
   if (value === undefined) return undefined;
-  const cleared = message.headers?.has('KV-Operation') === true;
+  const cleared = headersOf(message)?.has('KV-Operation') === true;
   return { ...value, ...(cleared && { payload: new Uint8Array(0) }), retain: true, stored: true };
 }
 
@@ -48,7 +48,7 @@ function read(
   time: number,
   { clock, drop }: ReaderContext,
 ): IncomingMessage | undefined {
-  const headers = readHeaders(message.headers);
+  const headers = readHeaders(message);
   const { via, qos = 1, retain, properties } = headers;
   let { expiryMs } = headers;
   if (expiryMs !== undefined) {

@@ -115,8 +115,8 @@ export class Publisher {
   }
 
   #pump(): void {
-    const { clock } = this.#context;
-    while (this.#state !== 'draining' && !this.#closed) {
+    const { clock, nc } = this.#context;
+    while (this.#state !== 'draining' && !this.#closed && !nc.isClosed()) {
       const next = this.#unsent.at(0);
       if (next === undefined) return;
       if (this.#state === 'probing' && this.#unanswered > 0) return;

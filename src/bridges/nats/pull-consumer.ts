@@ -9,6 +9,7 @@ import {
   type Subscription,
 } from '@nats-io/transport-node';
 import type { Cancel, Clock } from '../../clock.js';
+import { headersOf } from './headers.js';
 
 /** Messages that are asked for at once; the next ones when half of them have been taken. */
 const BATCH = 512;
@@ -157,7 +158,8 @@ export class PullConsumer {
     this.#options.heard({ message, sequence: info.sequence, time: info.time, pending: info.pending });
   }
 
-  #status({ headers }: Msg): void {
+  #status(message: Msg): void {
+    const headers = headersOf(message);
     const code = headers?.code ?? 0;
     const text = headers?.description ?? '';
     // Whoever is the leader now knows nothing of it, or nobody does.

@@ -11,11 +11,11 @@ const SURELY_SHORT = MAX_SUBJECT_BYTES / 16;
 export class Spelling {
   /** Of the subjects of the bucket for last values; undefined where there is none. */
   readonly bucketPrefix: string | undefined;
-  readonly #mostBytes: number;
+  readonly #mostBytes: () => number;
   readonly #subjects = new Map<string, string>();
 
-  /** `bucket`: for last values, if there is one; `mostBytes`: what the server takes in a message. */
-  constructor(bucket: string | undefined, mostBytes: number) {
+  /** `bucket`: for last values, if there is one; `mostBytes`: what the server takes in a message, which it may change at any time. */
+  constructor(bucket: string | undefined, mostBytes: () => number) {
     this.bucketPrefix = bucket === undefined ? undefined : `$KV.${bucket}.`;
     this.#mostBytes = mostBytes;
   }
@@ -24,6 +24,8 @@ export class Spelling {
     let subject = this.#subjects.get(name);
     if (subject === undefined) {
       subject = toSubject(name);
+      // It is not sent, and there may be many as long.
+      if (subject.length > MAX_SUBJECT_BYTES) return subject;
       if (this.#subjects.size >= REMEMBERED) this.#subjects.clear();
       this.#subjects.set(name, subject);
     }
@@ -45,11 +47,11 @@ export class Spelling {
           `its subject has ${length} bytes, and ${MAX_SUBJECT_BYTES} are the most that pass`,
         ];
     }
-    if (bytes > this.#mostBytes)
-      return [
-        'too_large',
-        `it has ${bytes} bytes with its headers, and the server takes ${this.#mostBytes} (max_payload)`,
-      ];
-    return undefined;
+    const most = this.#mostBytes();
+    if (bytes <= most) return undefined;
+    return [
+      'too_large',
+      `it has ${bytes} bytes with its headers, and the server takes ${most} (max_payload)`,
+    ];
   }
 }

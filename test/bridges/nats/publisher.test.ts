@@ -166,7 +166,7 @@ function publisherTo(
     nc: cluster.connection,
     clock,
     headers: new HeaderWriter('me'),
-    spelling: new Spelling('b', 1_000_000),
+    spelling: new Spelling('b', () => 1_000_000),
     events: {
       settled: (record) => void settled.push(record),
       refused: (record) => void refused.push(record),
