@@ -49,12 +49,13 @@ function* judged(report: BridgeReport, findings: Findings): Generator<Finding> {
 
 function waitingOf({ queue }: BridgeReport): string {
   if (queue.messages === 0) return '';
-  return `, ${queue.messages} messages wait, the oldest for ${queue.oldest_s} s`;
+  if (queue.messages === 1) return `; 1 message waits, for ${queue.oldest_s} s`;
+  return `; ${queue.messages} messages wait, the oldest for ${queue.oldest_s} s`;
 }
 
 function droppedOf({ drops }: BridgeReport): string {
   const reasons = Object.entries(drops).map(([reason, count]) => `${count} ${reason}`);
-  return reasons.length === 0 ? '' : `, dropped: ${reasons.join(', ')}`;
+  return reasons.length === 0 ? '' : `; dropped: ${reasons.join(', ')}`;
 }
 
 async function* tried(
@@ -78,7 +79,8 @@ async function* tried(
     yield findings.ok(`${server} can be reached, and lets it in`);
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error;
-    const silent = `its broker does not let it in within ${ANSWER_MS / 1000} s`;
+    const where = bridge.mqtt?.url ?? bridge.nats?.servers.join(', ');
+    const silent = `${where}: does not let it in within ${ANSWER_MS / 1000} s: check host and port`;
     yield findings.problem({ problem: abort.signal.aborted ? silent : error.message });
   } finally {
     cancel();

@@ -98,7 +98,7 @@ describe('slipway doctor, of config and gateway', () => {
     const { code, out } = await doctor(...(await configured([], more)));
     expect(code).toBe(1);
     expect(out).toContain(
-      `PROBLEM  bridge:plant    is not connected: ${servers}: connection refused: is it running?\n1 problem\n`,
+      `PROBLEM  bridge:plant    is not connected: ${servers}: connection refused: check that it runs, and host and port\n1 problem\n`,
     );
   });
 

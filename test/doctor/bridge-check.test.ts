@@ -62,10 +62,13 @@ describe('of a gateway that runs', () => {
     expect(await found(nats, report({}))).toEqual(['ok: connected to nats://n1:4222']);
     const queue = { messages: 12, bytes: 100, oldest_s: 61, in_flight: 3 };
     expect(await found(nats, report({ queue, drops: { offline: 3, too_old: 1 } }))).toEqual([
-      'ok: connected to nats://n1:4222, 12 messages wait, the oldest for 61 s, dropped: 3 offline, 1 too_old',
+      'ok: connected to nats://n1:4222; 12 messages wait, the oldest for 61 s; dropped: 3 offline, 1 too_old',
+    ]);
+    expect(await found(nats, report({ queue: { ...queue, messages: 1 } }))).toEqual([
+      'ok: connected to nats://n1:4222; 1 message waits, for 61 s',
     ]);
     expect(await found(nats, report({ state: 'down', problem: 'n1: connection refused', queue }))).toEqual([
-      'problem: is not connected: n1: connection refused, 12 messages wait, the oldest for 61 s',
+      'problem: is not connected: n1: connection refused; 12 messages wait, the oldest for 61 s',
     ]);
   });
 
@@ -119,7 +122,7 @@ describeWithTools(['nats-server'], 'where no gateway runs, of NATS', () => {
   it('a server that is not there is a problem', async () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
     expect(await found(`nats: { servers: ${url} }`)).toEqual([
-      `problem: ${url}: connection refused: is it running?`,
+      `problem: ${url}: connection refused: check that it runs, and host and port`,
     ]);
   });
 });
@@ -171,7 +174,7 @@ describeWithTools(['mosquitto'], 'where no gateway runs, of MQTT', () => {
       schedule: (ms, task) => thisHost.clock.schedule(ms / 50, task),
     };
     expect(await found(`mqtt: { url: "mqtt://127.0.0.1:${port}" }`, NOT_RUNNING, 1, clock)).toEqual([
-      'problem: its broker does not let it in within 10 s',
+      `problem: mqtt://127.0.0.1:${port}: does not let it in within 10 s: check host and port`,
     ]);
   });
 });

@@ -48,7 +48,7 @@ class MqttUpstream implements Upstream {
     const { sessionPresent, properties } = link.connack;
     if (!sessionPresent) {
       if (this.#session.known && this.#options.config.session_expiry > 0) {
-        const text = `bridge ${bridge}: ${this.#where.server} has forgotten its session with this gateway, and what it held for it: it was started again without it (mosquitto keeps it with "persistence true"), or session_expiry was over`;
+        const text = `bridge ${bridge}: ${this.#where.server} has forgotten its session with this gateway, and what it held for it: it was started again without it (mosquitto keeps it with "persistence true", unless it is killed before it has saved it: autosave_interval), or session_expiry was over`;
         logger.warn({ bridge }, text);
       }
       this.#session.begin();

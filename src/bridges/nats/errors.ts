@@ -35,12 +35,14 @@ export function connectionProblem(error: unknown, where: string, config: NatsCon
       'certificate',
       'does not encrypt: write nats:// and leave out ca, cert, key and servername',
     );
-  if (cause instanceof TimeoutError) return problem('unreachable', 'does not answer as a NATS server does');
-  if (/unexpected response/.test(reason)) return problem('unreachable', 'answers, and is no NATS server');
+  if (cause instanceof TimeoutError)
+    return problem('unreachable', 'does not answer as a NATS server does: check host and port');
+  if (/unexpected response/.test(reason))
+    return problem('unreachable', 'answers, and is no NATS server: check host and port');
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return problem('unreachable', `there is no such host (${code})`);
+    return problem('unreachable', `there is no such host (${code}): check the name, or use an address`);
   if (code === 'ECONNREFUSED' || reason === 'connection refused')
-    return problem('unreachable', 'connection refused: is it running?');
+    return problem('unreachable', 'connection refused: check that it runs, and host and port');
   const isCut = cause === undefined || /undefined error/.test(reason);
   // In TLS 1.3 the server says so after the handshake, and its connection may be gone before that is read.
   if ((isCut || CUT_CODES.has(code)) && where.startsWith('tls:') && config.cert === undefined)

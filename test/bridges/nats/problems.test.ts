@@ -46,23 +46,25 @@ describeWithTools(['nats-server', 'openssl'], 'what goes wrong with NATS is one 
     const port = await freePort();
     expect(await problem(`nats://127.0.0.1:${port}`)).toMatchObject({
       code: 'unreachable',
-      message: `nats://127.0.0.1:${port}: connection refused: is it running?`,
+      message: `nats://127.0.0.1:${port}: connection refused: check that it runs, and host and port`,
     });
     const missing = await problem('nats://no-such-host.invalid:4222');
     expect(missing.code).toBe('unreachable');
-    expect(missing.message).toMatch(/^nats:\/\/no-such-host\.invalid:4222: there is no such host/);
+    expect(missing.message).toMatch(
+      /^nats:\/\/no-such-host\.invalid:4222: there is no such host \(E\w+\): check the name, or use an address$/,
+    );
   });
 
   it('where something else answers, or says nothing; no socket stays open', async () => {
     const http = await listener((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     expect(await problem(http.url)).toMatchObject({
       code: 'unreachable',
-      message: `${http.url}: answers, and is no NATS server`,
+      message: `${http.url}: answers, and is no NATS server: check host and port`,
     });
     const silent = await listener(() => {});
     expect(await problem(silent.url)).toMatchObject({
       code: 'unreachable',
-      message: `${silent.url}: does not answer as a NATS server does`,
+      message: `${silent.url}: does not answer as a NATS server does: check host and port`,
     });
     await until(() => expect(silent.sockets.size).toBe(0));
     const side = new Side(silent.url);
