@@ -136,6 +136,7 @@ export class Bridge {
       {
         up: (connection) => this.#up(connection),
         down: () => this.#down(),
+        problemChanged: () => this.publish(),
         settled: (record) => this.#settled(record),
         refused: (record, reason, why) => this.#refused(record, reason, why),
         sendRefused: (_name, reason, why) => this.#refusals.message(reason, why),

@@ -39,6 +39,8 @@ export interface ConnectorEvents extends Omit<UpstreamEvents, 'lost'> {
   up(connection: UpstreamConnection): void;
   /** There is none any more, or the first attempt failed. */
   down(): void;
+  /** There is still none, now for another reason: once an attempt at most, which are further and further apart. */
+  problemChanged(): void;
 }
 
 /** Keeps one connection upstream: opens it again, after growing pauses, whenever it is lost. Logs each change once. */
@@ -145,6 +147,7 @@ export class Connector {
   #failed(problem: UpstreamError): void {
     const { clock, logger, name, random } = this.#context;
     const first = this.#problem === undefined;
+    const changed = this.#problem?.message !== problem.message;
     this.#problem = problem;
     // Of several servers that are tried in turn each may have its own problem.
     if (first) this.#said.clear();
@@ -156,6 +159,7 @@ export class Connector {
       );
     }
     if (first) this.#events.down();
+    else if (changed) this.#events.problemChanged();
     const pause = this.#pause * (0.5 + random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS[problem.code]);
     this.#cancel = clock.schedule(pause, () => void this.#connect());

@@ -74,6 +74,7 @@ function connecting(random = 1) {
     {
       up: ({ server }) => states.push(`up ${server}`),
       down: () => states.push('down'),
+      problemChanged: () => states.push('other problem'),
       settled: ignored,
       refused: ignored,
       sendRefused: ignored,
@@ -115,6 +116,7 @@ test('pauses grow from half a second to half a minute, and the same problem is s
   expect(states).toEqual(['down']);
   await upstream.fail('somebody else answers');
   expect(lines).toHaveLength(2);
+  expect(states).toEqual(['down', 'other problem']);
 });
 
 test('pauses are jittered down to a half', async () => {

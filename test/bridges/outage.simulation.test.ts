@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { BridgeReport } from '../../src/bridges/report.js';
 import { UpstreamError } from '../../src/bridges/upstream.js';
 import type { Qos } from '../../src/wire/messages.js';
 import { BridgedGateway, type BridgedGatewayOptions, type BridgeSetup } from '../support/bridged-gateway.js';
@@ -202,6 +203,38 @@ describe('an upstream that is down', () => {
     expect(states.slice(0, -6).length).toBeLessThanOrEqual(2);
     expect(gateway.lastValue('$slipway/bridges/up/state')).toBe('up');
     expect(gateway.bridge.report().reconnects).toBe(3);
+  });
+
+  test('is told with its problem as soon as that is another one, and not again while it stays the same', async () => {
+    const { clock, broker, gateway } = scene({ broker: { nodes: 3 } });
+    const device = gateway.device('watcher');
+    device.subscribe('$slipway/bridges/+/stats', 0);
+    await advance(clock, 1000);
+    const problems = () => device.received.map(({ text }) => (JSON.parse(text) as BridgeReport).problem);
+    const { attempts } = gateway.upstream;
+    const [told, tried] = [problems().length, attempts.length];
+    broker.stop();
+    await until(clock, () => problems().at(-1) !== undefined, 10_000, 'it is told that it broke');
+    await advance(clock, 600_000);
+    // Three servers that are tried in turn are three problems: told once an attempt at most.
+    const meanwhile = problems().slice(told);
+    expect(new Set(meanwhile).size).toBe(4);
+    expect(meanwhile.length).toBeLessThanOrEqual(attempts.length - tried + 1);
+    expect(meanwhile.filter((problem, at) => problem === meanwhile[at - 1])).toEqual([]);
+
+    gateway.upstream.problem = new UpstreamError('login_refused', 'the login is refused: see password_file');
+    const before = attempts.length;
+    await until(clock, () => attempts.length > before, 60_000, 'it is tried again');
+    await advance(clock, 1000);
+    expect(problems().at(-1)).toBe('the login is refused: see password_file');
+    const count = problems().length;
+    await advance(clock, 3_600_000);
+    expect(problems()).toHaveLength(count);
+
+    gateway.upstream.problem = undefined;
+    broker.start();
+    await until(clock, () => problems().length > count, 120_000, 'it is told that it is there');
+    expect(problems().slice(count)).toEqual([undefined]);
   });
 });
 
