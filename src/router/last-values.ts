@@ -57,6 +57,11 @@ export class LastValues {
     this.#keeper = keeper;
   }
 
+  /** How many there may be. */
+  get limit(): number {
+    return this.#limits.maxLastValues;
+  }
+
   get count(): number {
     return this.#count;
   }

@@ -92,6 +92,11 @@ export class Router {
     };
   }
 
+  /** How many channels may have a last value. */
+  get maxLastValues(): number {
+    return this.#lastValues.limit;
+  }
+
   /**
    * The channel of that name, which stays in the table until it is released as often as it was held. Refused:
    * `bad_channel`, also for a name of more than 255 bytes; `limit_reached`.

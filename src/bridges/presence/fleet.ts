@@ -25,6 +25,9 @@ export function ownRun(router: Router, gateway: string, make: () => string): str
   return run;
 }
 
+/** Of one device no more gateways are believed, those who spoke last: where it is, and those that hold something for it. */
+const MAX_SAID = 16;
+
 /** So long, ms, a device that is gone may take to come up elsewhere before it is told to be offline; its gateways may be heard out of order. */
 export const MOVING_MS = 2000;
 
@@ -119,6 +122,7 @@ export class Fleet implements Worker {
 
   /** A gateway is there, with that memory. */
   heard(gateway: string, run: string): void {
+    if (!this.#mayKnow(gateway)) return void this.#noRoom('limit_reached');
     const forgot = this.#runs.get(gateway) !== run;
     this.#runs.set(gateway, run);
     const known = this.#roll.of(gateway) === 'heard';
@@ -132,7 +136,13 @@ export class Fleet implements Worker {
    * elsewhere.
    */
   said(gateway: string, id: string, word: DeviceWord | undefined, stored = false): boolean {
-    if (gateway !== this.#context.gateway) this.#mentioned(gateway, word?.run, stored);
+    if (gateway !== this.#context.gateway) {
+      const isNew = !this.#devices.has(id);
+      if (isNew && word === undefined) return this.#forget(id);
+      const isFull = isNew && this.#devices.size >= this.#context.router.maxLastValues;
+      if (isFull || !this.#mayKnow(gateway)) return this.#noRoom('limit_reached');
+      this.#mentioned(gateway, word?.run, stored);
+    }
     const device = this.#devices.get(id) ?? { said: [], told: undefined, speaker: gateway };
     this.#devices.set(id, device);
     device.speaker = gateway;
@@ -149,8 +159,7 @@ export class Fleet implements Worker {
     }
     const isLast = device.told === undefined || device.told.gateway === gateway;
     if (word !== undefined || !isLast || device.said.length > 0) return this.#judge(id, device) && isHeard;
-    this.#forget(id);
-    return true;
+    return this.#forget(id);
   }
 
   work(share: Share): boolean {
@@ -161,6 +170,11 @@ export class Fleet implements Worker {
       if (share.over(1)) return this.#doubtful.size > 0;
     }
     return false;
+  }
+
+  /** There is a last value for each gateway, and for each device. */
+  #mayKnow(gateway: string): boolean {
+    return this.#roll.of(gateway) !== undefined || this.#roll.size < this.#context.router.maxLastValues;
   }
 
   /** Its memory is taken to be the one of which somebody speaks, until it is heard itself. */
@@ -177,6 +191,11 @@ export class Fleet implements Worker {
   }
 
   #keep(id: string, device: Device, said: Said): void {
+    if (device.said.length >= MAX_SAID) {
+      const oldest = device.said.reduce((a, b) => (a.at <= b.at ? a : b));
+      this.#unsay(id, device, oldest.gateway);
+      this.#context.counters.add('fleet.drop.too_many_gateways');
+    }
     device.said.push(said);
     const devices = this.#devicesOf.get(said.gateway) ?? new Set();
     this.#devicesOf.set(said.gateway, devices.add(id));
@@ -189,10 +208,11 @@ export class Fleet implements Worker {
     return device.said.splice(index, 1)[0];
   }
 
-  #forget(id: string): void {
+  #forget(id: string): true {
     this.#devices.delete(id);
     this.#leaving.delete(id);
     this.#context.router.clearLastValue(DEVICES + id);
+    return true;
   }
 
   #standingOf({ gateway, run }: Said): Standing | 'forgotten' {
@@ -229,12 +249,17 @@ export class Fleet implements Worker {
   #giveUp(id: string, device: Device, refusal: ReasonName): true {
     for (const { gateway } of device.said) this.#devicesOf.get(gateway)?.delete(id);
     this.#devices.delete(id);
-    this.#context.counters.add('fleet.drop.limit_reached');
+    return this.#noRoom(refusal);
+  }
+
+  /** It is left out: counted, and said once. */
+  #noRoom(refusal: ReasonName): true {
+    this.#context.counters.add(`fleet.drop.${refusal}`);
     if (this.#saidFull) return true;
     this.#saidFull = true;
     this.#context.logger.warn(
       { refusal },
-      `the fleet has more devices than there is room for here (${refusal}): raise limits.last_values`,
+      `the fleet has more devices or gateways than there is room for here (${refusal}): raise limits.last_values`,
     );
     return true;
   }
@@ -256,7 +281,8 @@ export class Fleet implements Worker {
 
   #rollChanged(gateway: string): void {
     const state = this.#roll.of(gateway) === 'heard' ? 'online' : 'offline';
-    this.#emit(GATEWAYS + gateway, { state, run: this.#runs.get(gateway) });
+    const refusal = this.#emit(GATEWAYS + gateway, { state, run: this.#runs.get(gateway) });
+    if (refusal !== undefined) this.#noRoom(refusal);
     for (const id of this.#devicesOf.get(gateway) ?? []) this.#doubtful.add(id);
     if (this.#doubtful.size > 0) this.#context.turns.wait(this);
   }

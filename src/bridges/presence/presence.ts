@@ -60,7 +60,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
             { pattern: this.#words.devices, qos: 1 },
             { pattern: this.#words.beacons, qos: 0 },
           ];
-    this.#undecided = new Undecided(context.records, context.clock);
+    this.#undecided = new Undecided(context.records, context.clock, context.router.maxLastValues);
     if (this.#tells) this.#findUntold();
   }
 
@@ -84,7 +84,8 @@ export class PresenceFeature implements BridgeFeature, Worker {
     else if (heard.gateway === gateway) counts.add('loop');
     else if (heard.type === 'alive') fleet.heard(heard.gateway, heard.beacon.run);
     else if (fleet.said(heard.gateway, heard.device, heard.word, stored)) this.#undecided.forget(name);
-    else this.#undecided.keep(name, payload);
+    // What else somebody has written there is not kept.
+    else this.#undecided.keep(name, heard.word ? asJson(heard.word) : new Uint8Array());
     return true;
   }
 

@@ -22,6 +22,11 @@ export class RollCall {
     this.#changed = changed;
   }
 
+  /** Of how many gateways it knows. */
+  get size(): number {
+    return this.#standing.size;
+  }
+
   of(gateway: string): Standing | undefined {
     return this.#standing.get(gateway);
   }

@@ -14,13 +14,16 @@ const PREFIX = 'core/undecided/';
 export class Undecided {
   readonly #records: Pick<UpstreamRecords, 'entries' | 'put' | 'delete'>;
   readonly #clock: Clock;
+  readonly #most: number;
   /** Since when each is kept, ms of the clock, by its key: the oldest first. */
   readonly #since = new Map<string, number>();
   #sweep: Cancel | undefined;
 
-  constructor(records: Pick<UpstreamRecords, 'entries' | 'put' | 'delete'>, clock: Clock) {
+  /** No more than `most` are kept: without the others only what is told right after a restart may be behind. */
+  constructor(records: Pick<UpstreamRecords, 'entries' | 'put' | 'delete'>, clock: Clock, most: number) {
     this.#records = records;
     this.#clock = clock;
+    this.#most = most;
   }
 
   /** What an earlier process kept; it is to be heard once more. */
@@ -32,9 +35,11 @@ export class Undecided {
     }
   }
 
+  /** `payload` must not change any more. */
   keep(name: string, payload: Uint8Array): void {
     const key = PREFIX + name;
-    this.#records.put(key, new Uint8Array(payload));
+    if (!this.#since.has(key) && this.#since.size >= this.#most) return;
+    this.#records.put(key, payload);
     this.#keepFrom(key);
   }
 

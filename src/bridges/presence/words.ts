@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { identityProblem } from '../../wire/channels.js';
 import type { DeviceState } from '../../wire/device-states.js';
+import { isGatewayName } from '../gateway-names.js';
 
 /** What gateways tell each other of their devices, each below a channel of its own upstream. */
 
@@ -69,11 +70,12 @@ export class Words {
   read(name: string, payload: Uint8Array): Heard | 'malformed' | undefined {
     if (!name.startsWith(`${this.#remote}/`)) return undefined;
     const [gateway = '', kind, device, ...more] = name.slice(this.#remote.length + 1).split('/');
-    if (kind === 'alive' && device === undefined) {
+    if (device === undefined ? kind !== 'alive' : kind !== 'devices' || more.length > 0) return undefined;
+    if (!isGatewayName(gateway)) return 'malformed';
+    if (device === undefined) {
       const parsed = beacon.safeParse(parse(payload));
       return parsed.success ? { type: 'alive', gateway, beacon: parsed.data } : 'malformed';
     }
-    if (kind !== 'devices' || device === undefined || more.length > 0) return undefined;
     if (identityProblem(device) !== undefined) return 'malformed';
     if (payload.length === 0) return { type: 'device', gateway, device, word: undefined };
     const parsed = deviceWord.safeParse(parse(payload));
