@@ -52,7 +52,7 @@ export class Arrivals {
     this.#epoch = context.session.epoch;
   }
 
-  /** A message came. Its bytes may be overwritten afterwards. */
+  /** A message came. Its payload is a part of what was read, and stays as it is. */
   publish(packet: Publish): void {
     // What was not acknowledged comes again in the next connection.
     if (this.#over) return;
@@ -93,7 +93,7 @@ export class Arrivals {
   }
 
   #wait(arrival: Arrival): void {
-    // What was read lies in a larger buffer.
+    // What was read lies in a larger buffer, which would be held.
     const message = { ...arrival.message, payload: Uint8Array.from(arrival.message.payload) };
     this.#waiting.push({ ...arrival, message });
     this.#waitingBytes += arrival.bytes;
