@@ -53,12 +53,13 @@ export class Departures {
   readonly #byId = new Map<number, Departure>();
   /** Records that were released in an earlier connection, and that were not spoken of in this one. */
   readonly #released: Queue<number> = new Queue();
-  /** Wait for an identifier that an older message still has, or for room for one more of QoS 2. */
+  /** Wait for an identifier that an older message still has, for room for one more of QoS 2, or for those of QoS 2 of their name. */
   readonly #waiting = new Queue<QueuedMessage>();
   readonly #properties = new PropertyEncoder();
   #resent: number;
-  /** Messages of QoS 2 on their way. */
+  /** Messages of QoS 2 on their way; and by name, as far as that is known. */
   #unfinished = 0;
+  readonly #unfinishedOf = new Map<string, number>();
   #over = false;
 
   constructor(context: DeparturesContext) {
@@ -120,6 +121,8 @@ export class Departures {
     const qos = Math.min(message.qos, limits.maximumQos) as Qos;
     const isReleased = this.#released.at(0) === record;
     if (qos === 2 && !isReleased && this.#unfinished >= limits.unfinished) return false;
+    // A broker passes on those of QoS 2 only when they are released: this one would overtake them.
+    if (qos === 1 && this.#unfinishedOf.has(message.name)) return false;
     const again = this.#resent > 0;
     if (again) this.#resent--;
     if (isReleased) {
@@ -164,7 +167,16 @@ export class Departures {
 
   #add(id: number, departure: Departure): void {
     this.#byId.set(id, departure);
-    if (departure.qos === 2) this.#unfinished++;
+    this.#count(departure, 1);
+  }
+
+  #count({ qos, message }: Departure, change: 1 | -1): void {
+    if (qos !== 2) return;
+    this.#unfinished += change;
+    if (message === undefined) return;
+    const count = (this.#unfinishedOf.get(message.name) ?? 0) + change;
+    if (count > 0) this.#unfinishedOf.set(message.name, count);
+    else this.#unfinishedOf.delete(message.name);
   }
 
   #release(id: number): void {
@@ -184,9 +196,9 @@ export class Departures {
     this.#settled(id, departure);
   }
 
-  #settled(id: number, { record, message, qos }: Departure): void {
-    this.#free(id, qos);
-    if (message) this.#context.events.settled(record);
+  #settled(id: number, departure: Departure): void {
+    this.#free(id, departure);
+    if (departure.message) this.#context.events.settled(departure.record);
   }
 
   /** Of one that was sent again it means that the broker has it; else that it has another one, which nobody here knows any more. */
@@ -196,17 +208,17 @@ export class Departures {
     this.#release(id);
   }
 
-  #refused(id: number, { record, message, qos }: Departure, code: number, said: string | undefined): void {
+  #refused(id: number, departure: Departure, code: number, said: string | undefined): void {
     const { where, events } = this.#context;
-    const why = refusal(where, message?.name ?? '', code, said);
+    const why = refusal(where, departure.message?.name ?? '', code, said);
     if (why === undefined) return this.#context.fail('it has no room for more messages now');
-    this.#free(id, qos);
-    events.refused(record, ...why);
+    this.#free(id, departure);
+    events.refused(departure.record, ...why);
   }
 
-  #free(id: number, qos: 1 | 2): void {
+  #free(id: number, departure: Departure): void {
     this.#byId.delete(id);
-    if (qos === 2) this.#unfinished--;
+    this.#count(departure, -1);
     for (
       let next = this.#waiting.at(0);
       next !== undefined && this.#begin(next);

@@ -93,6 +93,22 @@ describe('messages on their way to a broker', () => {
     expect([sent, told]).toEqual([['publish 2', 'pubrel 2', 'publish 2', 'pubrel 2'], ['settled 1']]);
   });
 
+  it('of QoS 1 do not overtake those of QoS 2 of their name, which the broker passes on when they are released', () => {
+    const { departures, sent, told } = setUp({ released: [1], resent: 1 });
+    departures.publish(queued(1, 'a', 'x', { qos: 2 }));
+    departures.publish(queued(2, 'b', 'x'));
+    departures.publish(queued(3, 'a', 'x', { qos: 2 }));
+    departures.publish(queued(4, 'a', 'x'));
+    departures.publish(queued(5, 'b', 'x'));
+    expect(sent).toEqual(['pubrel 2', 'publish 3', 'publish 4']);
+    departures.acknowledged('pubcomp', 2, 0, undefined);
+    departures.acknowledged('pubrec', 4, 0, undefined);
+    expect(sent.slice(3)).toEqual(['pubrel 4']);
+    departures.acknowledged('pubcomp', 4, 0, undefined);
+    expect(sent.slice(4)).toEqual(['publish 5', 'publish 6']);
+    expect(told).toEqual(['settled 1', 'settled 3']);
+  });
+
   it('stay where they are when the broker only has no room', () => {
     const { departures, told } = setUp();
     departures.publish(queued(1, 'a', 'x'));

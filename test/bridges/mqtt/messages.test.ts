@@ -28,6 +28,25 @@ describeWithTools(['mosquitto'], 'messages to and from a broker of MQTT', () => 
       expect(rig.refusals).toEqual([]);
     });
 
+    it(`go out in order on each name, whatever their QoS (${version})`, async () => {
+      const { url } = await startMosquitto();
+      const listener = await Listener.on(url, '#', version);
+      const rig = await Rig.connected(url, { version });
+      const numbers = Array.from({ length: 60 }, (_, index) => index + 1);
+      const qosOf = (number: number) => (number % 3 === 0 ? 1 : 2);
+      const sender = new Sender(rig);
+      sender.push(
+        ...numbers.map((n) => queued(n, `site/${n % 2}`, String(n), { qos: qosOf(n), retain: true })),
+      );
+      await until(() => expect(listener.packets).toHaveLength(numbers.length));
+      for (const rest of [0, 1]) {
+        const heard = listener.packets.filter(({ topic }) => topic === `site/${rest}`);
+        expect(heard.map(({ payload }) => Number(payload))).toEqual(numbers.filter((n) => n % 2 === rest));
+      }
+      const late = await Listener.on(url, 'site/+', version);
+      await until(() => expect(late.texts.sort()).toEqual(['site/0 60', 'site/1 59']));
+    });
+
     it(`come in at each QoS, with what was wanted (${version})`, async () => {
       const { url } = await startMosquitto();
       const rig = await Rig.connected(url, { version });
