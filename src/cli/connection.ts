@@ -20,14 +20,16 @@ export type Connection = Pick<
   'host' | 'port' | 'user' | 'password' | 'token' | 'tls' | 'insecure'
 >;
 
-/** Adds the options that `connectionOf` takes. */
+/** Adds the options that `connectionOf` takes, in the help below those that the command has by then. */
 export function withConnectionOptions(command: Command, { host = '127.0.0.1', port = '7770' } = {}): Command {
-  return withTlsOptions(command)
+  command
+    .optionsGroup('Where the gateway is, and who asks:')
     .option('--host <host>', `where the gateway is (default: ${host})`)
     .option('--port <port>', `its TCP port (default: ${port})`, portNumber)
     .option('--user <name>', 'who asks; the password is in SLIPWAY_PASSWORD or in the profile')
     .option('--profile <file>', 'a YAML file of your own with host, port, tls, user and password, or token')
     .option('--insecure', 'send a password or token though others on the network can read it');
+  return withTlsOptions(command);
 }
 
 /**

@@ -16,7 +16,7 @@ import { encodePacket } from '../wire/encode.js';
 import { runFleet } from './fleet.js';
 import { createLogger } from './logger.js';
 import { count } from './options.js';
-import { print, stopRequest } from './process.js';
+import { ownCommand, print, stopRequest } from './process.js';
 
 /** The example sketch as avr-gcc built it. */
 const FIRMWARE = new URL('../../firmware-protocol/examples/SerialSensor/SerialSensor.hex', import.meta.url);
@@ -101,7 +101,10 @@ async function demo({
   print('A virtual Arduino Uno runs the example sketch on a serial port; a UDP sensor sends datagrams.');
   print('This program is subscribed over TCP, and switches the LED now and then. Ctrl-C ends it.');
   const elsewhere = tcp.port === USUAL_PORT ? '' : ` --port ${tcp.port}`;
-  print(`From another terminal: slipway sub '#'${elsewhere}, or slipway emit ${LED_CHANNEL} on${elsewhere}`);
+  const slipway = ownCommand();
+  print(
+    `From another terminal: ${slipway} sub '#'${elsewhere}, or ${slipway} emit ${LED_CHANNEL} on${elsewhere}`,
+  );
   const mqttElsewhere = mqtt.port === USUAL_MQTT_PORT ? '' : ` -p ${mqtt.port}`;
   print(`or with any client of MQTT: mosquitto_sub -v -t 'greenhouse/#'${mqttElsewhere}\n`);
 

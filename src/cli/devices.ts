@@ -12,13 +12,15 @@ const FLEET_CHANNELS = '$slipway/fleet/devices/+';
 
 /** `slipway devices`: every device that the gateway has seen, and whether it is there. Throws as `connect` does. */
 export function devicesCommand(): Command {
-  return withConnectionOptions(new Command('devices'))
-    .description('list the devices that the gateway has seen: online, asleep or offline')
-    .option('--fleet', 'those of all gateways whose presence crosses bridges, and where they are')
-    .option('--json', 'print a JSON array instead')
+  return withConnectionOptions(
+    new Command('devices')
+      .description('list the devices that the gateway has seen: online, asleep or offline')
+      .option('--fleet', 'those of all gateways whose presence crosses bridges, and where they are')
+      .option('--json', 'print a JSON array instead'),
+  )
     .addHelpText(
       'after',
-      `\nExample:\n  $ slipway devices\n\nTo follow what changes: slipway sub '${STATE_CHANNELS}'`,
+      `\nExamples:\n  $ slipway devices\n  $ slipway devices --fleet\n\nTo follow what changes: slipway sub '${STATE_CHANNELS}'`,
     )
     .action(async ({ json, fleet = false, ...flags }: DevicesOptions) => {
       const client = await connect({ ...(await connectionOf(flags)), expiry: 0 });

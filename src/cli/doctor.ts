@@ -29,11 +29,13 @@ interface DoctorOptions extends ConnectionFlags, ConfigFileOptions {
 
 /** `slipway doctor [PORT]`: what is wrong between a board and its gateway, and what mends it. Throws as `examine` does. */
 export function doctorCommand(host: Host = thisHost): Command {
-  const command = withConfigOption(withConnectionOptions(new Command('doctor'), { host: SAID, port: SAID }));
-  return command
-    .description('look for what is wrong with ports, boards and gateway, and say what mends it')
+  const command = withConfigOption(new Command('doctor'))
+    .description(
+      'look for what is wrong with config, gateway, bridges, ports and boards, and say what mends it',
+    )
     .argument('[port]', 'a serial port, by its path or its name in the config, to be listened to as well')
-    .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)')
+    .option('--json', 'print a JSON object instead: ok, findings (level, check, about, text, mend, report)');
+  return withConnectionOptions(command, { host: SAID, port: SAID })
     .addHelpText('after', EXAMPLES)
     .action(async (port: string | undefined, options: DoctorOptions) => {
       // A port that is being listened to is closed with the process.

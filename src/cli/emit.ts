@@ -21,13 +21,15 @@ Examples:
 
 /** `slipway emit`: emits one message; ends when it is acknowledged. Throws as `connect` and `emit` do. */
 export function emitCommand(): Command {
-  return withConnectionOptions(new Command('emit'))
-    .description('emit one message on a channel')
-    .argument('<channel>', 'the channel')
-    .argument('[payload]', 'the message; read from standard input when left out')
-    .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
-    .option('--raw', 'standard input as it is; otherwise the line end at its end is left out')
-    .option('--retain', "keep it as the channel's last value, for those who subscribe later")
+  return withConnectionOptions(
+    new Command('emit')
+      .description('emit one message on a channel')
+      .argument('<channel>', 'the channel')
+      .argument('[payload]', 'the message; read from standard input when left out')
+      .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
+      .option('--raw', 'standard input as it is; otherwise the line end at its end is left out')
+      .option('--retain', "keep it as the channel's last value, for those who subscribe later"),
+  )
     .addHelpText('after', EXAMPLES)
     .action(async (channel: string, text: string | undefined, options: EmitOptions) => {
       const payload = text ?? withoutLineEnd(await readInput(), options.raw ?? false);
@@ -42,10 +44,12 @@ export function emitCommand(): Command {
 
 /** `slipway broadcast`: sends one message to everyone connected. */
 export function broadcastCommand(): Command {
-  return withConnectionOptions(new Command('broadcast'))
-    .description('send one message to everyone connected')
-    .argument('<payload>', 'the message')
-    .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1)
+  return withConnectionOptions(
+    new Command('broadcast')
+      .description('send one message to everyone connected')
+      .argument('<payload>', 'the message')
+      .option('--qos <qos>', '0: at most once, 1: at least once, 2: exactly once', qosLevel, 1),
+  )
     .addHelpText(
       'after',
       '\nExample:\n  $ slipway broadcast "maintenance in five minutes"\n\nPrograms hear it on $slipway/broadcast: slipway sub \'$slipway/broadcast\'. Boards hear it without subscribing.',

@@ -11,7 +11,7 @@ import { type Address, Gateway } from '../gateway/gateway.js';
 import type { VirtualPorts } from '../simulator/port-binding.js';
 import { FleetServers } from './fleet-servers.js';
 import { createLogger } from './logger.js';
-import { print } from './process.js';
+import { ownCommand, print } from './process.js';
 
 const CONFIG = fileURLToPath(new URL('../../config/fleet.example.yaml', import.meta.url));
 const SITES = ['site1', 'site2', 'site3'] as const;
@@ -91,8 +91,10 @@ function say(addresses: readonly Address[], servers: readonly string[]): void {
   print(`A virtual Arduino Uno is at ${BOARD_AT}. This program is connected to ${WATCHED_FROM} only,`);
   print(`hears the board from there, and switches its LED now and then. Ctrl-C ends it.`);
   const port = addresses[1]?.port;
-  print(`From another terminal, at the gateway between: slipway sub 'sites/#' --port ${port}`);
-  print(`or slipway sub '$slipway/fleet/#' '$slipway/bridges/#' --port ${port}\n`);
+  const slipway = ownCommand();
+  print(`From another terminal, at the gateway between: ${slipway} sub 'sites/#' --port ${port}`);
+  print(`or ${slipway} devices --fleet --port ${port}`);
+  print(`or ${slipway} sub '$slipway/fleet/#' '$slipway/bridges/#' --port ${port}\n`);
 }
 
 function startOrders(client: Client): NodeJS.Timeout {

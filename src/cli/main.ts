@@ -24,7 +24,9 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
 ]);
 
 const program = new Command('slipway')
-  .description('A gateway: microcontrollers over serial and UDP, programs over TCP, one set of channels.')
+  .description(
+    'A gateway: microcontrollers over serial and UDP, programs over TCP and MQTT, one set of channels.',
+  )
   .version(version)
   .addHelpText(
     'after',

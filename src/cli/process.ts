@@ -1,9 +1,19 @@
 import { closeSync, openSync } from 'node:fs';
+import { relative } from 'node:path';
 import { isatty } from 'node:tty';
+
+/** Scripts of package.json that show something before `slipway` is on anybody's PATH. */
+const SHOWN_FIRST = ['start', 'fleet'];
 
 /** Writes a line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** What runs this program in another terminal: for who began with `npm start`, in the same folder. */
+export function ownCommand({ npm_lifecycle_event: script = '' } = process.env): string {
+  const [, main = ''] = process.argv;
+  return SHOWN_FIRST.includes(script) ? `node ${relative(process.cwd(), main)}` : 'slipway';
 }
 
 /** Resolves when the process is asked to stop, or whoever read its output has gone, as `head` does. */

@@ -28,25 +28,33 @@ Quote patterns: the shell has its own idea of # and $. Ctrl-C ends it.`;
 
 /** `slipway sub`: prints messages as they arrive. Throws as `connect` and `subscribe` do. */
 export function subCommand(): Command {
-  return withConnectionOptions(new Command('sub'))
-    .description('print the messages of channels, one a line: channel, tab, payload')
-    .argument(
-      '<pattern...>',
-      'channels to subscribe to; + stands for one level, # for the rest; $share/GROUP/PATTERN shares them with others',
-    )
-    .option('--qos <qos>', 'highest QoS to receive with: 0, 1 or 2', qosLevel, 2)
-    .option('--count <n>', 'end after so many messages', count)
-    .option(
-      '--json',
-      'one JSON object a line: channel, payload (or payload_base64 when it is no text), qos, retained',
-    )
-    .addOption(
-      // What comes behind the last one counted would be acknowledged, and shown by nobody.
-      new Option('--identity <name>', 'a name under which messages are held while it does not run').conflicts(
-        'count',
+  return withConnectionOptions(
+    new Command('sub')
+      .description('print the messages of channels, one a line: channel, tab, payload')
+      .argument(
+        '<pattern...>',
+        'channels to subscribe to; + stands for one level, # for the rest; $share/GROUP/PATTERN shares them with others',
+      )
+      .option('--qos <qos>', 'highest QoS to receive with: 0, 1 or 2', qosLevel, 2)
+      .option('--count <n>', 'end after so many messages', count)
+      .option(
+        '--json',
+        'one JSON object a line: channel, payload (or payload_base64 when it is no text), qos, retained',
+      )
+      .addOption(
+        // What comes behind the last one counted would be acknowledged, and shown by nobody.
+        new Option(
+          '--identity <name>',
+          'a name under which messages are held while it does not run',
+        ).conflicts('count'),
+      )
+      .option(
+        '--expiry <s>',
+        'for how many seconds they are held, as far as the gateway allows',
+        count,
+        86_400,
       ),
-    )
-    .option('--expiry <s>', 'for how many seconds they are held, as far as the gateway allows', count, 86_400)
+  )
     .addHelpText('after', EXAMPLES)
     .action(subscribe);
 }

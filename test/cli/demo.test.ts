@@ -1,6 +1,7 @@
 import { exec } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { slipway } from '../support/programs.js';
@@ -42,6 +43,17 @@ describe('slipway demo', () => {
     await program.prints(/^serial {2}greenhouse\/temperature/m);
     program.child.kill('SIGINT');
     expect(await program.ended).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('npm start', () => {
+  it('prints a command for another terminal that works before `slipway` is on the PATH', async () => {
+    const program = slipway(['demo'], undefined, { npm_lifecycle_event: 'start' });
+    const [, command = ''] = await program.prints(/^From another terminal: (node .*), or node /m);
+    const { stdout } = await promisify(exec)(`${command} --count 1`, {
+      env: { ...process.env, PATH: dirname(process.execPath) },
+    });
+    expect(stdout).toMatch(/^[a-z/]+\t.+\n$/);
   });
 });
 

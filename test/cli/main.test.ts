@@ -41,6 +41,14 @@ describe('slipway', () => {
     expect(program.stderr).toBe('');
   });
 
+  it('explains what a command does before how it connects', async () => {
+    const program = slipway(['sub', '--help']);
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    expect(program.stdout).toMatch(
+      /^Options:\n(.*\n)* +--count(.*\n)*Where the gateway is, and who asks:\n +--host/m,
+    );
+  });
+
   it.each([
     [['rnu'], "unknown command 'rnu'"],
     [['--verbos'], "unknown option '--verbos'"],
