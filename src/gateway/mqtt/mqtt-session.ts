@@ -72,6 +72,8 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   /** How long after the end of the connection its will is due, ms ([MQTT-3.1.3-9]). */
   willDelayMs = 0;
   connection: MqttConnection | undefined;
+  /** It said so as mosquitto's bridges do: it is not sent what it published, and is told what is to be kept. */
+  #isBridge = false;
   readonly #context: MqttSessionContext;
   readonly #engine: MqttEngine;
   readonly #record: MqttRecord | undefined;
@@ -137,6 +139,7 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
   begin(connection: MqttConnection, connect: Connect): void {
     const { receiveMaximum = 0xffff, topicAliasMaximum = 0 } = connect.properties;
     const { level, problemInformation, maximumPacketSize } = connection;
+    this.#isBridge = connect.bridge;
     this.#context.router.connect(this);
     this.#engine.begin({
       level,
@@ -305,9 +308,9 @@ export class MqttSession implements Subscriber, Resident, WillOwner, Receiver {
     const known = router.isSubscribed(this, filter);
     const options: SubscribeOptions = {
       qos,
-      noLocal,
+      noLocal: noLocal || this.#isBridge,
       noLastValue: retainHandling === 2,
-      retainAsPublished,
+      retainAsPublished: retainAsPublished || this.#isBridge,
       subscriptionId,
     };
     const refusal = router.subscribe(this, filter, options, (values) => {

@@ -35,7 +35,7 @@ export interface Will {
 export interface Connect {
   readonly type: 'connect';
   readonly level: ProtocolLevel;
-  /** The top bit of the level byte: mosquitto's bridges set it; they are served as clients. */
+  /** The top bit of the level byte: mosquitto's bridges set it in the levels before 5, to have what there are options for in 5. */
   readonly bridge: boolean;
   readonly clientId: string;
   /** Clean session in 3.1 and 3.1.1. */

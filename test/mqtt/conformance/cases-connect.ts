@@ -21,12 +21,18 @@ export const CONNECT_CASES: readonly Case[] = [
       A < 90 ( 0001 00 )`,
   },
   {
-    name: 'a bridge of mosquitto is a client',
+    name: 'a bridge of mosquitto hears nothing of its own, and what is to be kept',
     levels: [4],
     script: `
       A > 10 ( "MQTT" 84 02 000a "c%" )
       A < 20 ( 00 00 )
-      A quiet`,
+      A > 82 ( 0001 "t%" 00 )
+      A < 90 ( 0001 00 )
+      A > 30 ( "t%" 'x' )
+      A quiet
+      B connect d%
+      B > 31 ( "t%" 'y' ) 31 ( "t%" )
+      A < 31 ( "t%" 'y' ) 31 ( "t%" )`,
   },
   {
     name: 'an empty client identifier is replaced [MQTT-3.1.3-6]',
