@@ -31,8 +31,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Whole systems run in these tests, on machines that may be busy with others.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // A third of the time passes in waiting, for processes, brokers and deadlines: others use it.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },

@@ -71,9 +71,9 @@ describe('connect', () => {
     // All at once, for each takes its time.
     const outcomes = servers.map(async ([does, why]) => {
       const port = await serve(does);
-      await expect(connect({ port, timeoutMs: 1000 })).rejects.toMatchObject({
+      await expect(connect({ port, timeoutMs: 2000 })).rejects.toMatchObject({
         code: 'connect_failed',
-        message: `127.0.0.1:${port} took the connection but did not answer within 1000 ms${why}: is it a Slipway gateway?${why && WANTS_TLS}`,
+        message: `127.0.0.1:${port} took the connection but did not answer within 2000 ms${why}: is it a Slipway gateway?${why && WANTS_TLS}`,
       });
     });
     await Promise.all(outcomes);

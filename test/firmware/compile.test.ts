@@ -115,13 +115,11 @@ for (const [compiler, ...target] of [
     `the C client compiles without a warning: ${compiler} ${target.join(' ')}`,
     () => {
       for (const [name, options] of Object.entries(CONFIGURATIONS)) {
-        it(name, { timeout: 60_000 }, () =>
-          compile(compiler, [...STRICT, ...target, ...options], librarySources()),
-        );
+        it(name, () => compile(compiler, [...STRICT, ...target, ...options], librarySources()));
       }
 
       if (compiler === 'avr-gcc') return;
-      it('the POSIX example', { timeout: 60_000 }, () => {
+      it('the POSIX example', () => {
         const program = join(ROOT, 'firmware-protocol/examples/posix/slipway-posix.c');
         compile(compiler, [...STRICT, ...target, `-I${LIBRARY}`], [program]);
       });
@@ -145,17 +143,17 @@ describeWithTools(['gcc'], 'the C client', () => {
 describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduino library', () => {
   const missing = !existsSync(ARDUINO) && process.env.CI !== 'true';
 
-  it.skipIf(missing)('its wrapper compiles without a warning', { timeout: 60_000 }, () => {
+  it.skipIf(missing)('its wrapper compiles without a warning', () => {
     const wrapper = join(ROOT, 'test/firmware/wrapper.cpp');
     compile('avr-g++', ON_ARDUINO, [wrapper]);
     compile('avr-g++', [...ON_ARDUINO, '-DSLIPWAY_WITH_KEY=1'], [wrapper]);
   });
 
-  it.skipIf(missing)('the sketch of a battery sensor compiles without a warning', { timeout: 60_000 }, () => {
+  it.skipIf(missing)('the sketch of a battery sensor compiles without a warning', () => {
     compileSketch(join(ROOT, 'firmware-protocol/examples/BatterySensor/BatterySensor.ino'));
   });
 
-  it.skipIf(missing)('the sketch in the README compiles without a warning', { timeout: 60_000 }, () => {
+  it.skipIf(missing)('the sketch in the README compiles without a warning', () => {
     const folder = mkdtempSync(join(tmpdir(), 'slipway-readme-'));
     try {
       const [, sketch] = /```cpp\n(.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
@@ -178,7 +176,7 @@ describeWithTools(['avr-gcc', 'avr-g++', 'avr-objcopy', 'avr-size'], 'the Arduin
     }
   });
 
-  it('keeps to its sizes', { timeout: 60_000 }, () => {
+  it('keeps to its sizes', () => {
     execFileSync(process.execPath, ['size-report.mjs', '--check'], {
       cwd: join(ROOT, 'firmware-protocol'),
       stdio: 'pipe',

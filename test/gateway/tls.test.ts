@@ -68,7 +68,7 @@ describeWithTools(['openssl'], 'a gateway with TLS', () => {
     const { tcp, count } = await startGateway({ listen: { tcp: { port: 0, tls } } });
     const client = await connectTo(tcp, { tls: clientOf('ada') });
     await client.emit('x', 'y');
-    await expect(connectTo(tcp, { tls: { ca }, timeoutMs: 500 })).rejects.toThrow(
+    await expect(connectTo(tcp, { tls: { ca }, timeoutMs: 2000 })).rejects.toThrow(
       'Or does it want a certificate (tls.cert, tls.key)?',
     );
     expect(count('tcp.refused.tls')).toBeGreaterThan(0);
@@ -116,6 +116,6 @@ describeWithTools(['openssl'], 'a gateway with TLS', () => {
     const tls = { ...server, client_ca: authority.cert };
     expect(await gateway.reload(configOf({ tcp: { port: 0, tls } }))).toEqual([]);
     await connectTo(tcp, { tls: clientOf('grace') });
-    await expect(connectTo(tcp, { tls: { ca }, timeoutMs: 500 })).rejects.toThrow('want a certificate');
+    await expect(connectTo(tcp, { tls: { ca }, timeoutMs: 2000 })).rejects.toThrow('want a certificate');
   });
 });

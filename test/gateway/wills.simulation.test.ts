@@ -317,4 +317,4 @@ test('on lossy links no will of a board that is there is emitted, and each of on
     const emitted = watcher.seen.map((text) => text.split('=')[0]);
     expect([emitted.length, new Set(emitted)]).toEqual([expected.length, new Set(expected)]);
   });
-}, 60_000);
+});
