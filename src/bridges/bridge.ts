@@ -91,9 +91,10 @@ export class Bridge {
     });
     const common = { bridge: name, gateway, router, clock, counts, logger };
     // Each needs the other, but not before it runs.
-    const lastValues: Pick<LastValuesUp, 'sent' | 'missed'> = {
+    const lastValues: Pick<LastValuesUp, 'sent' | 'missed' | 'cleared'> = {
       sent: (channel, payload) => this.#lastValues.sent(channel, payload),
       missed: (channel) => this.#lastValues.missed(channel),
+      cleared: (channel) => this.#lastValues.cleared(channel),
     };
     this.#departures = new Departures({
       ...common,

@@ -36,8 +36,8 @@ export interface DeparturesContext {
   readonly router: Pick<Router, 'find' | 'lastValue'>;
   /** The connection upstream, while there is one. */
   readonly connection: () => UpstreamConnection | undefined;
-  /** What becomes of retained messages of QoS 0. */
-  readonly lastValues: Pick<LastValuesUp, 'sent' | 'missed'>;
+  /** What becomes of retained messages of QoS 0, and what is cleared at the others. */
+  readonly lastValues: Pick<LastValuesUp, 'sent' | 'missed' | 'cleared'>;
 }
 
 /**
@@ -90,7 +90,10 @@ export class Departures implements Subscriber {
       // What is kept here goes later: only what it is in the end, not each of them.
       if (reason === undefined) lastValues.sent(channel.name, payload);
       else if (!lastValues.missed(channel.name)) counts.drop(reason);
-    } else this.#put(message);
+    } else {
+      if (retained && payload.length === 0) lastValues.cleared(channel.name);
+      this.#put(message);
+    }
     return undefined;
   }
 

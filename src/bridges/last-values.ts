@@ -52,6 +52,8 @@ export class LastValuesUp implements Receiver {
   /** Those that were cleared at QoS 0 lately: since it was noted last, and before. */
   #cleared = new Set<string>();
   #clearedBefore = new Set<string>();
+  /** Those that were cleared at QoS 1 or 2 and may wait. */
+  readonly #clearedInQueue = new Set<string>();
   /** What was set since then may not be upstream. */
   #since: number;
   /** As it was when it was noted last. */
@@ -102,15 +104,22 @@ export class LastValuesUp implements Receiver {
   }
 
   /**
-   * Whether that channel has a last value that was set here while the bridge was down and may still wait: what upstream has kept is what was
-   * there before, and is not to take its place.
+   * Whether the last value of that channel was set or cleared here while the bridge was down, and that may still wait: what upstream has kept
+   * is what was there before, and is not to take its place.
    */
   isNewerHere(channelName: string): boolean {
     const { bridge, router, departures } = this.#context;
+    if (this.#isCaughtUp) this.#clearedInQueue.clear();
     if (this.#isCaughtUp || !departures.carries(channelName)) return false;
-    if (this.#missed.has(channelName)) return true;
+    if (this.#missed.has(channelName) || this.#clearedInQueue.has(channelName)) return true;
     const { mark = 0, extras } = router.lastValue(channelName) ?? {};
     return mark > this.#downMark && extras?.origin?.bridge !== bridge;
+  }
+
+  /** A retained message of QoS 1 or 2 that clears that channel is queued. */
+  cleared(channelName: string): void {
+    if ((!this.#isUp || !this.#isCaughtUp) && this.#clearedInQueue.size < MAX_MISSED)
+      this.#clearedInQueue.add(channelName);
   }
 
   up(): void {

@@ -32,7 +32,7 @@ function emitThree(connection: Partial<UpstreamConnection> | undefined): Record<
     counts,
     router,
     connection: () => connection as UpstreamConnection | undefined,
-    lastValues: { sent: () => {}, missed: () => false },
+    lastValues: { sent: () => {}, missed: () => false, cleared: () => {} },
   });
   const payloads = ['a', 'bc', 'd'].map((text) => Buffer.from(text));
   departures.deliverRun(router.find('pumps/1'), Object.assign(payloads, { count: payloads.length }));

@@ -22,8 +22,13 @@ async function ledAt({ tcp }: RunningGateway): Promise<string[]> {
   return heard;
 }
 
-/** Two gateways, of which one is cut off while it sets what the other had set before. */
-async function cutOff(port: number, upstreamAt: (port: number) => object, qos: Qos): Promise<void> {
+/** Two gateways, of which one is cut off while it sets, to `value`, what the other had set before. */
+async function cutOff(
+  port: number,
+  upstreamAt: (port: number) => object,
+  qos: Qos,
+  value = 'off',
+): Promise<void> {
   const relay = await Relay.to({ host: '127.0.0.1', port });
   const rules = [{ pattern: 'a/#', direction: 'both', qos }];
   const start = (gateway: string, at: number) =>
@@ -45,15 +50,16 @@ async function cutOff(port: number, upstreamAt: (port: number) => object, qos: Q
   // More than is on its way at once is before it.
   for (let n = 0; n < 50; n++) await here.emit('a/other', `${n}`, { qos });
   heardHere.length = 0;
-  await here.emit('a/led', 'off', { qos, retain: true });
+  await here.emit('a/led', value, { qos, retain: true });
   relay.mend();
-  await until(() => expect(heardThere).toContain('off'));
+  await until(() => expect(heardThere).toContain(value));
   await until(() => expect(state()?.queue.messages).toBe(0));
   // What comes next comes behind all that the broker had to say.
   await there.emit('a/led', 'last', { qos, retain: false });
   await until(() => expect(heardHere).toContain('last'));
-  expect(heardHere.filter((text) => text !== 'ready')).toEqual(['off', 'last']);
-  expect([await ledAt(near), await ledAt(far)]).toEqual([['off'], ['off']]);
+  expect(heardHere.filter((text) => text !== 'ready')).toEqual([value, 'last']);
+  const left = value === '' ? [] : [value];
+  expect([await ledAt(near), await ledAt(far)]).toEqual([left, left]);
 }
 
 describeWithTools(['mosquitto'], 'a last value that is set while the way to a broker of MQTT is cut', () => {
@@ -65,6 +71,12 @@ describeWithTools(['mosquitto'], 'a last value that is set while the way to a br
     const broker = await startMosquitto();
     const at = (port: number) => ({ mqtt: { url: `mqtt://127.0.0.1:${port}`, version } });
     await cutOff(Number(new URL(broker.url).port), at, qos);
+  });
+
+  it('nor if it is cleared', async () => {
+    const broker = await startMosquitto();
+    const at = (port: number) => ({ mqtt: { url: `mqtt://127.0.0.1:${port}` } });
+    await cutOff(Number(new URL(broker.url).port), at, 1, '');
   });
 });
 
