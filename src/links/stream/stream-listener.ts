@@ -78,7 +78,7 @@ export async function listenForStreams(
         handshaking.delete(peerOf(kind, socket).name);
         begin(socket, secure);
       },
-      failed: (socket, problem) => limits.turnAway(peerOf(kind, socket).name, 'tls', problem),
+      failed: (connection, problem) => limits.turnAway(peerOf(kind, connection).name, 'tls', problem),
     });
 
   const server = createServer((socket) => {

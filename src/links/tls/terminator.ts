@@ -21,8 +21,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 export interface TlsEvents {
   /** A connection is encrypted now, and its peer is who it says. */
   secured(socket: TLSSocket, peer: PeerSecurity): void;
-  /** A peer did not get that far. Its connection is closed. */
-  failed(socket: TLSSocket, problem: string): void;
+  /** A peer did not get that far. Its connection, which was given to `terminate`, is closed. */
+  failed(connection: Socket, problem: string): void;
 }
 
 /** Encrypts connections that were accepted, with TLS 1.2 or newer. */
@@ -62,7 +62,7 @@ export class TlsTerminator {
     });
     server.on('secureConnection', (socket) => this.#secured(socket, clientCa !== undefined));
     server.on('tlsClientError', (error, socket) => {
-      this.#events.failed(socket, PROBLEMS[codeOf(error) ?? ''] ?? reasonOf(error));
+      this.#events.failed(connectionOf(socket), PROBLEMS[codeOf(error) ?? ''] ?? reasonOf(error));
       socket.destroy();
     });
     return server;
@@ -75,10 +75,19 @@ export class TlsTerminator {
       this.#events.secured(socket, { user });
       return;
     }
-    this.#events.failed(socket, certificateProblem(socket));
+    this.#events.failed(connectionOf(socket), certificateProblem(socket));
     socket.on('error', () => {}); // It is gone either way.
     socket.destroy();
   }
+}
+
+/**
+ * What is encrypted by it. Once that is gone it alone still knows its address, if it was asked before. Node has no public name for
+ * it.
+ */
+function connectionOf(socket: TLSSocket): Socket {
+  const { _parent: connection } = socket as { _parent?: Socket };
+  return connection ?? socket;
 }
 
 /** The user whom the certificate names; undefined if it does not name just one. */

@@ -128,6 +128,16 @@ describeWithTools(['openssl'], 'a listener with TLS', () => {
     expect(await refusal()).toBe('it does not speak TLS');
   });
 
+  it('says who it was, also of one that is gone before it has said anything', async () => {
+    const { raw, refusal, lines } = await listen();
+    const socket = raw();
+    await once(socket, 'connect');
+    const { localPort } = socket;
+    socket.end();
+    expect(await refusal()).toBe('it ended the connection during the handshake');
+    expect(lines.join()).toContain(`"mqtt:127.0.0.1:${localPort} was turned away: `);
+  });
+
   it('says when a client does not trust its certificate', async () => {
     const { port, refusal } = await listen();
     const ended = once(
