@@ -140,9 +140,11 @@ export class Access {
 
   #wrong(claim: Claim): Admission {
     const { user, certificate } = claim;
+    const named = user ?? certificate;
     const whose =
-      certificate === undefined ? quoted(user) : `${quoted(user ?? certificate)} (with a certificate)`;
-    return this.#refuse(claim, 'bad_credentials', `bad credentials for user ${whose}`);
+      named === undefined ? 'nobody: it names no user, and has no token of one' : `user ${quoted(named)}`;
+    const how = certificate === undefined ? '' : ' (with a certificate)';
+    return this.#refuse(claim, 'bad_credentials', `bad credentials for ${whose}${how}`);
   }
 
   /** Is only counted: of each attempt that led to it there is a line. */

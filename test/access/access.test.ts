@@ -152,6 +152,15 @@ describe('who is let in', () => {
       expect(admit({ user, password: 'x' }), user).toBeInstanceOf(Promise);
   });
 
+  it('is told without a user where none is named', async () => {
+    const { refusal, lines } = start();
+    expect(await refusal({ password: 'slipway_revoked' })).toBe('bad_credentials');
+    expect(lines[0]).toMatch(
+      /^refused tcp:192\.0\.2\.7:4000: bad credentials for nobody: it names no user, and has no token of one \{/,
+    );
+    expect(lines[0]).not.toContain('slipway_');
+  });
+
   it('is told in lines that nobody can forge', async () => {
     const { refusal, lines } = start();
     await refusal({ user: 'x"\nrefused tcp:198.51.100.1:1: bad credentials\u202e', password: 'x' });
@@ -312,6 +321,6 @@ describe('a session goes on', () => {
 
   it('with anybody where there are no rules, or names are trusted', () => {
     expect(start(null, null).guard.mayTakeOver(ada, remote)).toBe(true);
-    expect(start({ trust_names: true, rules: [] }).guard.mayTakeOver(serial, remote)).toBe(true);
+    expect(start({ ...RULES, trust_names: true }).guard.mayTakeOver(serial, remote)).toBe(true);
   });
 });
