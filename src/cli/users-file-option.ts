@@ -26,7 +26,8 @@ export async function usersFile({ config, file }: UsersFileOptions): Promise<str
   const { access } = found.config;
   const named = access ? access.users?.file : undefined;
   if (named) return named;
-  const mend = 'write "access: { users: { file: users.yaml } }"';
+  const mend =
+    "write \"access: { users: { file: users.yaml }, rules: [{ who: authenticated, emit: '#', subscribe: '#' }] }\"";
   const where = found.file ?? `${CONFIG_FILES[0]}, which does not exist yet`;
   throw new SlipwayError('usage', `which users file? ${mend} in ${where}, or name one with --file`);
 }

@@ -71,9 +71,19 @@ export const access = oneOrOff(
       .describe(
         'Whether a device is believed to be who it says over the network, too, where it has no key. Otherwise rules for devices are for those that prove a key, and for serial lines and programs on this machine.',
       ),
-    rules: list('What is allowed. What no rule allows is not.', rule),
+    rules: list('What is allowed. What no rule allows is not.', rule, allowsSomething()),
   }),
 );
+
+/** Whoever has not written any yet would be locked out, and everyone else with them. */
+function allowsSomething(): z.core.$ZodCheck<unknown[]> {
+  return z.superRefine<unknown[]>((rules, context) => {
+    if (rules.length > 0) return;
+    const message =
+      "allows nobody anything: give it rules, as - { who: [serial, loopback], emit: '#', subscribe: ['#', $slipway/#] }, or delete access";
+    context.addIssue({ code: 'custom', message });
+  });
+}
 
 /** A config as far as it was read: any part of it may be wrong. */
 interface Listening {

@@ -172,7 +172,7 @@ describe('rights', () => {
   it('are none where no rule applies, or only for somebody who is not there', () => {
     expect(rightsIn([{ who: 'user:ada', emit: 'x' }], REMOTE)).toBeUndefined();
     expect(rightsIn([{ who: 'anyone', emit: ['x/%u', '%d'], subscribe: '%u/%d' }], REMOTE)).toBeUndefined();
-    expect(rightsIn([], LOCAL)).toBeUndefined();
+    expect(rightsIn([{ who: 'serial', emit: 'x' }], LOCAL)).toBeUndefined();
   });
 
   it.each(['#', '+', 'a/b', '$slipway', '', 'a\0b', 'x+', '/'])(

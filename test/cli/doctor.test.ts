@@ -151,7 +151,9 @@ ${NO_GATEWAY()}3 problems\n`.replace('2:30', `2:${26 + String(port).length}`),
   });
 
   it('finds that the users file cannot be used, and shows nothing of it', async () => {
-    const args = await configured([], { access: { users: { file: 'users.yaml' } } });
+    const args = await configured([], {
+      access: { users: { file: 'users.yaml' }, rules: [{ who: 'anyone', emit: 'a' }] },
+    });
     const users = path('users.yaml');
     expect((await doctor(...args)).out).toContain(
       `PROBLEM  users           ${users}: there is no such file: `,

@@ -139,8 +139,10 @@ describe('slipway user', () => {
   });
 
   it('finds the file that the config names', async () => {
+    const access =
+      "access: { users: { file: users.yaml }, rules: [{ who: authenticated, emit: '#', subscribe: '#' }] }";
     const config = join(folder, 'slipway.yaml');
-    await writeFile(config, 'version: 1\naccess: { users: { file: users.yaml } }\n');
+    await writeFile(config, `version: 1\n${access}\n`);
     const add = slipway(['user', 'add', 'ada', '-c', config, '--no-password']);
     expect(await add.ended).toEqual({ code: 0, signal: null });
     expect(add.stdout).toContain(`ada is in ${file} now`);
@@ -148,7 +150,7 @@ describe('slipway user', () => {
     const lost = slipway(['user', 'list', '-c', config]);
     expect(await lost.ended).toEqual({ code: 2, signal: null });
     expect(lost.stderr).toBe(
-      `slipway: which users file? write "access: { users: { file: users.yaml } }" in ${config}, or name one with --file\n`,
+      `slipway: which users file? write "${access}" in ${config}, or name one with --file\n`,
     );
   });
 });

@@ -38,8 +38,24 @@ describe('defaults', () => {
   });
 });
 
+describe('access', () => {
+  it.each([
+    ['{}', '2:1'],
+    ['{ rules: [] }', '2:11'],
+    ['{ users: { file: users.yaml }, rules: }', '2:40'],
+  ])('that says %s would lock everybody out', (access, place) => {
+    const mend =
+      "give it rules, as - { who: [serial, loopback], emit: '#', subscribe: ['#', $slipway/#] }, or delete access";
+    const [problem, ...others] = problemsIn(`version: 1\naccess: ${access}\n`);
+    expect(problem).toBe(`${place}: access.rules: allows nobody anything: ${mend}`);
+    expect(others).toEqual([]);
+  });
+});
+
 describe('listeners', () => {
-  const listen = (yaml: string) => parseConfig(`version: 1\naccess: {}\nlisten: ${yaml}`, 'FILE', {}).listen;
+  const listen = (yaml: string) =>
+    parseConfig(`version: 1\naccess: { rules: [{ who: anyone, emit: a }] }\nlisten: ${yaml}`, 'FILE', {})
+      .listen;
 
   it.each(['false', 'null', '', '[]'])('are off when written as "%s"', (off) => {
     expect(listen(`\n  tcp: ${off}\n`)).toEqual({ ...defaultConfig().listen, tcp: [] });

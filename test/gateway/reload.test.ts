@@ -18,7 +18,7 @@ describe('Gateway.reload', () => {
     const rules = [{ who: 'anyone', emit: ['a'] }];
     const { gateway, tcp } = await startGateway({ access: { rules } });
     const client = await connectTo(tcp);
-    const broken = { access: { users: { file: '/is/not/there.yaml' }, rules: [] } };
+    const broken = { access: { users: { file: '/is/not/there.yaml' }, rules } };
     await expect(gateway.reload(configOf(LISTEN, broken))).rejects.toThrow('/is/not/there.yaml');
     await client.emit('a', '');
   });
