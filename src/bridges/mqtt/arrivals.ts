@@ -11,8 +11,9 @@ import type { BrokerSession } from './session.js';
 const MAX_WAITING_BYTES = 1_048_576;
 /** What a message takes besides its payload, about. */
 const MESSAGE_BYTES = 256;
-/** Of so many names it is known whether their last value was heard. */
+/** Of so many names it is known whether their last value was heard, and of so many characters in them. */
 const MAX_NAMES_HEARD = 100_000;
+const MAX_HEARD_LENGTH = 8 * 1_048_576;
 
 export interface ArrivalsContext {
   readonly level: 4 | 5;
@@ -46,6 +47,7 @@ export class Arrivals {
   #over = false;
   /** Names of which a message came that is to be kept: one of them is the last value that was there. */
   readonly #heard = new Set<string>();
+  #heardLength = 0;
 
   constructor(context: ArrivalsContext) {
     this.#context = context;
@@ -83,7 +85,11 @@ export class Arrivals {
   /** The last values of what the pattern matches are asked for. */
   asked(pattern: string): void {
     const levels = pattern.split('/');
-    for (const name of this.#heard) if (matches(levels, name.split('/'))) this.#heard.delete(name);
+    for (const name of this.#heard) {
+      if (!matches(levels, name.split('/'))) continue;
+      this.#heard.delete(name);
+      this.#heardLength -= name.length;
+    }
   }
 
   /** The connection is over: the broker will send again what waits. */
@@ -157,7 +163,9 @@ export class Arrivals {
    */
   #isFirst(name: string): boolean {
     if (this.#heard.has(name) || this.#heard.size >= MAX_NAMES_HEARD) return false;
+    if (this.#heardLength + name.length > MAX_HEARD_LENGTH) return false;
     this.#heard.add(name);
+    this.#heardLength += name.length;
     return true;
   }
 }

@@ -215,6 +215,12 @@ export class BrokerLink {
     if (packet.cmd !== 'connack' || this.#over) return;
     const code = packet.reasonCode ?? packet.returnCode ?? 0;
     if (code !== 0) return this.#end(connackProblem(this.#where, code, packet.properties?.reasonString));
+    const { receiveMaximum, maximumPacketSize } = packet.properties ?? {};
+    if (receiveMaximum === 0 || maximumPacketSize === 0)
+      return this.fail(
+        'unsuitable',
+        'it says that it takes nothing (Receive Maximum or Maximum Packet Size 0)',
+      );
     this.#connack = packet;
     // Not before the `mqtt` package has seen it.
     this.client.once('connect', () => {

@@ -14,7 +14,7 @@ interface Options extends ConnectionOptions {
 }
 
 /**
- * The transport of the library, which forgets its socket when a server that accepts a connection says nothing, and cannot be told to stop:
+ * The transport of the library, which does not tell when it stops reading, forgets its socket when a server that accepts a connection says nothing, and cannot be told to stop:
  * a bridge that tries such an address again and again would run out of sockets.
  */
 class AbortableTransport extends NodeTransport {
@@ -43,6 +43,15 @@ class AbortableTransport extends NodeTransport {
       await Promise.race([super.connect(server, options), ended]);
     } finally {
       stopWaiting();
+    }
+  }
+
+  /** As the library does, which stops reading when it does not understand what it has read, and does not tell. */
+  override async *iterate(): AsyncIterableIterator<Uint8Array> {
+    try {
+      yield* super.iterate();
+    } finally {
+      if (!this.done) void this.close(new Error('it says what no NATS server says'));
     }
   }
 

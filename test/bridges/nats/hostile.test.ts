@@ -78,3 +78,14 @@ test('answers that JetStream does not give do not settle a message, nor drop it'
   };
   await Promise.all(JUNK.map(settles));
 });
+
+test.each(['MSG a 1 -5', 'HMSG a 1 5 3', 'INFO null', 'junk'])(
+  'a server that says %j is left at once',
+  async (line) => {
+    const fake = await FakeNats.start();
+    const side = await new Side(fake.url).connect();
+    fake.say(`${line}\r\n`);
+    await expect.poll(() => side.problems).toMatchObject([{ code: 'unreachable' }]);
+    expect(side.problems[0]?.message).toBe(`${fake.url}: it says what no NATS server says`);
+  },
+);
