@@ -18,6 +18,8 @@ export interface ArrivalsContext {
   readonly router: Router;
   /** Takes what is not for the rules but for a feature of the bridge; returns whether it was. */
   readonly feature: (message: IncomingMessage) => boolean;
+  /** Hears of what has passed this gateway before, or another one of its name. */
+  readonly echo: (message: IncomingMessage) => void;
   /** Whether that channel has a last value that upstream does not have yet. */
   readonly isNewerHere: (channel: string) => boolean;
   /** In whose name it is emitted: it does not get that back. */
@@ -71,6 +73,7 @@ export class Arrivals {
     const message = within(given);
     if (message.via.includes(gateway)) {
       counts.add('loop');
+      this.#context.echo(message);
       return next();
     }
     if (message.via.length > MAX_GATEWAYS) {

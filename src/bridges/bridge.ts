@@ -123,6 +123,7 @@ export class Bridge {
       ...common,
       rules: inRules,
       feature: (message) => this.#features.take(message),
+      echo: (message) => this.#features.echoed(message),
       isNewerHere: (channel) => this.#lastValues.isNewerHere(channel),
       emitter: this.#departures,
     });

@@ -32,6 +32,8 @@ export class BroadcastFeature implements BridgeFeature, Subscriber {
     if (direction !== 'in') context.router.connect(this);
   }
 
+  echoed(): void {}
+
   up(): void {}
 
   down(): void {}

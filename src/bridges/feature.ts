@@ -8,6 +8,8 @@ export interface BridgeFeature {
   readonly interests: readonly Interest[];
   /** Takes the message at once if it is one that this wants; returns whether. It came from another gateway. */
   take(message: IncomingMessage): boolean;
+  /** The same of what has passed this gateway before. */
+  echoed(message: IncomingMessage): void;
   /** The bridge is connected. */
   up(): void;
   /** It is not any more. */

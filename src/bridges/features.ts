@@ -31,6 +31,10 @@ export class Features {
     return this.#all.some((feature) => feature.take(message));
   }
 
+  echoed(message: IncomingMessage): void {
+    for (const feature of this.#all) feature.echoed(message);
+  }
+
   up(): void {
     for (const feature of this.#all) feature.up();
   }

@@ -47,7 +47,9 @@ export class FleetPresence {
   }
 
   /** What one bridge has to do with it; all of them before `start`. */
-  feature(context: Pick<PresenceContext, 'config' | 'counts' | 'outlet' | 'records'>): PresenceFeature {
+  feature(
+    context: Pick<PresenceContext, 'bridge' | 'config' | 'counts' | 'outlet' | 'records'>,
+  ): PresenceFeature {
     const feature = new PresenceFeature({
       ...this.#context,
       ...context,

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../../clock.js';
 import type { FairTurns, Share, Worker } from '../../fair-turns.js';
 import type { Router } from '../../router/router.js';
@@ -8,19 +9,23 @@ import type { IncomingMessage, Interest, UpstreamRecords } from '../upstream.js'
 import type { Fleet } from './fleet.js';
 import type { OwnDevices } from './own-devices.js';
 import { Undecided } from './undecided.js';
-import { asJson, BEACON_MS, Words } from './words.js';
+import { asJson, BEACON_MS, type Heard, Words } from './words.js';
 
 /** Up to where upstream has been told: the memory, and a mark of `Router.lastValueMark`. */
 const TOLD_KEY = 'core/presence';
 /** From the first beacon of a connection to the next, ms. */
 const FIRST_PAUSE_MS = 1000;
+/** Beacons in this gateway's name, and not its own, until that is told: a few of the memory that it had before may be on their way. */
+const NAMESAKE_BEACONS = 3;
 /** How soon it is looked again whether the queue has room, ms. */
 const LOOK_AGAIN_MS = 1000;
 
 export interface PresenceContext {
   readonly config: { readonly direction: 'out' | 'in' | 'both'; readonly remote: string };
+  readonly bridge: string;
   readonly gateway: string;
   readonly run: string;
+  readonly logger: Logger;
   readonly router: Router;
   readonly clock: Clock;
   readonly turns: FairTurns;
@@ -47,6 +52,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
   #timer: Cancel | undefined;
   #beacon: Cancel | undefined;
   #toldMark = -1;
+  #namesakeBeacons = 0;
 
   constructor(context: PresenceContext) {
     const { direction, remote } = context.config;
@@ -81,12 +87,32 @@ export class PresenceFeature implements BridgeFeature, Worker {
     const heard = this.#words.read(name, payload);
     if (heard === undefined) return false;
     if (heard === 'malformed') counts.drop('malformed');
-    else if (heard.gateway === gateway) counts.add('loop');
-    else if (heard.type === 'alive') fleet.heard(heard.gateway, heard.beacon.run);
+    else if (heard.gateway === gateway) {
+      counts.add('loop');
+      this.#heardOwn(heard);
+    } else if (heard.type === 'alive') fleet.heard(heard.gateway, heard.beacon.run);
     else if (fleet.said(heard.gateway, heard.device, heard.word, stored)) this.#undecided.forget(name);
     // What else somebody has written there is not kept.
     else this.#undecided.keep(name, heard.word ? asJson(heard.word) : new Uint8Array());
     return true;
+  }
+
+  echoed({ name, payload }: IncomingMessage): void {
+    const heard = this.#words.read(name, payload);
+    if (typeof heard === 'object' && heard.gateway === this.#context.gateway) this.#heardOwn(heard);
+  }
+
+  /** Two of one name take all that the other says for what they said themselves. */
+  #heardOwn(heard: Heard): void {
+    const { bridge, gateway, run, logger } = this.#context;
+    if (heard.type !== 'alive' || heard.beacon.run === run) return;
+    this.#namesakeBeacons += 1;
+    if (this.#namesakeBeacons !== NAMESAKE_BEACONS) return;
+    const mend = 'give each a name of its own (gateway)';
+    logger.warn(
+      { bridge },
+      `bridge ${bridge}: another gateway is called "${gateway}", too, and neither hears the other: ${mend}`,
+    );
   }
 
   /** There is something else to be said of a device here. */

@@ -39,6 +39,30 @@ function heard(inbox: Inbox): string[] {
   });
 }
 
+describe('two gateways of one name', () => {
+  const told = (one: PlainGateway) => one.log.filter((line) => line.includes('another gateway is called'));
+
+  it.each([true, false])('are told so, once (they hear themselves: %s)', async (echo) => {
+    setUp(1, { echo });
+    const both = [gateway('a'), gateway('a'), gateway('b')];
+    await advance(clock, 10 * SOON);
+    const line =
+      'bridge b0: another gateway is called "a", too, and neither hears the other: give each a name of its own (gateway)';
+    expect(both.map(told)).toEqual([[line], [line], []]);
+  });
+
+  it('are not, where one was only started anew', async () => {
+    const a = gateway('a');
+    for (let n = 0; n < 5; n++) {
+      await advance(clock, SOON);
+      a.kill();
+      a.start();
+    }
+    await advance(clock, SOON);
+    expect(told(a)).toEqual([]);
+  });
+});
+
 describe('with three gateways', () => {
   let a: PlainGateway;
   let b: PlainGateway;
