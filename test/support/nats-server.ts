@@ -130,6 +130,13 @@ export class NatsServer {
   }
 }
 
+/** Ports of this machine: where a node listens for the others, which of them it tells them, and where it looks for them. */
+export interface ClusterWays {
+  readonly port: number;
+  readonly advertise: number;
+  readonly routes: readonly number[];
+}
+
 /** Servers that are one cluster, on loopback. */
 export class NatsCluster {
   readonly nodes: readonly NatsServer[];
@@ -137,13 +144,21 @@ export class NatsCluster {
   /** Starts one that `remove` must end. Within a test: `startNatsCluster`. */
   static async start(options: NatsOptions = {}, size = 3): Promise<NatsCluster> {
     const ports = await Promise.all(Array.from({ length: size }, freePort));
-    const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
-    const lines = (port: number) =>
-      `cluster { name: slipway, listen: "127.0.0.1:${port}", routes: ${JSON.stringify(routes)} }`;
-    const nodes = ports.map((port, index) => NatsServer.prepare(`n${index + 1}`, options, [lines(port)]));
-    const cluster = new NatsCluster(await Promise.all(nodes));
+    const ways = ports.map((port) => ({ port, advertise: port, routes: ports }));
+    const cluster = await NatsCluster.prepare(options, ways);
     await cluster.start();
     return cluster;
+  }
+
+  /** One that does not run yet, with the ways between its nodes as they are given. */
+  static async prepare(options: NatsOptions, ways: readonly ClusterWays[]): Promise<NatsCluster> {
+    const address = (port: number) => `127.0.0.1:${port}`;
+    const lines = ({ port, advertise, routes }: ClusterWays) => {
+      const urls = JSON.stringify(routes.map((route) => `nats://${address(route)}`));
+      return `cluster { name: slipway, listen: "${address(port)}", advertise: "${address(advertise)}", routes: ${urls} }`;
+    };
+    const nodes = ways.map((each, index) => NatsServer.prepare(`n${index + 1}`, options, [lines(each)]));
+    return new NatsCluster(await Promise.all(nodes));
   }
 
   private constructor(nodes: readonly NatsServer[]) {

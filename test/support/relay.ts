@@ -12,7 +12,8 @@ export class Relay {
   #cut = false;
   #frozen = false;
   #muted = false;
-  readonly #sockets = new Set<Socket>();
+  /** Where what each of them says goes. */
+  readonly #sockets = new Map<Socket, Socket>();
   readonly #onward = new Set<Socket>();
 
   static async to(target: Address): Promise<Relay> {
@@ -35,7 +36,7 @@ export class Relay {
   /** Connections break without a word; new ones are broken at once. */
   cut(): void {
     this.#cut = true;
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.keys()) socket.destroy();
   }
 
   mend(): void {
@@ -50,10 +51,16 @@ export class Relay {
     for (const socket of this.#onward) socket.unpipe().pause();
   }
 
-  /** Connections stand, also new ones, but nothing passes any more. Those stay so for good. */
+  /** Connections stand, also new ones, but nothing passes any more. Those stay so until `thaw`. */
   freeze(): void {
     this.#frozen = true;
-    for (const socket of this.#sockets) socket.unpipe().pause();
+    for (const socket of this.#sockets.keys()) socket.unpipe().pause();
+  }
+
+  /** What was said since `freeze` arrives, late, and all that is said then. */
+  thaw(): void {
+    this.#frozen = false;
+    for (const [from, to] of this.#sockets) from.pipe(to);
   }
 
   #take(socket: Socket): void {
@@ -67,7 +74,7 @@ export class Relay {
       [socket, onward],
       [onward, socket],
     ] as const) {
-      this.#sockets.add(from);
+      this.#sockets.set(from, to);
       from.on('error', () => {}); // 'close' follows.
       from.on('close', () => {
         this.#sockets.delete(from);

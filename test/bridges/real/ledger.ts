@@ -99,6 +99,11 @@ export class Ledger {
     this.#arrivals.set(name, numbers);
   }
 
+  /** The number of the last message of that sender that arrived, -1 before any has. */
+  latest(name: string): number {
+    return this.#arrivals.get(name)?.at(-1) ?? -1;
+  }
+
   /** How many that were acknowledged have not arrived. */
   get missing(): number {
     let missing = 0;
