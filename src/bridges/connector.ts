@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import { reasonOf } from '../errors.js';
+import { ConnectionLog, STEADY_MS } from './connection-log.js';
 import {
   type Upstream,
   type UpstreamConnection,
@@ -18,12 +19,6 @@ const LONGEST_PAUSE_MS: Readonly<Record<UpstreamErrorCode, number>> = {
   certificate: 60_000,
   unsuitable: 60_000,
 };
-/** A connection that has stood for so long, ms, or has carried something, was a good one: the next pause is a short one again. */
-const STEADY_MS = 10_000;
-
-/** So many different problems are logged until there is a connection again. */
-const MAX_SAID = 10;
-
 export interface ConnectorContext {
   /** Of the bridge, for the log. */
   readonly name: string;
@@ -50,8 +45,8 @@ export class Connector {
   readonly #abort = new AbortController();
   #connection: UpstreamConnection | undefined;
   #problem: UpstreamError | undefined;
-  /** What was logged since there is no connection. */
-  readonly #said = new Set<string>();
+  readonly #log: ConnectionLog;
+  /** Until the next attempt, ms: a short one after a connection that has stood for long, or has carried something. */
   #pause = FIRST_PAUSE_MS;
   /** Another client took a connection that had not stood for long: it will again, though each carries something. */
   #contested = false;
@@ -62,6 +57,7 @@ export class Connector {
   constructor(context: ConnectorContext, events: ConnectorEvents) {
     this.#context = context;
     this.#events = events;
+    this.#log = new ConnectionLog(context.name, context.logger, context.clock);
   }
 
   /** Undefined while there is none. */
@@ -87,13 +83,14 @@ export class Connector {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#cancel?.();
+    this.#log.stop();
     const connection = this.#connection;
     this.#connection = undefined;
     await connection?.close();
   }
 
   async #connect(): Promise<void> {
-    const { upstream, clock, logger, name } = this.#context;
+    const { upstream, clock } = this.#context;
     const { signal } = this.#abort;
     let problem: UpstreamError | undefined;
     try {
@@ -109,7 +106,7 @@ export class Connector {
       this.#problem = undefined;
       this.#connects += 1;
       this.#upSince = clock.now();
-      logger.info({ bridge: name }, `bridge ${name}: connected to ${connection.server}`);
+      this.#log.connected(connection.server);
       this.#events.up(connection);
     } catch (error) {
       if (!signal.aborted) this.#failed(asProblem(error));
@@ -145,19 +142,11 @@ export class Connector {
   }
 
   #failed(problem: UpstreamError): void {
-    const { clock, logger, name, random } = this.#context;
+    const { clock, random } = this.#context;
     const first = this.#problem === undefined;
     const changed = this.#problem?.message !== problem.message;
     this.#problem = problem;
-    // Of several servers that are tried in turn each may have its own problem.
-    if (first) this.#said.clear();
-    if (this.#said.size < MAX_SAID && !this.#said.has(problem.message)) {
-      this.#said.add(problem.message);
-      logger.warn(
-        { bridge: name, code: problem.code },
-        `bridge ${name}: ${problem.message}; it is tried again, meanwhile everything here goes on`,
-      );
-    }
+    this.#log.failed(problem);
     if (first) this.#events.down();
     else if (changed) this.#events.problemChanged();
     const pause = this.#pause * (0.5 + random() / 2);

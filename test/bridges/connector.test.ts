@@ -200,3 +200,28 @@ test('after the stop nothing is tried again', async () => {
   clock.advance(120_000);
   expect(upstream.times).toHaveLength(1);
 });
+
+test('who is cut off again and again says so, and no more until a connection stands', async () => {
+  const { clock, upstream, lines } = connecting();
+  for (let n = 0; n < 100; n++) {
+    await upstream.succeed();
+    upstream.settle();
+    await upstream.lose();
+    clock.advance(500);
+  }
+  expect(lines).toHaveLength(10);
+  expect(lines.at(-1)).toBe(
+    'bridge plant: the connection broke; this is said no more until a connection has stood for 10 s, for it happens again and again',
+  );
+  await upstream.succeed();
+  clock.advance(9999);
+  expect(lines).toHaveLength(10);
+  clock.advance(1);
+  expect(lines).toHaveLength(11);
+  expect(lines.at(-1)).toBe('bridge plant: connected to test://there');
+  await upstream.lose();
+  expect(lines).toHaveLength(12);
+  clock.advance(500);
+  await upstream.succeed();
+  expect(lines).toHaveLength(13);
+});
