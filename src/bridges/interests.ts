@@ -8,9 +8,12 @@ import type { Interest } from './upstream.js';
 const MAX_PATTERNS = 1000;
 /** It does until there would be no more than this: else each that comes and goes would change a thousand. */
 const FEW_PATTERNS = MAX_PATTERNS / 2;
-/** What is deeper or longer (characters) asks for all of its rule: peers choose that, and brokers take less than they may. */
+/**
+ * What is deeper or longer asks for all of its rule: peers choose that, and brokers take less than they may. A server of NATS cuts off whoever
+ * sends a line of more than 4,096 bytes, in which each of these may be three.
+ */
 const MAX_LEVELS = 64;
-const MAX_LENGTH = 1024;
+const MAX_BYTES = 1024;
 
 /** A rule by which messages come in. */
 export interface InRule {
@@ -165,6 +168,7 @@ export class Interests {
 function within(rule: NameRule, pattern: string): string | undefined {
   const remote = rule.patternToRemote(pattern);
   if (remote === undefined) return undefined;
-  const isPlain = remote.length <= MAX_LENGTH && remote.split('/', MAX_LEVELS + 1).length <= MAX_LEVELS;
+  const isPlain =
+    Buffer.byteLength(remote) <= MAX_BYTES && remote.split('/', MAX_LEVELS + 1).length <= MAX_LEVELS;
   return isPlain ? remote : rule.remote;
 }

@@ -1,7 +1,8 @@
 import { connect } from '@nats-io/transport-node';
+import { connectAsync } from 'mqtt';
 import { expect, it, onTestFinished } from 'vitest';
 import { toSubject } from '../../../src/bridges/nats/subjects.js';
-import { connectTo, type RunningGateway, startGateway, until } from '../../support/gateways.js';
+import { connectTo, freePort, type RunningGateway, startGateway, until } from '../../support/gateways.js';
 import { startMosquitto } from '../../support/mosquitto.js';
 import { startNats } from '../../support/nats-server.js';
 import { describeWithTools } from '../../support/tools.js';
@@ -94,6 +95,40 @@ describeWithTools(['nats-server'], 'names that NATS does not spell so', () => {
     );
     await until(() => expect(gateway.statistics().bridges?.plant?.drops).toEqual({ bad_name: 4 }));
   });
+
+  // Each of these characters is nine in a subject. What is longer than the server takes asks for all of the rule.
+  it.each([
+    [0, 330, toSubject(`odd/${'\u200b'.repeat(330)}`)],
+    [1, 330, toSubject(`odd/${'\u200b'.repeat(330)}`)],
+    [0, 1000, 'odd.any'],
+    [1, 1000, 'odd.any'],
+  ] as const)(
+    'do not have the server cut the bridge off when somebody subscribes to them (QoS %i, %i characters)',
+    async (qos, length, subject) => {
+      const [server, port] = [await startNats(), await freePort()];
+      const nats = { servers: server.url };
+      const rules = [{ pattern: 'here/#', direction: 'in', qos, remote: 'odd/#' }];
+      const listen = { mqtt: { port } };
+      const { gateway } = await startGateway({
+        gateway: 'a',
+        listen,
+        bridges: [{ name: 'plant', nats, rules }],
+      });
+      const plant = () => gateway.statistics().bridges?.plant;
+      await until(() => expect(plant()?.state).toBe('up'));
+      const client = await connectAsync(`mqtt://127.0.0.1:${port}`, { protocolVersion: 5 });
+      onTestFinished(() => client.endAsync(true));
+      await client.subscribeAsync(`here/${'\u200b'.repeat(length)}`, { qos });
+      const nc = await connect({ servers: server.url });
+      onTestFinished(() => nc.close());
+      await until(async () => {
+        nc.publish(subject, 'x');
+        await nc.flush();
+        expect(plant()?.in).toBeGreaterThan(0);
+      });
+      expect(plant()).toMatchObject({ state: 'up', reconnects: 0, interests: 1 });
+    },
+  );
 });
 
 describeWithTools(['mosquitto'], 'names of all kinds on MQTT', () => {
