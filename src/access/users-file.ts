@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
 import { ConfigError } from '../config/problems.js';
 import { codeOf, reasonOf } from '../errors.js';
+import { readSecretFile } from '../secret-file.js';
 import { parseUsers, type Users } from './users.js';
 
 /** The permissions of others than owner and group. */
@@ -21,16 +21,11 @@ export async function readUsers(file: string): Promise<Users> {
 async function readUsersText(file: string): Promise<string> {
   const fail = (message: string, cause?: unknown) => new ConfigError(file, [{ key: '', message }], { cause });
   try {
-    const handle = await open(file);
-    try {
-      const { mode } = await handle.stat();
-      // Windows has other permissions.
-      if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
+    const bytes = await readSecretFile(file, ({ mode }) => {
+      if ((mode & OTHERS) !== 0)
         throw fail(`can be read by everyone on this machine, and holds keys: chmod 600 ${file}`);
-      return new TextDecoder('utf-8', { fatal: true }).decode(await handle.readFile());
-    } finally {
-      await handle.close();
-    }
+    });
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw fail(problemWith(error), error);

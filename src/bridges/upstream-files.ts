@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { FileProblems } from '../config/file-problems.js';
 import type { SettingName } from '../config/load.js';
 import type { BridgeConfig } from '../config/schema.js';
@@ -11,6 +10,7 @@ import {
   readProblem,
   validity,
 } from '../links/tls/pem.js';
+import { readSecretFile } from '../secret-file.js';
 import { UpstreamError } from './upstream.js';
 
 /** The files that an upstream's settings name. */
@@ -126,18 +126,12 @@ function checkCertificates(
 async function readSecret(where: string, path: string, warnings: string[]): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    const handle = await open(path);
-    try {
-      const { mode, size } = await handle.stat();
-      // Windows has other permissions.
-      if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
+    bytes = await readSecretFile(path, ({ mode, size }) => {
+      if ((mode & OTHERS) !== 0)
         warnings.push(`${where}: everyone on this machine can read it or write into it: chmod o= ${path}`);
       if (size > MAX_SECRET_BYTES)
         throw refused(where, `has ${size} bytes: it should hold a secret and nothing else`);
-      bytes = await handle.readFile();
-    } finally {
-      await handle.close();
-    }
+    });
   } catch (error) {
     if (error instanceof UpstreamError) throw error;
     throw refused(where, readProblem(error), error);

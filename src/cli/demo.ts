@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { type Client, connect } from '../client/client.js';
+import { connect } from '../client/client.js';
 import type { ReceivedMessage } from '../client/subscription.js';
 import { parseConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { reasonOf, SlipwayError } from '../errors.js';
+import { SlipwayError } from '../errors.js';
 import { type Address, Gateway } from '../gateway/gateway.js';
 import { listPorts } from '../links/serial/list-ports.js';
 import { openSerialPort } from '../links/serial/port.js';
@@ -13,6 +13,7 @@ import { parseIntelHex } from '../simulator/intel-hex.js';
 import { VirtualPorts } from '../simulator/port-binding.js';
 import { VirtualUno } from '../simulator/uno.js';
 import { encodePacket } from '../wire/encode.js';
+import { printMessages, startLedSwitch } from './demo-client.js';
 import { runFleet } from './fleet.js';
 import { createLogger } from './logger.js';
 import { count } from './options.js';
@@ -36,7 +37,7 @@ interface Ports {
   readonly mqtt: number;
 }
 const LED_CHANNEL = 'greenhouse/led';
-const LED_INTERVAL_MS = 3000;
+const WATCHED = ['#', '$slipway/devices/#', '$slipway/ports/#'];
 const SOIL_CHANNEL = 'garden/soil';
 const SOIL_INTERVAL_MS = 2000;
 
@@ -110,9 +111,9 @@ async function demo({
 
   const client = await connect(tcp);
   const soil = await startSoilSensor(udp);
-  const led = startLedSwitch(client);
+  const led = startLedSwitch(client, LED_CHANNEL);
   try {
-    await Promise.race([stop, printMessages(client, limit)]);
+    await Promise.race([stop, printMessages(client, WATCHED, limit, asText)]);
   } finally {
     clearInterval(led);
     await soil.stop();
@@ -177,28 +178,8 @@ async function startSoilSensor(gateway: Address): Promise<{ stop(): Promise<void
   };
 }
 
-function startLedSwitch(client: Client): NodeJS.Timeout {
-  let on = false;
-  return setInterval(() => {
-    on = !on;
-    client
-      .emit(LED_CHANNEL, on ? 'on' : 'off')
-      .catch((error) => print(`the LED could not be switched: ${reasonOf(error)}`));
-  }, LED_INTERVAL_MS);
-}
-
-/** Prints what arrives, and resolves after `limit` messages. */
-function printMessages(client: Client, limit: number): Promise<void> {
-  let left = limit;
-  return new Promise((resolve, reject) => {
-    const take = ({ channel, text }: ReceivedMessage): void => {
-      if (left === 0) return;
-      print(`${linkOf(channel).padEnd(6)}  ${channel.padEnd(38)}  ${text}`);
-      if (--left === 0) resolve();
-    };
-    const patterns = ['#', '$slipway/devices/#', '$slipway/ports/#'];
-    Promise.all(patterns.map((pattern) => client.subscribe(pattern, take))).catch(reject);
-  });
+function asText({ channel, text }: ReceivedMessage): string {
+  return `${linkOf(channel).padEnd(6)}  ${channel.padEnd(38)}  ${text}`;
 }
 
 /** The link that a message of this demo came over: each of its senders has channels of its own. */

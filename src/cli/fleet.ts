@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Client, connect } from '../client/client.js';
+import { connect } from '../client/client.js';
 import type { ReceivedMessage } from '../client/subscription.js';
 import { parseConfig } from '../config/load.js';
-import { reasonOf } from '../errors.js';
 import { type Address, Gateway } from '../gateway/gateway.js';
 import type { VirtualPorts } from '../simulator/port-binding.js';
+import { printMessages, startLedSwitch } from './demo-client.js';
 import { FleetServers } from './fleet-servers.js';
 import { createLogger } from './logger.js';
 import { ownCommand, print } from './process.js';
@@ -18,7 +18,7 @@ const SITES = ['site1', 'site2', 'site3'] as const;
 /** Where the board is, and where the person who watches it. */
 const [BOARD_AT, , WATCHED_FROM] = SITES;
 const ORDER_CHANNEL = `orders/${BOARD_AT}/greenhouse/led`;
-const ORDER_INTERVAL_MS = 3000;
+const WATCHED = ['sites/#', 'orders/#', '$slipway/fleet/#', '$slipway/bridges/+/state'];
 const LOOK_MS = 100;
 
 export interface FleetOptions {
@@ -48,9 +48,9 @@ export async function runFleet({ servers, ports, port, limit, stop }: FleetOptio
     const client = await connect(addresses[2] as Address);
     say(addresses, servers ?? cluster?.urls ?? []);
     await allUp(gateways, stop);
-    const orders = startOrders(client);
+    const orders = startLedSwitch(client, ORDER_CHANNEL);
     try {
-      await Promise.race([stop, printMessages(client, limit)]);
+      await Promise.race([stop, printMessages(client, WATCHED, limit, asText)]);
     } finally {
       clearInterval(orders);
       await client.close();
@@ -97,26 +97,6 @@ function say(addresses: readonly Address[], servers: readonly string[]): void {
   print(`or ${slipway} sub '$slipway/fleet/#' '$slipway/bridges/#' --port ${port}\n`);
 }
 
-function startOrders(client: Client): NodeJS.Timeout {
-  let on = false;
-  return setInterval(() => {
-    on = !on;
-    client
-      .emit(ORDER_CHANNEL, on ? 'on' : 'off', { qos: 1 })
-      .catch((error) => print(`the LED could not be switched: ${reasonOf(error)}`));
-  }, ORDER_INTERVAL_MS);
-}
-
-/** Prints what arrives, and resolves after `limit` messages. */
-function printMessages(client: Client, limit: number): Promise<void> {
-  let left = limit;
-  return new Promise((resolve, reject) => {
-    const take = ({ channel, text }: ReceivedMessage): void => {
-      if (left === 0) return;
-      print(`${WATCHED_FROM}  ${channel.padEnd(44)}  ${text}`);
-      if (--left === 0) resolve();
-    };
-    const patterns = ['sites/#', 'orders/#', '$slipway/fleet/#', '$slipway/bridges/+/state'];
-    Promise.all(patterns.map((pattern) => client.subscribe(pattern, take))).catch(reject);
-  });
+function asText({ channel, text }: ReceivedMessage): string {
+  return `${WATCHED_FROM}  ${channel.padEnd(44)}  ${text}`;
 }

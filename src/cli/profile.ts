@@ -1,8 +1,8 @@
-import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { SourceDocument } from '../config/document.js';
 import { ConfigError } from '../config/problems.js';
 import { codeOf, reasonOf } from '../errors.js';
+import { readSecretFile } from '../secret-file.js';
 
 /** The permissions of anyone but the owner. */
 const OTHERS = 0o077;
@@ -58,16 +58,11 @@ export async function readProfile(file: string): Promise<Profile> {
 async function readPrivately(file: string): Promise<string> {
   const fail = (message: string, cause?: unknown) => new ConfigError(file, [{ key: '', message }], { cause });
   try {
-    const handle = await open(file);
-    try {
-      const { mode } = await handle.stat();
-      // Windows has other permissions.
-      if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
+    const bytes = await readSecretFile(file, ({ mode }) => {
+      if ((mode & OTHERS) !== 0)
         throw fail(`others can read it or write into it, and it may hold a password: chmod 600 ${file}`);
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
+    });
+    return bytes.toString();
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const missing = codeOf(error) === 'ENOENT';

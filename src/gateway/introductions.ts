@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Counters } from '../counters.js';
+import { Deadlines } from '../deadlines.js';
 import type { Link } from '../links/link.js';
 import type { SideLimits } from '../session/contract.js';
 import type { Store } from '../store/store.js';
@@ -9,7 +10,6 @@ import { OFFER_MS, PROBE_MS, UDP_KEEP_ALIVE_S } from '../wire/limits.js';
 import type { Hello } from '../wire/messages.js';
 import type { Reason } from '../wire/reasons.js';
 import type { Connection } from './connection.js';
-import { Deadlines } from './deadlines.js';
 import { Doorkeeper, type Entry, type Verdict } from './doorkeeper.js';
 import { helloProblem, isLate, makeOffer } from './handshake.js';
 import { harmless } from './harmless.js';

@@ -1,4 +1,5 @@
-import type { Cancel, Clock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
+import { Deadlines } from '../../deadlines.js';
 import { BEACON_MS } from './words.js';
 
 /** A gateway of which nothing was heard for so long, ms, is not there: three beacons may be lost. */
@@ -9,17 +10,18 @@ export type Standing = 'awaited' | 'heard' | 'silent';
 
 /** Which other gateways are there: those that were heard lately. */
 export class RollCall {
-  readonly #clock: Clock;
   readonly #changed: (gateway: string) => void;
-  /** Since when nothing was heard of those that are awaited or were heard, ms of the clock: the longest first. */
-  readonly #since = new Map<string, number>();
+  /** Those that are awaited or were heard. */
+  readonly #silences: Deadlines<string>;
   readonly #standing = new Map<string, Standing>();
-  #check: Cancel | undefined;
 
   /** `changed`: a gateway is `heard` now, or `silent`. */
   constructor(clock: Clock, changed: (gateway: string) => void) {
-    this.#clock = clock;
     this.#changed = changed;
+    this.#silences = new Deadlines(clock, SILENT_MS, (gateway) => {
+      this.#standing.set(gateway, 'silent');
+      changed(gateway);
+    });
   }
 
   /** Of how many gateways it knows. */
@@ -36,39 +38,18 @@ export class RollCall {
     const standing = this.#standing.get(gateway);
     if (standing !== undefined && (stored || standing !== 'silent')) return;
     this.#standing.set(gateway, 'awaited');
-    this.#wait(gateway);
+    this.#silences.start(gateway);
   }
 
   heard(gateway: string): void {
     const before = this.#standing.get(gateway);
-    this.#wait(gateway);
+    this.#silences.start(gateway);
     if (before === 'heard') return;
     this.#standing.set(gateway, 'heard');
     this.#changed(gateway);
   }
 
   stop(): void {
-    this.#check?.();
-    this.#check = undefined;
-  }
-
-  #wait(gateway: string): void {
-    this.#since.delete(gateway);
-    this.#since.set(gateway, this.#clock.now());
-    this.#check ??= this.#clock.schedule(SILENT_MS, () => this.#checkAll());
-  }
-
-  #checkAll(): void {
-    this.#check = undefined;
-    for (const [gateway, since] of this.#since) {
-      const left = since + SILENT_MS - this.#clock.now();
-      if (left > 0) {
-        this.#check = this.#clock.schedule(left, () => this.#checkAll());
-        return;
-      }
-      this.#since.delete(gateway);
-      this.#standing.set(gateway, 'silent');
-      this.#changed(gateway);
-    }
+    this.#silences.stopAll();
   }
 }

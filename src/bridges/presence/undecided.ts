@@ -1,4 +1,5 @@
-import type { Cancel, Clock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
+import { Deadlines } from '../../deadlines.js';
 import type { UpstreamRecords } from '../upstream.js';
 import { SILENT_MS } from './roll-call.js';
 
@@ -13,24 +14,22 @@ const PREFIX = 'core/undecided/';
  */
 export class Undecided {
   readonly #records: Pick<UpstreamRecords, 'entries' | 'put' | 'delete'>;
-  readonly #clock: Clock;
   readonly #most: number;
-  /** Since when each is kept, ms of the clock, by its key: the oldest first. */
-  readonly #since = new Map<string, number>();
-  #sweep: Cancel | undefined;
+  /** The keys of those that are kept. */
+  readonly #kept: Deadlines<string>;
 
   /** No more than `most` are kept: without the others only what is told right after a restart may be behind. */
   constructor(records: Pick<UpstreamRecords, 'entries' | 'put' | 'delete'>, clock: Clock, most: number) {
     this.#records = records;
-    this.#clock = clock;
     this.#most = most;
+    this.#kept = new Deadlines(clock, KEEP_MS, (key) => records.delete(key));
   }
 
   /** What an earlier process kept; it is to be heard once more. */
   *left(): Generator<readonly [name: string, payload: Uint8Array], void> {
     for (const [key, payload] of this.#records.entries()) {
       if (!key.startsWith(PREFIX)) continue;
-      this.#keepFrom(key);
+      this.#kept.start(key);
       yield [key.slice(PREFIX.length), payload];
     }
   }
@@ -38,35 +37,19 @@ export class Undecided {
   /** `payload` must not change any more. */
   keep(name: string, payload: Uint8Array): void {
     const key = PREFIX + name;
-    if (!this.#since.has(key) && this.#since.size >= this.#most) return;
+    if (!this.#kept.has(key) && this.#kept.size >= this.#most) return;
     this.#records.put(key, payload);
-    this.#keepFrom(key);
+    this.#kept.start(key);
   }
 
   forget(name: string): void {
-    if (this.#since.delete(PREFIX + name)) this.#records.delete(PREFIX + name);
+    const key = PREFIX + name;
+    if (!this.#kept.has(key)) return;
+    this.#kept.stop(key);
+    this.#records.delete(key);
   }
 
   stop(): void {
-    this.#sweep?.();
-  }
-
-  #keepFrom(key: string): void {
-    this.#since.delete(key);
-    this.#since.set(key, this.#clock.now());
-    this.#sweep ??= this.#clock.schedule(KEEP_MS, () => this.#sweepOld());
-  }
-
-  #sweepOld(): void {
-    this.#sweep = undefined;
-    for (const [key, since] of this.#since) {
-      const left = since + KEEP_MS - this.#clock.now();
-      if (left > 0) {
-        this.#sweep = this.#clock.schedule(left, () => this.#sweepOld());
-        return;
-      }
-      this.#since.delete(key);
-      this.#records.delete(key);
-    }
+    this.#kept.stopAll();
   }
 }

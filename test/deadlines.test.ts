@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Deadlines } from '../../src/gateway/deadlines.js';
-import { VirtualClock } from '../support/virtual-clock.js';
+import { Deadlines } from '../src/deadlines.js';
+import { VirtualClock } from './support/virtual-clock.js';
 
 const MS = 50;
 

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../clock.js';
+import type { Cancel, Clock } from './clock.js';
 
 /**
  * Waits of one length, for very many at once: they end in the order in which they began, so one map and one timer do for
@@ -17,6 +17,14 @@ export class Deadlines<T> {
     this.#clock = clock;
     this.#ms = ms;
     this.#ended = ended;
+  }
+
+  get size(): number {
+    return this.#ends.size;
+  }
+
+  has(item: T): boolean {
+    return this.#ends.has(item);
   }
 
   /** The item waits from now on, whether or not it waited before. */
