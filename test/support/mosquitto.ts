@@ -2,23 +2,18 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFailed, onTestFinished } from 'vitest';
-import type { KeyPair } from './certificates.js';
 import { freePort } from './gateways.js';
-import { ServerProcess } from './server-process.js';
+import { endWithTest, type ServerOptions, ServerProcess } from './server-process.js';
 import { findTool } from './tools.js';
 
-export interface MosquittoOptions {
+/** `settings` are lines before `listener`: `max_inflight_messages 1`. */
+export interface MosquittoOptions extends ServerOptions {
   /** Who may log in, and with which password; without, everyone may. */
   readonly users?: Readonly<Record<string, string>>;
   /** Lines of an ACL file: `user ada`, `topic write site1/#`. */
   readonly acl?: readonly string[];
-  /** TLS only, with this certificate. `clientCa`: file of who must have signed those of clients. */
-  readonly tls?: KeyPair & { readonly clientCa?: string };
   /** A second listener, for WebSocket: `webSocketUrl`. */
   readonly webSocket?: boolean;
-  /** Other lines of its config, before `listener`: `max_inflight_messages 1`. */
-  readonly settings?: readonly string[];
 }
 
 /**
@@ -75,6 +70,10 @@ export class Mosquitto {
     return this.process.kill();
   }
 
+  lastLines(): string {
+    return this.process.lastLines();
+  }
+
   /** Ends it for good, with its data. */
   async remove(): Promise<void> {
     await this.kill();
@@ -84,10 +83,7 @@ export class Mosquitto {
 
 /** Starts one that ends with the test; when that fails, what it logged is shown. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
-  const broker = await Mosquitto.start(options);
-  onTestFailed(() => console.log(broker.process.lastLines()));
-  onTestFinished(() => broker.remove());
-  return broker;
+  return endWithTest(await Mosquitto.start(options));
 }
 
 function settings(

@@ -1,20 +1,16 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFailed, onTestFinished, vi } from 'vitest';
-import type { KeyPair } from './certificates.js';
+import { expect, vi } from 'vitest';
 import { freePort } from './gateways.js';
-import { ServerProcess } from './server-process.js';
+import { endWithTest, type ServerOptions, ServerProcess } from './server-process.js';
 
-export interface NatsOptions {
+/** `settings` are as `max_payload: 1024`. */
+export interface NatsOptions extends ServerOptions {
   /** Default: true, with its data in files. */
   readonly jetstream?: boolean;
   /** Who may log in; without, everyone may. */
   readonly users?: readonly NatsUser[];
-  /** TLS only, with this certificate. `clientCa`: file of who must have signed those of clients. */
-  readonly tls?: KeyPair & { readonly clientCa?: string };
-  /** Other lines of its config: `max_payload: 1024`. */
-  readonly settings?: readonly string[];
 }
 
 export interface NatsUser {
@@ -111,6 +107,10 @@ export class NatsServer {
     return this.process.kill();
   }
 
+  lastLines(): string {
+    return this.process.lastLines();
+  }
+
   /** Ends it for good, with its data. */
   async remove(): Promise<void> {
     await this.kill();
@@ -198,18 +198,12 @@ export class NatsCluster {
 
 /** Starts one that ends with the test; when that fails, what it logged is shown. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
-  const server = await NatsServer.start(options);
-  onTestFailed(() => console.log(server.process.lastLines()));
-  onTestFinished(() => server.remove());
-  return server;
+  return endWithTest(await NatsServer.start(options));
 }
 
 /** The same with a cluster. */
 export async function startNatsCluster(options: NatsOptions = {}, size = 3): Promise<NatsCluster> {
-  const cluster = await NatsCluster.start(options, size);
-  onTestFailed(() => console.log(cluster.lastLines()));
-  onTestFinished(() => cluster.remove());
-  return cluster;
+  return endWithTest(await NatsCluster.start(options, size));
 }
 
 function tlsSettings({ cert, key, clientCa }: NonNullable<NatsOptions['tls']>): string {

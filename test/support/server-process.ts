@@ -1,12 +1,31 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { onTestFailed, onTestFinished } from 'vitest';
+import type { KeyPair } from './certificates.js';
 import { findTool } from './tools.js';
 
 /** How long a server may take to start, or to end when it is told to, ms. */
 const PATIENCE_MS = 30_000;
 /** How much of what it said is kept. */
 const LOG_LINES = 2000;
+
+/** What every kind of server can be given. */
+export interface ServerOptions {
+  /** TLS only, with this certificate. `clientCa`: file of who must have signed those of clients. */
+  readonly tls?: KeyPair & { readonly clientCa?: string };
+  /** Other lines of its config, as that kind of server has them. */
+  readonly settings?: readonly string[];
+}
+
+/** Ends it, for good and with its data, when the test ends; when that fails, what it logged is shown. */
+export function endWithTest<Server extends { remove(): Promise<void>; lastLines(): string }>(
+  server: Server,
+): Server {
+  onTestFailed(() => console.log(server.lastLines()));
+  onTestFinished(() => server.remove());
+  return server;
+}
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {

@@ -1,40 +1,21 @@
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { jetstream } from '@nats-io/jetstream';
+import { expect, it } from 'vitest';
 import { covers } from '../../../src/bridges/nats/subject-sets.js';
 import { toSubject, toSubjects } from '../../../src/bridges/nats/subjects.js';
 import { until } from '../../support/gateways.js';
-import { NatsServer } from '../../support/nats-server.js';
 import { Random } from '../../support/random.js';
 import { forSeedsInTurn } from '../../support/seeds.js';
 import { describeWithTools } from '../../support/tools.js';
-import { program, Side } from './upstreams.js';
+import { SuiteServer } from './suite-server.js';
+import { Side } from './upstreams.js';
 
 describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
-  let server: NatsServer;
-  let url: string;
-  let plain: NatsConnection;
-  beforeAll(async () => {
-    server = await NatsServer.start();
-    url = server.url;
-  });
-  afterAll(() => server.remove());
+  const nats = new SuiteServer();
 
-  /** Each test begins without streams. */
-  beforeEach(async () => {
-    plain = await program(url);
-    await deleteStreams();
-  });
-
-  async function deleteStreams(): Promise<void> {
-    const manager = await jetstreamManager(plain);
-    for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
-  }
-
-  const put = (name: string, text: string) => jetstream(plain).publish(toSubject(name), text);
+  const put = (name: string, text: string) => jetstream(nats.plain).publish(toSubject(name), text);
 
   it('is what comes from when it is wanted on', async () => {
-    const side = await new Side(url).hear('site/a/#');
+    const side = await new Side(nats.url).hear('site/a/#');
     await told(side, ['site/a/#']);
     await put('site/b', 'too old');
     await put('site/a', 'one');
@@ -53,7 +34,7 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
   });
 
   it('goes on where it was after a restart, whatever came meanwhile', async () => {
-    const side = await new Side(url).hear('site/a/#');
+    const side = await new Side(nats.url).hear('site/a/#');
     await told(side, ['site/a/#']);
     await put('site/a/1', 'one');
     await until(() => expect(side.texts).toEqual(['one']));
@@ -65,11 +46,11 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
 
   it('hears each message once, in order, though it is killed and its interests change at any moment', async () => {
     await forSeedsInTurn(6, async (seed) => {
-      await deleteStreams();
+      await nats.deleteStreams();
       const random = new Random(seed);
       const patterns = ['site/a/+', 'site/a/#', 'site/b/1', 'site/+/1', 'site/c/+', 'site/#'];
       const names = ['site/a/1', 'site/a/2', 'site/b/1', 'site/b/2', 'site/c/1', 'site/c'];
-      let side = await new Side(url).connect();
+      let side = await new Side(nats.url).connect();
       const lives = [side];
       const expected: string[] = [];
       let count = 0;
@@ -85,7 +66,7 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
           if (subjects.some((subject) => covers(subject, toSubject(name)))) expected.push(text);
           // Some are acknowledged at once, so that others are still under way; the last of all belong to this phase, and not to the next.
           if (i === 39 || random.chance(0.3)) await put(name, text);
-          else plain.publish(toSubject(name), text);
+          else nats.plain.publish(toSubject(name), text);
           if (!random.chance(0.03)) continue;
           side = side.killed();
           lives.push(side);
@@ -109,7 +90,7 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
   }, 60_000);
 
   it('says what it may have missed when the stream has dropped it', async () => {
-    const side = await new Side(url, { config: { max_bytes: 20_000 } }).hear('site/#');
+    const side = await new Side(nats.url, { config: { max_bytes: 20_000 } }).hear('site/#');
     await told(side, ['site/#']);
     await put('site/a', 'heard');
     await until(() => expect(side.texts).toEqual(['heard']));
@@ -122,13 +103,13 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
   });
 
   it('reads a stream that was made anew from its beginning, and says so', async () => {
-    const side = await new Side(url).hear('site/#');
+    const side = await new Side(nats.url).hear('site/#');
     await told(side, ['site/#']);
     for (const text of ['one', 'two']) await put('site/a', text);
     await until(() => expect(side.texts).toEqual(['one', 'two']));
     await side.close();
-    await deleteStreams();
-    const other = await new Side(url).connect();
+    await nats.deleteStreams();
+    const other = await new Side(nats.url).connect();
     other.publish('site/a', 'three');
     await until(() => expect(other.settledRecords).toHaveLength(1));
     const again = await side.again().hear('site/#');
@@ -137,9 +118,9 @@ describeWithTools(['nats-server'], 'what a gateway hears of a stream', () => {
   });
 
   it('connects anew, and makes the stream, when somebody deletes it', async () => {
-    const side = await new Side(url).hear('site/#');
+    const side = await new Side(nats.url).hear('site/#');
     await told(side, ['site/#']);
-    await deleteStreams();
+    await nats.deleteStreams();
     await until(() => expect(side.problems).toHaveLength(1));
     expect(side.problems[0]?.message).toMatch(/a stream is gone/);
     const again = await side.again().hear('site/#');

@@ -1,31 +1,17 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { headers, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { headers } from '@nats-io/transport-node';
+import { expect, it } from 'vitest';
 import { until } from '../../support/gateways.js';
-import { NatsServer } from '../../support/nats-server.js';
 import { describeWithTools } from '../../support/tools.js';
-import { program, Side } from './upstreams.js';
+import { SuiteServer } from './suite-server.js';
+import { Side } from './upstreams.js';
 
 describeWithTools(['nats-server'], 'last values in NATS', () => {
-  let server: NatsServer;
-  let url: string;
-  let plain: NatsConnection;
-  beforeAll(async () => {
-    server = await NatsServer.start();
-    url = server.url;
-  });
-  afterAll(() => server.remove());
-
-  /** Each test begins without streams. */
-  beforeEach(async () => {
-    plain = await program(url);
-    const manager = await jetstreamManager(plain);
-    for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
-  });
+  const nats = new SuiteServer();
 
   /** A gateway that has set and cleared some, one of which has no stream. */
   async function setter(): Promise<Side> {
-    const side = await new Side(url).connect();
+    const side = await new Side(nats.url).connect();
     side.publish('site/a', 'old', { retain: true });
     side.publish('site/a', 'kept', { retain: true, qos: 2 });
     side.publish('site/a', 'live', { retain: false });
@@ -43,7 +29,7 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
   it('come to a gateway that is late, of what it wants, the cleared ones as cleared', async () => {
     const by = await setter();
     for (const qos of [0, 2] as const) {
-      const late = await new Side(url).connect();
+      const late = await new Side(nats.url).connect();
       late.want(qos, 'site/#');
       await until(() => expect(late.heard).toHaveLength(3));
       expect(kept(late).toSorted(byName)).toEqual([
@@ -60,7 +46,7 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
 
   it('come for what is wanted anew, and not again for what was wanted before', async () => {
     await setter();
-    const side = await new Side(url).hear('site/a');
+    const side = await new Side(nats.url).hear('site/a');
     await until(() => expect(side.texts).toEqual(['kept']));
     side.want(2, 'site/a', 'site/c.d/+');
     await until(() => expect(side.texts).toEqual(['kept', 'odd name']));
@@ -70,11 +56,11 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
   });
 
   it('are told to those who are there as they are set and cleared', async () => {
-    const there = await new Side(url).connect();
+    const there = await new Side(nats.url).connect();
     there.want(0, 'site/#');
-    const stream = await new Side(url).hear('site/#');
+    const stream = await new Side(nats.url).hear('site/#');
     await until(() => expect(stream.options.records.get('in/slipway/1')).toBeDefined());
-    const side = await new Side(url).connect();
+    const side = await new Side(nats.url).connect();
     side.send('site/x', 'QoS 0', { retain: true });
     await until(() => expect(stream.texts).toEqual(['QoS 0']));
     side.publish('site/x', 'QoS 1', { retain: true });
@@ -84,14 +70,14 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
     expect(stream.heard.map(({ retain, stored }) => [retain, stored])).toEqual(Array(3).fill([true, false]));
     side.send('site/y', 'QoS 0', { retain: true });
     await until(() => expect(stream.texts.at(-1)).toBe('QoS 0'));
-    const late = await new Side(url).connect();
+    const late = await new Side(nats.url).connect();
     late.want(0, 'site/y');
     await until(() => expect(late.texts).toEqual(['QoS 0']));
   });
 
   it('are a key-value bucket as the clients of NATS know it', async () => {
     const side = await setter();
-    const manager = await jetstreamManager(plain);
+    const manager = await jetstreamManager(nats.plain);
     const { config, state } = await manager.streams.info('KV_slipway', { subjects_filter: '>' });
     // As ADR-8 of NATS has it.
     expect(config).toMatchObject({
@@ -120,7 +106,7 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
 
   it('may be put, deleted and purged by such clients', async () => {
     await setter();
-    const js = jetstream(plain);
+    const js = jetstream(nats.plain);
     const operation = (name: string) => {
       const written = headers();
       written.set('KV-Operation', name);
@@ -130,7 +116,7 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
     await js.publish('$KV.slipway.site.c=2Ed.=C3=A4', '', { headers: operation('PURGE') });
     await js.publish('$KV.slipway.site.e', 'new');
     await js.publish('$KV.slipway.site.no=name', 'theirs');
-    const late = await new Side(url).hear('site/#');
+    const late = await new Side(nats.url).hear('site/#');
     await until(() => expect(late.heard).toHaveLength(4));
     expect(kept(late).toSorted(byName)).toEqual([
       ['site/a', 'from a program', true, true],
@@ -141,11 +127,11 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
   });
 
   it('are many, and come while live ones do, which they do not undo', async () => {
-    const side = await new Side(url).connect();
+    const side = await new Side(nats.url).connect();
     const count = 1500;
     for (let i = 0; i < count; i++) side.publish(`site/${i}`, 'old', { retain: true });
     await until(() => expect(side.settledRecords).toHaveLength(count));
-    const late = await new Side(url).connect();
+    const late = await new Side(nats.url).connect();
     late.want(0, 'site/#');
     for (let i = 0; i < count; i += 3) side.send(`site/${i}`, 'new', { retain: true });
     const last = () => new Map(late.heard.map(({ name, text }) => [name, text]));
@@ -156,13 +142,13 @@ describeWithTools(['nats-server'], 'last values in NATS', () => {
 
   it('do not cross when the config says so', async () => {
     const config = { last_values: false as const };
-    const side = await new Side(url, { config }).hear('site/#');
+    const side = await new Side(nats.url, { config }).hear('site/#');
     await until(() => expect(side.options.records.get('in/slipway/0')).toBeDefined());
     const record = side.publish('site/a', 'one', { retain: true });
     await until(() => expect(side.settledRecords).toEqual([record]));
     await until(() => expect(side.heard).toMatchObject([{ text: 'one', retain: true, stored: false }]));
     const names: string[] = [];
-    for await (const name of (await jetstreamManager(plain)).streams.names()) names.push(name);
+    for await (const name of (await jetstreamManager(nats.plain)).streams.names()) names.push(name);
     expect(names).toEqual(['slipway']);
   });
 });

@@ -1,34 +1,22 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import { until } from '../../support/gateways.js';
 import { NatsServer } from '../../support/nats-server.js';
 import { Random } from '../../support/random.js';
 import { describeWithTools } from '../../support/tools.js';
+import { SuiteServer } from './suite-server.js';
 import { program, Side } from './upstreams.js';
 
 describeWithTools(['nats-server'], 'NATS as an upstream', () => {
-  let server: NatsServer;
-  let url: string;
-  beforeAll(async () => {
-    server = await NatsServer.start();
-    url = server.url;
-  });
-  afterAll(() => server.remove());
-
-  /** Each test begins without streams. */
-  beforeEach(async () => {
-    const nc = await program(url);
-    const manager = await jetstreamManager(nc);
-    for await (const { config } of manager.streams.list()) await manager.streams.delete(config.name);
-  });
+  const nats = new SuiteServer();
 
   it('carries QoS 0 as plain messages of NATS', async () => {
-    const hearer = await new Side(url).connect();
+    const hearer = await new Side(nats.url).connect();
     hearer.want(0, 'site/+/temperature', 'site/b/#');
-    const sender = await new Side(url).connect();
-    const plain = await program(url);
+    const sender = await new Side(nats.url).connect();
+    const plain = await program(nats.url);
     const seen: string[] = [];
     plain.subscribe('site.>', {
       callback: (_error, message) =>
@@ -63,9 +51,9 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('copies what it sends at QoS 0: the payload is there only during the call', async () => {
-    const hearer = await new Side(url).connect();
+    const hearer = await new Side(nats.url).connect();
     hearer.want(0, 'site/#');
-    const sender = await new Side(url).connect();
+    const sender = await new Side(nats.url).connect();
     const payload = Buffer.from('right');
     await until(() => {
       sender.send('site/x', '', { payload });
@@ -77,8 +65,8 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('carries QoS 1 and 2 through a stream, in order, with all that belongs to a message', async () => {
-    const hearer = await new Side(url).hear('site/#');
-    const sender = await new Side(url).connect();
+    const hearer = await new Side(nats.url).hear('site/#');
+    const sender = await new Side(nats.url).connect();
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
     const properties = {
       payloadFormat: 1 as const,
@@ -109,9 +97,9 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('knows a message that is sent again, also by another connection', async () => {
-    const hearer = await new Side(url).hear('site/#');
+    const hearer = await new Side(nats.url).hear('site/#');
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
-    const sender = await new Side(url).connect();
+    const sender = await new Side(nats.url).connect();
     const record = sender.publish('site/a', 'once', { retain: true });
     await until(() => expect(sender.settledRecords).toEqual([record]));
     const again = await sender.again().connect();
@@ -124,15 +112,15 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('takes what a program puts into the stream as QoS 1, and what a gateway sent at QoS 0 as that', async () => {
-    const hearer = await new Side(url).hear('site/#');
+    const hearer = await new Side(nats.url).hear('site/#');
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
-    const plain = await program(url);
+    const plain = await program(nats.url);
     await jetstream(plain).publish('site.a', 'from a program');
     const odd = headers();
     odd.set('Slipway-Properties', 'no JSON');
     odd.set('Slipway-Expiry', 'soon');
     await jetstream(plain).publish('site.a', 'odd', { headers: odd });
-    const sender = await new Side(url).connect();
+    const sender = await new Side(nats.url).connect();
     sender.send('site/a', 'QoS 0');
     await until(() => expect(hearer.heard).toHaveLength(3));
     expect(hearer.heard).toMatchObject([
@@ -146,13 +134,13 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('drops what has expired on the way, and counts it', async () => {
-    const sender = await new Side(url).hear('site/nothing');
+    const sender = await new Side(nats.url).hear('site/nothing');
     await until(() => expect(sender.options.records.get('in/slipway/0')).toBeDefined());
     await sender.close();
     const late = { ...systemClock, wallTime: () => systemClock.wallTime() + 60_000 };
-    const hearer = await new Side(url, { clock: late }).hear('site/#');
+    const hearer = await new Side(nats.url, { clock: late }).hear('site/#');
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
-    const other = await new Side(url).connect();
+    const other = await new Side(nats.url).connect();
     other.publish('site/a', 'soon over', { expiresAt: systemClock.now() + 30_000 });
     other.publish('site/a', 'lasts');
     await until(() => expect(hearer.texts).toEqual(['lasts']));
@@ -160,16 +148,16 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('gives one after the other, waits while the bridge has no room, and keeps little meanwhile', async () => {
-    const hearer = await new Side(url).hear('site/#');
+    const hearer = await new Side(nats.url).hear('site/#');
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
     hearer.busy = true;
-    const sender = await new Side(url).connect();
+    const sender = await new Side(nats.url).connect();
     const count = 5000;
     const texts = Array.from({ length: count }, (_, i) => `${i}`);
     for (const text of texts) sender.publish('site/a', text);
     await until(() => expect(sender.settledRecords).toHaveLength(count));
     expect(hearer.waiting).toHaveLength(1);
-    const nc = await program(url);
+    const nc = await program(nats.url);
     const manager = await jetstreamManager(nc);
     const [consumer] = await manager.consumers.list('slipway').next();
     expect(consumer?.num_pending).toBeGreaterThan(count - 1100);
@@ -179,9 +167,9 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
   });
 
   it('refuses what the server would not take, and goes on', async () => {
-    const hearer = await new Side(url).hear('site/#');
+    const hearer = await new Side(nats.url).hear('site/#');
     await until(() => expect(hearer.options.records.get('in/slipway/0')).toBeDefined());
-    const sender = await new Side(url).connect();
+    const sender = await new Side(nats.url).connect();
     const large = 'x'.repeat(1024 * 1024);
     const long = `site/${'y'.repeat(4000)}`;
     const records = [
@@ -220,10 +208,10 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
 
   it('may be closed at any moment, and says nothing after that', async () => {
     const random = new Random(1);
-    const feeder = await new Side(url).connect();
+    const feeder = await new Side(nats.url).connect();
     feeder.publish('site/kept', 'kept', { retain: true });
     for (let round = 0; round < 30; round++) {
-      const side = new Side(url);
+      const side = new Side(nats.url);
       const connecting = side.connect().catch(() => {});
       if (random.chance(0.3)) {
         await new Promise((resolve) => setTimeout(resolve, random.below(10)));
@@ -250,19 +238,19 @@ describeWithTools(['nats-server'], 'NATS as an upstream', () => {
     }
     await feeder.close();
     const names = async () =>
-      ((await server.monitor('connz')) as { connections: { name?: string }[] }).connections.filter(
+      ((await nats.server.monitor('connz')) as { connections: { name?: string }[] }).connections.filter(
         ({ name }) => name?.endsWith(' plant'),
       );
     await until(async () => expect(await names()).toEqual([]));
   });
 
   it('gives up connecting when it is told to, and leaves nothing behind', async () => {
-    const side = new Side(url);
+    const side = new Side(nats.url);
     const connecting = side.connect();
     side.abort();
     await expect(connecting).rejects.toThrow();
     await until(() => expect(side.problems).toEqual([]));
-    const { connections } = (await server.monitor('connz')) as { connections: { name?: string }[] };
+    const { connections } = (await nats.server.monitor('connz')) as { connections: { name?: string }[] };
     expect(connections.filter(({ name }) => name === `slipway ${side.gateway} plant`)).toEqual([]);
   });
 });
