@@ -35,6 +35,11 @@ export const bridgeKeys = {
   upstream: (bridge: string, key: string) => `bridge-upstream/${bridge}/${key}`,
 };
 
+/** Whether that is the key of a message that waits for a bridge: it is read when its turn comes, and may be damaged until then. */
+export function isQueued(key: string): boolean {
+  return key.startsWith('bridge-message/');
+}
+
 /** The number in the key of a message. */
 export function recordInKey(key: string): number {
   return Number.parseInt(key.slice(-RECORD_DIGITS), 36);
@@ -49,6 +54,8 @@ const QOS = 3;
 const RETAIN = 4;
 const EXPIRES = 8;
 const PROPERTIES = 16;
+/** Times that `Date` knows, ms. */
+const MAX_TIME_MS = 8.64e15;
 /** In front of the name: what was told, when it came, the lengths of the name and of `via`. */
 const HEAD_BYTES = 13;
 
@@ -109,6 +116,12 @@ export function readQueued(value: Uint8Array, offset: number): Omit<QueuedMessag
   };
 }
 
+/** When the message came, ms on the store's clock; 0 where that cannot be so. */
+function timeOf(value: Uint8Array): number {
+  const at = value.length < HEAD_BYTES ? 0 : new DataView(value.buffer, value.byteOffset).getFloat64(1);
+  return at > 0 && at < MAX_TIME_MS ? at : 0;
+}
+
 interface Collected {
   state: BridgeState | undefined;
   readonly messages: MessageIndex;
@@ -129,8 +142,7 @@ export class BridgeContentsReader {
         this.#collected(bridge).state = bridgeState.parse(JSON.parse(Buffer.from(value).toString()));
         return true;
       case 'bridge-message': {
-        const at = new DataView(value.buffer, value.byteOffset, value.length).getFloat64(1);
-        this.#collected(bridge).messages.push(Number.parseInt(rest, 36), at, value.length);
+        this.#collected(bridge).messages.push(Number.parseInt(rest, 36), timeOf(value), value.length);
         return true;
       }
       case 'bridge-upstream':

@@ -1,6 +1,6 @@
 import { reasonOf, SlipwayError } from '../errors.js';
 import type { Subscribe, Will } from '../wire/messages.js';
-import { BridgeContentsReader, type StoredBridge } from './bridge-records.js';
+import { BridgeContentsReader, isQueued, type StoredBridge } from './bridge-records.js';
 import { MqttContentsReader, type StoredMqttSession } from './mqtt-records.js';
 import {
   DamagedRecord,
@@ -21,7 +21,7 @@ import {
   type StoredNumbering,
   type StoredWish,
 } from './records.js';
-import { unseal } from './seal.js';
+import { contentOf, unseal } from './seal.js';
 
 export interface StoredSession {
   readonly identity: string;
@@ -63,10 +63,12 @@ export class ContentsReader {
   #format: number | undefined;
   #time: number | undefined;
 
-  /** @throws DamagedRecord when the record is not as it was written */
+  /** @throws DamagedRecord when the record is not as it was written, unless it can be done without */
   add(key: string, sealed: Uint8Array): void {
     try {
-      this.#add(key, unseal(key, sealed));
+      // Nobody wants to lose all for one of a million messages: whose turn it is looks once more.
+      if (isQueued(key)) this.#add(key, contentOf(sealed));
+      else this.#add(key, unseal(key, sealed));
     } catch (cause) {
       throw new DamagedRecord(`the record "${key}": ${reasonOf(cause)}`, { cause });
     }

@@ -11,9 +11,14 @@ export function seal(key: string, value: Uint8Array): Uint8Array {
   return sealed;
 }
 
+/** The value without a look at whether it was changed since. */
+export function contentOf(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(SEAL_BYTES);
+}
+
 /** @throws DamagedRecord when either was changed since */
 export function unseal(key: string, sealed: Uint8Array): Uint8Array {
-  const value = sealed.subarray(SEAL_BYTES);
+  const value = contentOf(sealed);
   const intact =
     sealed.length >= SEAL_BYTES &&
     Buffer.from(sealed.buffer, sealed.byteOffset).readUInt32BE() === crc32(value, crc32(key));

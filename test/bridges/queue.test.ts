@@ -246,6 +246,29 @@ test('what the disk has lost is dropped, counted and logged; the rest is deliver
   ]);
 });
 
+test('bits that are wrong at the start cost the messages that they are in, whichever they are, and no others', () => {
+  for (let bit = 0; bit < 8 * 24; bit++) {
+    const disk = new Disk();
+    const first = start({}, disk);
+    first.push('a', 'b', 'c');
+    first.clock.advance(20);
+    first.backend?.kill();
+    const key = bridgeKeys.message('plant', 2);
+    const spoiled = Uint8Array.from(disk.records.get(key) ?? []);
+    spoiled[bit >> 3] = (spoiled[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    disk.records.set(key, spoiled);
+
+    const second = start({ ageMs: 3_600_000 }, disk);
+    second.clock.advance(20);
+    expect(second.take().map(second.text)).toEqual(['a', 'c']);
+    const { damaged = 0, too_old: old = 0 } = second.counts.drops;
+    expect(damaged + old).toBe(1);
+    expect(second.log).toHaveLength(1);
+    second.queue.stop();
+    second.backend?.kill();
+  }
+});
+
 test('what waits in the store is dropped by a shorter age after a restart', () => {
   const disk = new Disk();
   const first = start({}, disk);
