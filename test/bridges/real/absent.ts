@@ -9,6 +9,7 @@ export interface Report {
   state: string;
   full: boolean;
   queue: { messages: number; bytes: number; in_flight: number };
+  in: number;
   drops: Record<string, number>;
 }
 

@@ -44,6 +44,36 @@ describeWithTools(['nats-server'], 'what is lost', () => {
     expect(accounts.get('after')).toMatchObject({ acknowledged: MESSAGES, arrived: MESSAGES });
   });
 
+  it('without a store: what came in and waits for who is away, when the gateway is killed', async () => {
+    const server = await startNats();
+    const near = await siteWith(nats(server), {});
+    const rule = { pattern: 'load/#', direction: 'in', qos: 1, remote: 'site/load/#' };
+    const bridges = [{ name: 'plant', ...nats(server), rules: [rule] }];
+    const far = await Site.start('far', { bridges, store: false, more: { stats: { interval: '1s' } } });
+    const program = await near.client('program');
+    const ledger = new Ledger();
+    const first = ledger.sender('first', 1);
+    const hears = async (what: string) => {
+      const hearer = await far.client('hearer');
+      await hearer.subscribe('load/#', ({ text }) => ledger.arrived(text), { qos: 1 });
+      const before = ledger.arrivals;
+      await until(async () => {
+        await program.emit(`load/${what}`, first.next().text);
+        expect(ledger.arrivals).toBeGreaterThan(before);
+      });
+      return hearer;
+    };
+    const hearer = await hears('before');
+    await hearer.close();
+    const stats = await follow(await far.client('watcher'));
+    await emitAll(program, ledger.sender('held', 1), MESSAGES);
+    await until(() => expect(stats().in).toBeGreaterThan(MESSAGES));
+    await far.kill();
+    await far.start();
+    await hears('after');
+    expect(ledger.verdict().accounts.get('held')).toMatchObject({ acknowledged: MESSAGES, arrived: 0 });
+  });
+
   it('with the disk of the gateway: what waits there, and nothing of what comes later', async () => {
     const server = await startNats();
     const site = await siteWith(nats(server), {});
