@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
 import type { Cancel, Clock } from '../clock.js';
 import { extrasBytes } from '../router/message.js';
-import { Queue } from '../session/queue.js';
-import { MessageIndex } from '../store/message-index.js';
+import type { MessageIndex } from '../store/message-index.js';
 import type { Store } from '../store/store.js';
 import type { BridgeCounts } from './counts.js';
 import { QueueFullness } from './queue-fullness.js';
 import type { BridgeRecords } from './records.js';
-import { type QueueMemory, StoredBacklog } from './stored-backlog.js';
+import type { QueueMemory } from './stored-backlog.js';
 import type { QueuedMessage } from './upstream.js';
+import { WaitingLine } from './waiting-line.js';
 import { type Held, WaitingMessage } from './waiting-message.js';
 
 export interface BridgeQueueLimits {
@@ -26,7 +26,7 @@ export interface BridgeQueueOptions {
   readonly limits: BridgeQueueLimits;
   /** How many may be on their way. */
   readonly window: number;
-  /** Of what is to be sent soon, or is on its way, so much is in memory, where there is a store. At least twice the window, however. */
+  /** How much of it is in memory: see `WaitingLine`. */
   readonly memory?: QueueMemory;
   readonly records: BridgeRecords;
   /** What the store of `records` holds already; the queue goes on with it as its own. */
@@ -39,7 +39,6 @@ export interface BridgeQueueOptions {
   readonly onReady: () => void;
 }
 
-const MEMORY: QueueMemory = { messages: 8192, bytes: 8 * 2 ** 20 };
 /** How often old messages are looked for, ms. */
 const SWEEP_MS = 10_000;
 /** At most so many are dropped at once. */
@@ -48,26 +47,15 @@ const DROP_MESSAGES = 10_000;
 const MESSAGE_BYTES = 32;
 
 /**
- * What one bridge has to send at QoS 1 and 2, in order, until upstream has taken it: in the store where there is one, or in memory. In the
- * store a million messages take little memory: only those whose turn is near are there, and of the others 12 bytes.
+ * What one bridge has to send at QoS 1 and 2, in order, until upstream has taken it: in the store where there is one, or in memory. It keeps
+ * to its bounds, and drops what has waited too long.
  */
 export class BridgeQueue {
   readonly #options: BridgeQueueOptions;
-  readonly #memory: QueueMemory;
   readonly #store: Store | undefined;
-  // In the order of their numbers: those on their way, those in memory, those that only the store has, those that it does not have yet.
-  #inFlight = new Map<number, WaitingMessage>();
-  #loaded = new Queue<WaitingMessage>();
-  readonly #stored: StoredBacklog | undefined;
-  readonly #fresh = new Queue<WaitingMessage>();
+  readonly #line: WaitingLine;
   #length: number;
   #bytes: number;
-  /** Of those on their way and those in memory. */
-  #memoryBytes = 0;
-  /** `next` had nothing. */
-  #starved = true;
-  /** The last batch that the store was asked to tell of. */
-  #awaited = 0;
   readonly #fullness: QueueFullness;
   /** Dropped as too old since that was said. */
   #tooOld = 0;
@@ -76,16 +64,18 @@ export class BridgeQueue {
 
   constructor(options: BridgeQueueOptions) {
     this.#options = options;
-    const { memory = MEMORY, window } = options;
-    this.#memory = { ...memory, messages: Math.max(memory.messages, 2 * window) };
-    const { bridge, limits, logger, records, stored = new MessageIndex() } = options;
-    this.#length = stored.length;
-    this.#bytes = stored.bytes;
+    const { bridge, limits, logger, records, stored } = options;
+    this.#length = stored?.length ?? 0;
+    this.#bytes = stored?.bytes ?? 0;
     this.#store = records.store;
-    this.#stored = this.#store && new StoredBacklog(bridge, this.#store, stored, logger);
+    this.#line = new WaitingLine({
+      ...options,
+      store: records.store,
+      onDamaged: (message) => this.#drop(message, 'damaged'),
+    });
     this.#fullness = new QueueFullness(bridge, limits, logger);
     this.#dropOld();
-    this.#refill();
+    this.#line.refill();
   }
 
   /** Messages that upstream has not taken yet. */
@@ -100,7 +90,7 @@ export class BridgeQueue {
 
   /** How many of them are on their way. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#line.inFlight;
   }
 
   /** It had no room, and has not got much since. */
@@ -110,8 +100,7 @@ export class BridgeQueue {
 
   /** For how long the oldest one has been here, ms; 0 when there is none. */
   get oldestAgeMs(): number {
-    const [first] = this.#inFlight.values();
-    const at = first?.at ?? this.#firstAt();
+    const at = this.#line.oldestAt;
     return at === undefined ? 0 : this.#options.clock.now() - at;
   }
 
@@ -143,13 +132,7 @@ export class BridgeQueue {
     waiting.bytes = store ? records.add(store, waiting) : sizeOf(waiting);
     this.#length++;
     this.#bytes += waiting.bytes;
-    if (!store) return this.#load(waiting);
-    const { batch } = store;
-    waiting.batch = batch;
-    this.#fresh.push(waiting);
-    if (batch === this.#awaited) return;
-    this.#awaited = batch;
-    store.after(batch, () => this.#committed(store.committed));
+    this.#line.push(waiting);
   }
 
   /**
@@ -159,40 +142,29 @@ export class BridgeQueue {
    */
   next(): QueuedMessage | undefined {
     const now = this.#options.clock.now();
-    for (let first = this.#loaded.at(0); first; first = this.#loaded.at(0)) {
+    for (let first = this.#line.first(); first; first = this.#line.first()) {
       const reason = this.#whyTooLate(first, now);
       if (reason === undefined) {
-        this.#loaded.shift();
-        this.#inFlight.set(first.record, first);
-        this.#refill();
+        this.#line.send();
         return first;
       }
       this.#dropFirst(reason);
     }
-    this.#starved = true;
-    this.#refill();
     return undefined;
   }
 
   /** Upstream has taken that message, or never will: it is kept no longer. One that is not on its way is left alone. */
   settle(record: number): void {
-    const settled = this.#inFlight.get(record);
+    const settled = this.#line.settle(record);
     if (!settled) return;
-    this.#inFlight.delete(record);
-    this.#memoryBytes -= settled.bytes;
     this.#forget(settled);
     this.#fullness.shrunk(this.#length, this.#bytes);
-    this.#refill();
+    this.#line.refill();
   }
 
   /** The connection is lost: what is on its way will be given again, before all others and in order, unless it is dropped until then. */
   rewind(): void {
-    const loaded = new Queue<WaitingMessage>();
-    for (const message of this.#inFlight.values()) loaded.push(message);
-    for (const message of this.#loaded) loaded.push(message);
-    this.#loaded = loaded;
-    this.#inFlight = new Map();
-    this.#ready();
+    this.#line.rewind();
   }
 
   stop(): void {
@@ -218,11 +190,6 @@ export class BridgeQueue {
     return true;
   }
 
-  /** When the first message came that is not on its way, on the clock in ms. */
-  #firstAt(): number | undefined {
-    return this.#loaded.at(0)?.at ?? this.#stored?.firstAt ?? this.#fresh.at(0)?.at;
-  }
-
   #whyTooLate({ at, expiresAt }: WaitingMessage, now: number): 'expired' | 'too_old' | undefined {
     if (expiresAt !== undefined && now >= expiresAt) return 'expired';
     return this.#isOld(at, now) ? 'too_old' : undefined;
@@ -239,7 +206,7 @@ export class BridgeQueue {
     if (limits.ageMs === 0 || this.#stopped) return;
     const now = clock.now();
     for (let dropped = 0; dropped < DROP_MESSAGES; dropped++) {
-      const at = this.#firstAt();
+      const at = this.#line.waitingSince;
       if (at === undefined || !this.#isOld(at, now)) {
         this.#sayOld();
         this.#sweep = clock.schedule(SWEEP_MS, () => this.#dropOld());
@@ -264,9 +231,7 @@ export class BridgeQueue {
 
   /** Drops the first message that is not on its way; false if there is none. */
   #dropFirst(reason: string): boolean {
-    const loaded = this.#loaded.shift();
-    if (loaded) this.#memoryBytes -= loaded.bytes;
-    const first = loaded ?? this.#stored?.shift() ?? this.#fresh.shift();
+    const first = this.#line.shift();
     if (!first) return false;
     this.#drop(first, reason);
     return true;
@@ -283,55 +248,6 @@ export class BridgeQueue {
     this.#length--;
     this.#bytes -= bytes;
     this.#options.records.remove(record);
-  }
-
-  /** All batches until then will survive a power cut. */
-  #committed(batch: number): void {
-    for (let first = this.#fresh.at(0); first && first.batch <= batch; first = this.#fresh.at(0)) {
-      this.#fresh.shift();
-      if (this.#mayLoad(first)) this.#load(first);
-      else this.#stored?.push(first);
-    }
-    this.#refill();
-  }
-
-  #load(message: WaitingMessage): void {
-    this.#loaded.push(message);
-    this.#memoryBytes += message.bytes;
-    this.#ready();
-  }
-
-  #ready(): void {
-    if (!this.#starved || this.#loaded.length === 0) return;
-    this.#starved = false;
-    this.#options.clock.defer(this.#options.onReady);
-  }
-
-  /** Room in memory for what comes next. */
-  get #room(): QueueMemory {
-    const { messages, bytes } = this.#memory;
-    return {
-      messages: messages - this.#inFlight.size - this.#loaded.length,
-      bytes: bytes - this.#memoryBytes,
-    };
-  }
-
-  #mayLoad({ bytes }: Held): boolean {
-    if (!this.#stored || this.#stored.length > 0) return !this.#stored;
-    const room = this.#room;
-    return this.#memoryBytes === 0 || (room.messages > 0 && room.bytes >= bytes);
-  }
-
-  /** Reads in what comes next, once there is room for a good part. */
-  #refill(): void {
-    if (!this.#stored || this.#stored.length === 0) return;
-    const room = this.#room;
-    if (2 * room.messages < this.#memory.messages || 2 * room.bytes < this.#memory.bytes) return;
-    this.#stored.read(room, (messages, lost) => {
-      for (const message of lost) this.#drop(message, 'damaged');
-      for (const message of messages) this.#load(message);
-      this.#refill();
-    });
   }
 }
 
