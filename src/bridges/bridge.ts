@@ -229,7 +229,7 @@ export class Bridge {
     this.#lastValues.up();
     // Only now: upstream tells of last values that were set here as they are here.
     connection.setInterests(this.#wanted);
-    this.#features.up();
+    this.#features.up(connection.isAnew ?? false);
   }
 
   #down(): void {

@@ -10,8 +10,8 @@ export interface BridgeFeature {
   take(message: IncomingMessage): boolean;
   /** The same of what has passed this gateway before. */
   echoed(message: IncomingMessage): void;
-  /** The bridge is connected. */
-  up(): void;
+  /** The bridge is connected; `isAnew` as in `UpstreamConnection`. */
+  up(isAnew: boolean): void;
   /** It is not any more. */
   down(): void;
   stop(): void;

@@ -35,8 +35,8 @@ export class Features {
     for (const feature of this.#all) feature.echoed(message);
   }
 
-  up(): void {
-    for (const feature of this.#all) feature.up();
+  up(isAnew: boolean): void {
+    for (const feature of this.#all) feature.up(isAnew);
   }
 
   down(): void {

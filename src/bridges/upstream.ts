@@ -19,6 +19,9 @@ export interface UpstreamConnection {
   /** Where it is connected to, for the log: `nats://n1:4222`. */
   readonly server: string;
 
+  /** Upstream does not remember this gateway: what it kept for it, last values too, may be gone. Absent where that cannot be told. */
+  readonly isAnew?: boolean;
+
   /** How many of `publish` upstream takes unsettled, at most. */
   readonly window: number;
 

@@ -48,6 +48,7 @@ export interface ConnectionContext {
 /** A session with a broker that goes on, or begins. */
 export class MqttConnection implements UpstreamConnection {
   readonly server: string;
+  readonly isAnew: boolean;
   readonly window: number;
   readonly #context: ConnectionContext;
   readonly #reader = new Reader();
@@ -65,6 +66,7 @@ export class MqttConnection implements UpstreamConnection {
     this.#context = context;
     this.#reader.level = level;
     this.server = where.server;
+    this.isAnew = !link.connack.sessionPresent;
     this.window = Math.min(inFlight, limits.receiveMaximum);
     this.#safe = new SafeBytes(
       clock,

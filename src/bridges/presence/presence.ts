@@ -67,7 +67,7 @@ export class PresenceFeature implements BridgeFeature, Worker {
             { pattern: this.#words.beacons, qos: 0 },
           ];
     this.#undecided = new Undecided(context.records, context.clock, context.router.maxLastValues);
-    if (this.#tells) this.#findUntold();
+    if (this.#tells) this.#findUntold(this.#restoreMark());
   }
 
   /** Once the fleet has taken up what it told before. */
@@ -122,9 +122,14 @@ export class PresenceFeature implements BridgeFeature, Worker {
     if (this.#isUp) this.#goOn();
   }
 
-  up(): void {
+  up(isAnew: boolean): void {
     if (!this.#tells) return;
     this.#isUp = true;
+    if (isAnew) {
+      this.#toldMark = -1;
+      this.#context.records.delete(TOLD_KEY);
+      this.#findUntold(0);
+    }
     this.#sendBeacon(FIRST_PAUSE_MS);
     this.#goOn();
   }
@@ -178,13 +183,18 @@ export class PresenceFeature implements BridgeFeature, Worker {
     this.#beacon = clock.schedule(pause, () => this.#sendBeacon(Math.min(2 * pause, BEACON_MS)));
   }
 
-  /** What has changed since upstream was told last, as far as that is remembered. */
-  #findUntold(): void {
+  /** Up to where upstream was told, as far as that is remembered: a mark of `Router.lastValueMark`. */
+  #restoreMark(): number {
     const { records, router, run } = this.#context;
     const kept = records.get(TOLD_KEY);
     const told = kept && (JSON.parse(Buffer.from(kept).toString()) as { run: string; mark: number });
     const since = told?.run === run ? told.mark : 0;
     router.restoreLastValueMark(since);
+    return since;
+  }
+
+  #findUntold(since: number): void {
+    const { router } = this.#context;
     for (const { name, mark } of router.lastValues(DEVICE_STATES)) {
       const device = deviceOfState(name);
       if (mark > since && device !== undefined) this.#untold.add(device);

@@ -21,6 +21,7 @@ describeWithTools(['mosquitto'], 'a session at a broker of MQTT', () => {
       const other = await Listener.on(url, 'nothing', version);
       const disk = new Disk();
       const rig = await Rig.connected(url, { version, records: new Life(disk) });
+      expect(rig.up.isAnew).toBe(true);
       rig.up.setInterests([
         { pattern: 'a/+', qos: 1 },
         { pattern: 'b', qos: 1 },
@@ -40,6 +41,7 @@ describeWithTools(['mosquitto'], 'a session at a broker of MQTT', () => {
       // What comes meanwhile is kept, and what is not wanted any more is taken back in the next life.
       for (const name of ['a/x', 'b', 'c']) await other.client.publishAsync(name, 'kept', { qos: 1 });
       const next = await Rig.connected(url, { version, records: new Life(disk) });
+      expect(next.up.isAnew).toBe(false);
       next.up.setInterests([
         { pattern: 'c', qos: 1 },
         { pattern: 'end', qos: 1 },

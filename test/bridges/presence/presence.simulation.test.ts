@@ -39,6 +39,33 @@ function heard(inbox: Inbox): string[] {
   });
 }
 
+it('a broker that has forgotten all is told of all devices again', async () => {
+  const a = gateway('a', new Disk());
+  a.device('uno', 'online');
+  await advance(clock, SOON);
+  broker.stop();
+  broker.forgetSessions();
+  broker.lastValues.clear();
+  await advance(clock, 1000);
+  broker.start();
+  await advance(clock, 60_000);
+  const late = gateway('late');
+  await advance(clock, SOON);
+  expect(late.fleet()).toEqual({ uno: 'online@a' });
+  expect(broker.violations).toEqual([]);
+});
+
+it('a broker that has not is told nothing twice', async () => {
+  const a = gateway('a', new Disk());
+  a.device('uno', 'online');
+  await advance(clock, SOON);
+  const words = () => broker.taken.filter(({ name }) => name.endsWith('/devices/uno'));
+  expect(words()).toHaveLength(1);
+  broker.cut();
+  await advance(clock, 60_000);
+  expect(words()).toHaveLength(1);
+});
+
 describe('two gateways of one name', () => {
   const told = (one: PlainGateway) => one.log.filter((line) => line.includes('another gateway is called'));
 

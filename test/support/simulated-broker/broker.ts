@@ -134,6 +134,10 @@ export class SimulatedBroker {
     for (const session of this.#sessions.values()) session.pump();
   }
 
+  knows(client: string): boolean {
+    return this.#sessions.has(client);
+  }
+
   /** It has lost what it knew of its clients, as after a restart without a disk. */
   forgetSessions(): void {
     for (const session of this.#sessions.values()) session.consumer?.cut();

@@ -21,6 +21,7 @@ const POSITION = 'position';
 
 export class SimulatedConnection implements UpstreamConnection {
   readonly server: string;
+  readonly isAnew: boolean;
   readonly window: number;
   readonly #upstream: SimulatedUpstream;
   readonly #broker: SimulatedBroker;
@@ -47,6 +48,7 @@ export class SimulatedConnection implements UpstreamConnection {
     this.window = 1 + broker.random.below(broker.window);
     this.#toBroker = new Wire(broker, () => this.cut());
     this.#toClient = new Wire(broker, () => this.cut());
+    this.isAnew = !broker.knows(client);
     broker.session(client).attach(this);
   }
 
