@@ -71,7 +71,8 @@ export class MqttConnection implements UpstreamConnection {
     this.#safe = new SafeBytes(
       clock,
       (task) => session.settled(task),
-      (bytes) => link.send(bytes),
+      link,
+      () => link.fail('unreachable', 'it does not read what it is answered'),
     );
     this.#departures = new Departures({
       where,

@@ -145,6 +145,11 @@ export class BrokerLink {
     return this.#wire.unsentBytes;
   }
 
+  /** Bytes that the system has taken until now. */
+  get takenBytes(): number {
+    return this.#wire.takenBytes;
+  }
+
   /** Sends bytes behind all others. They must not change any more. Nothing happens when the connection is over. */
   send(bytes: Uint8Array): void {
     this.#sentAt = this.#clock.now();

@@ -20,6 +20,7 @@ export class Wire {
   readonly #splitter: PacketSplitter;
   readonly #events: WireEvents;
   #flushing = false;
+  #takenBytes = 0;
   #paused = false;
   #over = false;
 
@@ -28,7 +29,10 @@ export class Wire {
     this.#socket = socket;
     this.#splitter = new PacketSplitter(maxPacket);
     this.#events = events;
-    this.#outgoing = new OutgoingBytes(socket, () => this.#flush());
+    this.#outgoing = new OutgoingBytes(socket, (bytes) => {
+      this.#takenBytes += bytes;
+      this.#flush();
+    });
     let problem: Error | undefined;
     socket.on('error', (error: Error) => {
       problem = error;
@@ -47,6 +51,11 @@ export class Wire {
   /** Bytes that the system has not taken. */
   get unsentBytes(): number {
     return this.#outgoing.bytes;
+  }
+
+  /** Bytes that the system has taken until now. */
+  get takenBytes(): number {
+    return this.#takenBytes;
   }
 
   /** Sends bytes behind all others. They must not change any more. Nothing happens when the connection is gone. */

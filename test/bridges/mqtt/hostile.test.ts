@@ -105,3 +105,20 @@ test('whatever a broker says: the connection stands or ends with one line, and c
     for (const { message } of rig.problems) expect(message).not.toContain('\n');
     expect(new Set(rig.settledRecords).size).toBe(rig.settledRecords.length);
   }));
+
+test('a broker that speaks on and on, and does not read what it is answered, is left', async () => {
+  const { fake, rig } = await connected();
+  const { socket } = fake;
+  socket?.pause();
+  const releases = Buffer.concat(
+    Array.from({ length: 16_384 }, (_, n) => Buffer.from([0x62, 2, n >> 8, n & 255 || 1])),
+  );
+  const speak = (): void => {
+    while (rig.problems.length === 0 && socket?.writable && socket.write(releases));
+  };
+  socket?.on('drain', speak);
+  speak();
+  await expect
+    .poll(() => rig.problems, { timeout: 20_000 })
+    .toMatchObject([{ code: 'unreachable', message: `${fake.url}: it does not read what it is answered` }]);
+}, 30_000);
