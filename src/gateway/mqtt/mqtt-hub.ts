@@ -6,7 +6,7 @@ import type { Counters } from '../../counters.js';
 import { Deadlines } from '../../deadlines.js';
 import type { ByteLink, ByteLinkEvents } from '../../links/byte-link.js';
 import { encode } from '../../mqtt/wire/encode.js';
-import type { Connack, Connect, Disconnect } from '../../mqtt/wire/packets.js';
+import type { Connect, Disconnect } from '../../mqtt/wire/packets.js';
 import { REASON } from '../../mqtt/wire/reason-codes.js';
 import type { Router } from '../../router/router.js';
 import type { QueueLimits } from '../../session/contract.js';
@@ -20,19 +20,12 @@ import { NO_WILL } from '../wills.js';
 import { type ConnectRefusal, refusalCode, refusedWill, willOf } from './connect.js';
 import { MqttConnection, type MqttKeeper } from './mqtt-connection.js';
 import { MqttSession, type MqttSessionContext } from './mqtt-session.js';
+import { Terms, type TermsLimits, TOPIC_ALIAS_MAXIMUM } from './terms.js';
 
-export interface MqttLimits {
+export interface MqttLimits extends TermsLimits {
   readonly queue: QueueLimits;
   /** Unsent bytes a connection, beyond which QoS 0 is dropped. */
   readonly backlog: number;
-  /** The largest packet that is taken, bytes. */
-  readonly maxPacket: number;
-  /** PUBLISH of QoS 1 and 2 that a client may have unacknowledged. */
-  readonly receiveMaximum: number;
-  /** The longest that a session outlives its connection, ms. */
-  readonly expiryMs: number;
-  /** The longest keep-alive that a client of MQTT 5 may ask for, ms; 0 for any. */
-  readonly keepAliveMs: number;
 }
 
 export interface MqttHubContext {
@@ -46,11 +39,6 @@ export interface MqttHubContext {
   readonly store?: Store;
 }
 
-/** Topic aliases that a client may use on a connection: enough for what one device publishes on. */
-const TOPIC_ALIAS_MAXIMUM = 64;
-/** A session expiry of MQTT 5 that means for ever, s (3.1.2.11.2). */
-const FOR_EVER_S = 0xffff_ffff;
-
 /** The MQTT clients: their connections and sessions, who takes over from whom (MQTT 5, 3.1.4). */
 export class MqttHub implements MqttKeeper {
   readonly #context: MqttHubContext;
@@ -59,6 +47,7 @@ export class MqttHub implements MqttKeeper {
   /** Connections without a session. */
   readonly #unused: Deadlines<MqttConnection>;
   readonly #sessionContext: MqttSessionContext;
+  readonly #terms: Terms;
   readonly #stopReviewing: () => void;
   #stopped = false;
 
@@ -66,6 +55,7 @@ export class MqttHub implements MqttKeeper {
     this.#context = context;
     const { commons, clock, limits } = context;
     const { held, wills, turns } = commons;
+    this.#terms = new Terms(limits);
     this.#stopReviewing = context.access.watch(() => this.#review());
     this.#unused = new Deadlines(clock, OFFER_MS, (connection) =>
       connection.hangUp('it sent no CONNECT in time'),
@@ -206,7 +196,7 @@ export class MqttHub implements MqttKeeper {
     const { commons } = this.#context;
     const clientId = packet.clientId || `auto-${randomUUID()}`;
     const standing = this.#takeOver(clientId, packet.cleanStart);
-    const expiryMs = this.#expiryOf(packet);
+    const expiryMs = this.#terms.expiryOf(packet);
     if (!standing) commons.makeRoom(connection.link.party);
     const session = standing ?? new MqttSession(clientId, expiryMs > 0, this.#sessionContext);
     this.#sessions.set(clientId, session);
@@ -221,9 +211,9 @@ export class MqttHub implements MqttKeeper {
     session.willDelayMs = (packet.will?.properties.willDelay ?? 0) * 1000;
     this.#unused.stop(connection);
     session.take(connection);
-    connection.admitted(session, this.#keepAliveOf(packet));
+    connection.admitted(session, this.#terms.keepAliveOf(packet));
     const connack = encode(
-      this.#connack(packet, session, standing !== undefined),
+      this.#terms.connack(packet, session, standing !== undefined),
       packet.level,
       connection.maximumPacketSize,
     );
@@ -253,46 +243,6 @@ export class MqttHub implements MqttKeeper {
     return standing;
   }
 
-  #connack(packet: Connect, session: MqttSession, sessionPresent: boolean): Connack {
-    const accepted = { type: 'connack', sessionPresent, code: REASON.success } as const;
-    if (packet.level < 5) return { ...accepted, properties: {} };
-    const { limits } = this.#context;
-    const wanted = packet.properties.sessionExpiry ?? 0;
-    const granted = session.expiryMs / 1000;
-    const keepAlive = this.#keepAliveOf(packet);
-    return {
-      ...accepted,
-      properties: {
-        // Only what differs from what was asked for (3.2.2.3.2).
-        ...(granted !== wanted && { sessionExpiry: granted }),
-        receiveMaximum: Math.min(limits.receiveMaximum, 0xffff),
-        maximumPacketSize: limits.maxPacket,
-        topicAliasMaximum: TOPIC_ALIAS_MAXIMUM,
-        ...(packet.clientId === '' && { assignedClientId: session.clientId }),
-        // [MQTT-3.2.2-21]
-        ...(keepAlive !== packet.keepAlive && { serverKeepAlive: keepAlive }),
-      },
-    };
-  }
-
-  /** In s; 0 for none. Of those that speak an older version it is what they say: they cannot be told another one. */
-  #keepAliveOf({ level, keepAlive }: Connect): number {
-    const longest = Math.floor(this.#context.limits.keepAliveMs / 1000);
-    if (level < 5 || longest === 0) return keepAlive;
-    return keepAlive === 0 ? longest : Math.min(keepAlive, longest);
-  }
-
-  /** How long the session is to outlive its connection, ms: in 3.1.1 as long as the gateway allows, unless it is clean. */
-  #expiryOf({ level, cleanStart, properties }: Connect): number {
-    if (level < 5) return cleanStart ? 0 : this.#context.limits.expiryMs;
-    return this.#granted(properties.sessionExpiry ?? 0);
-  }
-
-  #granted(seconds: number): number {
-    const { expiryMs } = this.#context.limits;
-    return seconds === FOR_EVER_S ? expiryMs : Math.min(seconds * 1000, expiryMs);
-  }
-
   // ------------------------------------------------------------------------------------------------ the ends
 
   disconnect(connection: MqttConnection, { code, properties }: Disconnect): void {
@@ -303,7 +253,7 @@ export class MqttHub implements MqttKeeper {
       // [MQTT-3.14.2-2]
       if (session.expiryMs === 0 && sessionExpiry > 0)
         return connection.fails(REASON.protocolError, 'its session was to end with its connection');
-      session.expiryMs = this.#granted(sessionExpiry);
+      session.expiryMs = this.#terms.expiry(sessionExpiry);
     }
     // [MQTT-3.14.4-3]: who leaves properly leaves no will behind.
     if (code === REASON.success) session.leaveWill(NO_WILL);
