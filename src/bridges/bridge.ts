@@ -24,7 +24,8 @@ import { BridgeQueue } from './queue.js';
 import { BridgeRecords } from './records.js';
 import { Refusals } from './refusals.js';
 import type { BridgeReport, BridgeState } from './report.js';
-import type { Interest, RefusalReason, Upstream, UpstreamConnection } from './upstream.js';
+import { Suspicion } from './suspicion.js';
+import type { Interest, RefusalReason, Upstream, UpstreamConnection, UpstreamError } from './upstream.js';
 
 export interface BridgeContext {
   readonly config: BridgeConfig;
@@ -52,6 +53,7 @@ export class Bridge {
   readonly #context: BridgeContext;
   readonly #counts: BridgeCounts;
   readonly #queue: BridgeQueue;
+  readonly #suspicion: Suspicion;
   readonly #pump: Pump;
   readonly #departures: Departures;
   readonly #arrivals: Arrivals;
@@ -83,9 +85,18 @@ export class Bridge {
       logger,
       onReady: () => this.#pump.run(),
     });
+    this.#suspicion = new Suspicion({
+      bridge: name,
+      clock,
+      logger,
+      random,
+      queue: this.#queue,
+      refuse: (record, why) => this.#refused(record, 'cut_off', why),
+      goOn: () => this.#goOn(),
+    });
     this.#pump = new Pump({
       queue: this.#queue,
-      window: config.in_flight,
+      suspicion: this.#suspicion,
       clock,
       connection: () => this.#connector.connection,
     });
@@ -100,7 +111,7 @@ export class Bridge {
       ...common,
       rules: rulesOf(config.rules, 'out'),
       queue: this.#queue,
-      connection: () => this.#connector.connection,
+      connection: () => (this.#suspicion.muted ? undefined : this.#connector.connection),
       lastValues,
     });
     const { turns } = context;
@@ -137,7 +148,7 @@ export class Bridge {
       { name, upstream: context.upstream(records), clock, logger, random },
       {
         up: (connection) => this.#up(connection),
-        down: () => this.#down(),
+        down: (problem, cutOff) => this.#down(problem, cutOff),
         problemChanged: () => this.publish(),
         settled: (record) => this.#settled(record),
         refused: (record, reason, why) => this.#refused(record, reason, why),
@@ -175,6 +186,7 @@ export class Bridge {
     this.#features.stop();
     this.#queue.stop();
     this.#pump.stop();
+    this.#suspicion.stop();
     this.#announce('down');
     await this.#connector.stop();
   }
@@ -182,6 +194,7 @@ export class Bridge {
   report(): BridgeReport {
     const { connection, problem, reconnects } = this.#connector;
     const { waitsFor } = this.#arrivals;
+    const { heldUp } = this.#suspicion;
     const { length, bytes, oldestAgeMs, inFlight, full } = this.#queue;
     return {
       state: connection ? 'up' : 'down',
@@ -189,6 +202,7 @@ export class Bridge {
       ...(problem && { problem: problem.message }),
       queue: { messages: length, bytes, oldest_s: Math.round(oldestAgeMs / 1000), in_flight: inFlight },
       full,
+      ...(heldUp && { held_up: heldUp }),
       ...(waitsFor !== undefined && { waits_for: waitsFor }),
       interests: this.#wanted.length,
       out: this.#counts.out.value,
@@ -225,14 +239,17 @@ export class Bridge {
 
   #up(connection: UpstreamConnection): void {
     this.#announce('up');
+    // Others are to hear that this gateway is there, also when the rest is silent.
+    this.#features.up(connection.isAnew ?? false);
+    this.#suspicion.up(Math.min(this.#context.config.in_flight, connection.window));
     this.#pump.run();
     this.#lastValues.up();
     // Only now: upstream tells of last values that were set here as they are here.
     connection.setInterests(this.#wanted);
-    this.#features.up(connection.isAnew ?? false);
   }
 
-  #down(): void {
+  #down(problem: UpstreamError, cutOff: boolean): void {
+    this.#suspicion.lost(problem, cutOff);
     this.#queue.rewind();
     this.#arrivals.forget();
     this.#lastValues.down();
@@ -242,18 +259,28 @@ export class Bridge {
 
   #want(): void {
     this.#wanted = this.#interests.current();
-    this.#connector.connection?.setInterests(this.#wanted);
+    if (!this.#suspicion.muted) this.#connector.connection?.setInterests(this.#wanted);
+  }
+
+  /** More may be sent than before. */
+  #goOn(): void {
+    this.#want();
+    this.#pump.run();
   }
 
   #settled(record: number): void {
     this.#counts.out.add();
-    this.#queue.settle(record);
-    this.#pump.runSoon();
+    this.#answered(record);
   }
 
   #refused(record: number, reason: RefusalReason, why: string): void {
     this.#refusals.message(reason, why);
+    this.#answered(record);
+  }
+
+  #answered(record: number): void {
     this.#queue.settle(record);
+    this.#suspicion.answered();
     this.#pump.runSoon();
   }
 

@@ -32,8 +32,8 @@ export interface ConnectorContext {
 /** What the connector tells, besides what its connections do. */
 export interface ConnectorEvents extends Omit<UpstreamEvents, 'lost'> {
   up(connection: UpstreamConnection): void;
-  /** There is none any more, or the first attempt failed. */
-  down(): void;
+  /** There is none any more, or the first attempt failed. `cutOff`: see `UpstreamEvents.lost`. */
+  down(problem: UpstreamError, cutOff: boolean): void;
   /** There is still none, now for another reason: once an attempt at most, which are further and further apart. */
   problemChanged(): void;
 }
@@ -95,9 +95,9 @@ export class Connector {
     let problem: UpstreamError | undefined;
     try {
       // It may be lost again before it is known here that it stands.
-      const lost = (error: UpstreamError) => {
+      const lost = (error: UpstreamError, cutOff: boolean) => {
         problem = error;
-        if (this.#connection !== undefined) this.#lost(error);
+        if (this.#connection !== undefined) this.#lost(error, cutOff);
       };
       const connection = await upstream.connect({ ...this.#events, ...this.#proofs(), lost }, signal);
       if (signal.aborted) return await connection.close();
@@ -109,7 +109,7 @@ export class Connector {
       this.#log.connected(connection.server);
       this.#events.up(connection);
     } catch (error) {
-      if (!signal.aborted) this.#failed(asProblem(error));
+      if (!signal.aborted) this.#failed(asProblem(error), false);
     }
   }
 
@@ -131,23 +131,23 @@ export class Connector {
     if (!this.#contested) this.#pause = FIRST_PAUSE_MS;
   }
 
-  #lost(error: UpstreamError): void {
+  #lost(error: UpstreamError, cutOff: boolean): void {
     if (this.#context.clock.now() - this.#upSince >= STEADY_MS) {
       this.#pause = FIRST_PAUSE_MS;
       this.#contested = false;
     }
     if (error.code === 'taken_over') this.#contested = true;
     this.#connection = undefined;
-    this.#failed(error);
+    this.#failed(error, cutOff);
   }
 
-  #failed(problem: UpstreamError): void {
+  #failed(problem: UpstreamError, cutOff: boolean): void {
     const { clock, random } = this.#context;
     const first = this.#problem === undefined;
     const changed = this.#problem?.message !== problem.message;
     this.#problem = problem;
     this.#log.failed(problem);
-    if (first) this.#events.down();
+    if (first) this.#events.down(problem, cutOff);
     else if (changed) this.#events.problemChanged();
     const pause = this.#pause * (0.5 + random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS[problem.code]);

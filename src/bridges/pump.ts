@@ -1,14 +1,15 @@
 import type { Cancel, Clock } from '../clock.js';
 import type { BridgeQueue } from './queue.js';
+import type { Suspicion } from './suspicion.js';
 import type { UpstreamConnection } from './upstream.js';
 
 /** For so long at most messages are sent one after the other, ms: then others have their turn. */
 const TURN_MS = 2;
 
 export interface PumpContext {
-  readonly queue: Pick<BridgeQueue, 'next' | 'inFlight'>;
-  /** How many may be on their way. */
-  readonly window: number;
+  readonly queue: Pick<BridgeQueue, 'inFlight'>;
+  /** Which of the queue's messages are sent now. */
+  readonly suspicion: Pick<Suspicion, 'next' | 'window' | 'overtakes'>;
   readonly clock: Clock;
   readonly connection: () => UpstreamConnection | undefined;
 }
@@ -25,16 +26,15 @@ export class Pump {
 
   /** Something may wait for which upstream has room. */
   run(): void {
-    const { queue, window, clock, connection } = this.#context;
+    const { queue, suspicion, clock, connection } = this.#context;
     const upstream = connection();
     if (upstream === undefined || this.#running || this.#next !== undefined) return;
     this.#running = true;
-    const most = Math.min(window, upstream.window);
     const end = clock.now() + TURN_MS;
-    while (queue.inFlight < most && connection() === upstream) {
-      const message = queue.next();
+    while (queue.inFlight < suspicion.window && connection() === upstream) {
+      const message = suspicion.next();
       if (message === undefined) break;
-      upstream.publish(message);
+      upstream.publish(message, suspicion.overtakes);
       if (clock.now() < end) continue;
       this.runSoon();
       break;

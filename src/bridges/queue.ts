@@ -104,6 +104,11 @@ export class BridgeQueue {
     return at === undefined ? 0 : this.#options.clock.now() - at;
   }
 
+  /** The first of those on their way; else of those in memory. */
+  get oldest(): QueuedMessage | undefined {
+    return this.#line.oldest;
+  }
+
   /** Whether another message with a payload of so many bytes could be taken now. */
   hasRoom(payloadBytes: number): boolean {
     const { limits } = this.#options;
@@ -151,6 +156,16 @@ export class BridgeQueue {
       this.#dropFirst(reason);
     }
     return undefined;
+  }
+
+  /** As `next`, of those in memory the first one behind the oldest with another name than these: it overtakes those before it. */
+  nextBeside(names: ReadonlySet<string>): QueuedMessage | undefined {
+    const now = this.#options.clock.now();
+    const found = this.#line.behind.find(
+      (message) => !names.has(message.name) && this.#whyTooLate(message, now) === undefined,
+    );
+    if (found) this.#line.sendAhead(found);
+    return found;
   }
 
   /** Upstream has taken that message, or never will: it is kept no longer. One that is not on its way is left alone. */

@@ -16,6 +16,8 @@ export interface BridgeReport {
   };
   /** Reliable messages are refused (`refuse`), or older ones dropped for them (`drop_oldest`). */
   readonly full: boolean;
+  /** The message that may be why upstream ends connections: it is tried alone, and what is behind it waits. */
+  readonly held_up?: HeldUp;
   /** Why nothing reliable comes in at present: there is no room for it here. */
   readonly waits_for?: string;
   /** Patterns that upstream is asked for. */
@@ -24,6 +26,16 @@ export interface BridgeReport {
   readonly in: number;
   readonly reconnects: number;
   readonly drops: Readonly<Record<string, number>>;
+}
+
+/** A message with which connections ended, again and again. */
+export interface HeldUp {
+  /** Its name upstream. */
+  readonly name: string;
+  /** Of its payload. */
+  readonly bytes: number;
+  /** Connections that ended with it. */
+  readonly cuts: number;
 }
 
 /** What `$slipway/bridges/<name>/state` says (PROTOCOL.md §6.6). */

@@ -36,9 +36,10 @@ export interface UpstreamConnection {
 
   /**
    * Sends at QoS 1 or 2, in the order of the calls, until it is settled or refused. The messages that an earlier connection left
-   * unsettled come first, in their order.
+   * unsettled come first, in their order; but one that `overtakes` goes before others with lower numbers, which follow: nothing else is
+   * unsettled then.
    */
-  publish(message: QueuedMessage): void;
+  publish(message: QueuedMessage, overtakes?: boolean): void;
 
   /** What this gateway wants to hear now, in place of what it wanted before. No name is matched by two of the patterns. */
   setInterests(interests: readonly Interest[]): void;
@@ -49,8 +50,11 @@ export interface UpstreamConnection {
 
 /** What a connection tells its bridge. */
 export interface UpstreamEvents {
-  /** The connection is over, not by `close`. Called once. */
-  lost(problem: UpstreamError): void;
+  /**
+   * The connection is over, not by `close`. Called once. `cutOff`: upstream ended it, as far as can be seen from here, and gave no reason of
+   * its own, while it had a message of QoS 1 or 2 that it had not answered: perhaps for that one.
+   */
+  lost(problem: UpstreamError, cutOff: boolean): void;
 
   /** Upstream has taken responsibility for that message. */
   settled(record: number): void;
@@ -73,7 +77,13 @@ export interface UpstreamEvents {
 }
 
 /** Why upstream will never take a message; counted as `bridges.<name>.drop.<reason>`. */
-export type RefusalReason = 'forbidden' | 'too_large' | 'bad_name' | 'no_stream' | 'upstream_refused';
+export type RefusalReason =
+  | 'forbidden'
+  | 'too_large'
+  | 'bad_name'
+  | 'no_stream'
+  | 'upstream_refused'
+  | 'cut_off';
 
 interface RemoteMessage {
   readonly name: string;

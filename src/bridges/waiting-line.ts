@@ -61,8 +61,21 @@ export class WaitingLine {
 
   /** When the oldest one came, on the clock in ms; undefined when there is none. */
   get oldestAt(): number | undefined {
-    const [first] = this.#inFlight.values();
-    return first?.at ?? this.waitingSince;
+    const [sent] = this.#inFlight.values();
+    const waiting = this.waitingSince;
+    // The one that is on its way may have overtaken it.
+    return sent && waiting !== undefined ? Math.min(sent.at, waiting) : (sent?.at ?? waiting);
+  }
+
+  /** The first of those on their way; else of those in memory. */
+  get oldest(): WaitingMessage | undefined {
+    const [sent] = this.#inFlight.values();
+    return sent ?? this.#loaded.at(0);
+  }
+
+  /** Those in memory behind the first one. */
+  get behind(): WaitingMessage[] {
+    return [...this.#loaded].slice(1);
   }
 
   /** When the first one came that is not on its way. */
@@ -99,6 +112,14 @@ export class WaitingLine {
     this.refill();
   }
 
+  /** That one, of those in memory, is on its way before others: it is behind them again after `rewind`. */
+  sendAhead(message: WaitingMessage): void {
+    const others = [...this.#loaded].filter((other) => other !== message);
+    this.#loaded = new Queue();
+    for (const other of others) this.#loaded.push(other);
+    this.#inFlight.set(message.record, message);
+  }
+
   /** Lets go of one that is on its way; undefined if there is none of that number. */
   settle(record: number): Held | undefined {
     const settled = this.#inFlight.get(record);
@@ -117,10 +138,9 @@ export class WaitingLine {
 
   /** Those on their way are the first ones again. */
   rewind(): void {
-    const loaded = new Queue<WaitingMessage>();
-    for (const message of this.#inFlight.values()) loaded.push(message);
-    for (const message of this.#loaded) loaded.push(message);
-    this.#loaded = loaded;
+    const messages = [...this.#inFlight.values(), ...this.#loaded].sort((a, b) => a.record - b.record);
+    this.#loaded = new Queue();
+    for (const message of messages) this.#loaded.push(message);
     this.#inFlight = new Map();
     this.#ready();
   }

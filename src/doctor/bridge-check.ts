@@ -29,10 +29,18 @@ export async function* checkBridges(
 }
 
 function* judged(report: BridgeReport, findings: Findings): Generator<Finding> {
-  const { state, server, problem = 'the gateway is connecting it', waits_for: waitsFor, full } = report;
+  const { state, server, problem = 'the gateway is connecting it', full } = report;
+  const { waits_for: waitsFor, held_up: heldUp } = report;
   const waiting = waitingOf(report);
   if (state === 'up') yield findings.ok(`connected to ${server}${waiting}${droppedOf(report)}`);
   else yield findings.problem({ problem: `is not connected: ${problem}${waiting}` });
+  if (heldUp !== undefined) {
+    const text = `the connection ended ${heldUp.cuts} times with a message of ${heldUp.bytes} bytes on ${JSON.stringify(heldUp.name)}: what is behind it waits until it is known whether that is why`;
+    yield findings.problem({
+      problem: text,
+      mend: 'let the broker take packets of that size, and this bridge publish there, or change the rule',
+    });
+  }
   if (full) {
     const text =
       'its queue is full: reliable messages for it are refused, or older ones dropped (queue.when_full)';

@@ -54,7 +54,7 @@ class Attempts implements Upstream {
   }
 
   async lose(code: UpstreamErrorCode = 'unreachable'): Promise<void> {
-    this.#events?.lost(new UpstreamError(code, 'the connection broke'));
+    this.#events?.lost(new UpstreamError(code, 'the connection broke'), false);
     await settled();
   }
 }

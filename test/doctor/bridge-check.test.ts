@@ -80,6 +80,13 @@ describe('of a gateway that runs', () => {
     ]);
   });
 
+  it('a message with which the connection ends is named', async () => {
+    expect(await found(nats, report({ held_up: { name: 'a/b', bytes: 7, cuts: 3 } }))).toEqual([
+      'ok: connected to nats://n1:4222',
+      'problem: the connection ended 3 times with a message of 7 bytes on "a/b": what is behind it waits until it is known whether that is why',
+    ]);
+  });
+
   it('a bridge that it does not have is noted', async () => {
     expect(await found(nats, { running: true, bridges: new Map() })).toEqual([
       'note: the gateway that runs does not know this bridge: restart it if it should',

@@ -9,6 +9,8 @@ export class Relay {
   target: Address;
   /** How many there were. */
   connections = 0;
+  /** When that is said to the target the connection is broken, before it hears it. */
+  forbidden: string | undefined;
   #cut = false;
   #frozen = false;
   #muted = false;
@@ -82,6 +84,12 @@ export class Relay {
       });
       if (!this.#frozen && !(this.#muted && from === onward)) from.pipe(to);
     }
+    if (!this.#frozen)
+      socket.prependListener('data', (bytes: Buffer) => {
+        if (this.forbidden === undefined || !bytes.includes(this.forbidden)) return;
+        onward.destroy();
+        socket.destroy();
+      });
     this.#onward.add(onward);
     onward.once('close', () => this.#onward.delete(onward));
   }

@@ -10,6 +10,11 @@ export function connectionProblem(where: Where, error: Error | undefined, connec
   return problemAt(where, code, text, error);
 }
 
+/** Whether who was connected was cut off, rather than out of reach. `error`: as for `connectionProblem`. */
+export function isCut(error: Error | undefined): boolean {
+  return error === undefined || codeOf(error) === 'ECONNRESET' || codeOf(error) === 'EPIPE';
+}
+
 function closed({ server, clientId, version }: Where, connected: boolean): Problem {
   if (!connected) {
     const [, scheme = '', secure = ''] = /^(mqtt|ws)(s?):/.exec(server) ?? [];

@@ -102,9 +102,9 @@ export class MqttConnection implements UpstreamConnection {
     });
     link.start({
       packet: (packet) => this.#packet(packet),
-      over: (problem) => {
+      over: (problem, byBroker) => {
         this.#stop();
-        events.lost(problem);
+        events.lost(problem, byBroker && this.#departures.someUntaken);
       },
     });
   }
@@ -113,8 +113,8 @@ export class MqttConnection implements UpstreamConnection {
     return this.#departures.send(message);
   }
 
-  publish(message: QueuedMessage): void {
-    this.#departures.publish(message);
+  publish(message: QueuedMessage, overtakes?: boolean): void {
+    this.#departures.publish(message, overtakes);
   }
 
   setInterests(interests: readonly Interest[]): void {

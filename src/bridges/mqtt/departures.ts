@@ -51,8 +51,8 @@ export class Departures {
   readonly #context: DeparturesContext;
   readonly #level: 4 | 5;
   readonly #byId = new Map<number, Departure>();
-  /** Records that were released in an earlier connection, and that were not spoken of in this one. */
-  readonly #released: Queue<number> = new Queue();
+  /** Records that were released in an earlier connection, and that were not spoken of in this one; in their order. */
+  readonly #released: Set<number>;
   /** Wait for an identifier that an older message still has, for room for one more of QoS 2, or for those of QoS 2 of their name. */
   readonly #waiting = new Queue<QueuedMessage>();
   readonly #properties = new PropertyEncoder();
@@ -66,7 +66,7 @@ export class Departures {
     this.#context = context;
     this.#level = context.where.version === 5 ? 5 : 4;
     this.#resent = context.resent;
-    for (const record of context.session.released) this.#released.push(record);
+    this.#released = new Set(context.session.released);
   }
 
   /** @see UpstreamConnection.send */
@@ -80,8 +80,14 @@ export class Departures {
   }
 
   /** @see UpstreamConnection.publish */
-  publish(message: QueuedMessage): void {
-    if (this.#waiting.length > 0 || !this.#begin(message)) this.#waiting.push(message);
+  publish(message: QueuedMessage, overtakes = false): void {
+    if (this.#waiting.length > 0 || !this.#begin(message, overtakes)) this.#waiting.push(message);
+  }
+
+  /** Whether the broker was sent a message that it has not answered in any way. */
+  get someUntaken(): boolean {
+    for (const { stage } of this.#byId.values()) if (stage === 'sent') return true;
+    return false;
   }
 
   /** The broker acknowledged something. `said`: in its own words. */
@@ -112,21 +118,21 @@ export class Departures {
   }
 
   /** False when it has to wait. */
-  #begin(message: QueuedMessage): boolean {
+  #begin(message: QueuedMessage, overtakes: boolean): boolean {
     const { record } = message;
-    this.#passOver(record);
+    if (!overtakes) this.#passOver(record);
     const id = idOfRecord(record);
     if (this.#byId.has(id)) return false;
     const { limits } = this.#context;
     const qos = Math.min(message.qos, limits.maximumQos) as Qos;
-    const isReleased = this.#released.at(0) === record;
+    const isReleased = this.#released.has(record);
     if (qos === 2 && !isReleased && this.#unfinished >= limits.unfinished) return false;
     // A broker passes on those of QoS 2 only when they are released: this one would overtake them.
     if (qos === 1 && this.#unfinishedOf.has(message.name)) return false;
     const again = this.#resent > 0;
     if (again) this.#resent--;
     if (isReleased) {
-      this.#released.shift();
+      this.#released.delete(record);
       this.#resume(id, { record, qos: 2, stage: 'released', message, again });
     } else if (qos === 0) {
       this.#later(() =>
@@ -149,12 +155,10 @@ export class Departures {
 
   /** Messages before this one that the broker has taken, and that the bridge has dropped meanwhile, are the broker's for good. */
   #passOver(record: number): void {
-    for (
-      let first = this.#released.at(0);
-      first !== undefined && first < record;
-      first = this.#released.at(0)
-    ) {
-      this.#released.shift();
+    if (this.#released.size === 0) return;
+    for (const first of this.#released) {
+      if (first >= record) return;
+      this.#released.delete(first);
       const id = idOfRecord(first);
       this.#resume(id, { record: first, qos: 2, stage: 'released', message: undefined, again: true });
     }
@@ -221,7 +225,7 @@ export class Departures {
     this.#count(departure, -1);
     for (
       let next = this.#waiting.at(0);
-      next !== undefined && this.#begin(next);
+      next !== undefined && this.#begin(next, false);
       next = this.#waiting.at(0)
     ) {
       this.#waiting.shift();

@@ -6,11 +6,11 @@ import { readProperties } from '../../mqtt/wire/read-properties.js';
 import { Reader } from '../../mqtt/wire/reader.js';
 import { TYPE } from '../../mqtt/wire/types.js';
 import type { UpstreamError, UpstreamErrorCode } from '../upstream.js';
-import { connectionProblem } from './connection-problems.js';
+import { connectionProblem, isCut } from './connection-problems.js';
 import { ControlStream } from './control-stream.js';
 import { SubscriptionIds } from './packet-ids.js';
 import type { PacketSplitter } from './packet-splitter.js';
-import { connackProblem, disconnectProblem, problemAt, type Where } from './problems.js';
+import { connackProblem, disconnectProblem, isOfBroker, problemAt, type Where } from './problems.js';
 import { Wire } from './wire.js';
 
 /** How long the broker may take to answer CONNECT, from the attempt to reach it on, ms. */
@@ -43,8 +43,8 @@ export interface LinkOptions {
 export interface LinkEvents {
   /** A message or an acknowledgement of one came. It must not be kept. */
   packet(packet: PacketSplitter): void;
-  /** The connection is over, not by `close` or `destroy`. Called once. */
-  over(problem: UpstreamError): void;
+  /** The connection is over, not by `close`. Called once. `byBroker`: it ended it, and did not say that it was for something of its own. */
+  over(problem: UpstreamError, byBroker: boolean): void;
 }
 
 /**
@@ -97,7 +97,7 @@ export class BrokerLink {
     { where, clock, maxPacket, login, clean }: LinkOptions,
     socket: Duplex,
     Client: typeof MqttClient,
-    opening: { readonly accepted: () => void; readonly over: (problem: UpstreamError) => void },
+    opening: { readonly accepted: () => void; readonly over: LinkEvents['over'] },
   ) {
     this.#where = where;
     this.#clock = clock;
@@ -105,7 +105,8 @@ export class BrokerLink {
     this.#events = { packet: () => {}, over: opening.over };
     this.#wire = new Wire(socket, maxPacket, {
       packet: (packet) => this.#packet(packet),
-      closed: (problem) => this.#end(connectionProblem(where, problem, this.#connack !== undefined)),
+      closed: (problem) =>
+        this.#end(connectionProblem(where, problem, this.#connack !== undefined), isCut(problem)),
     });
     this.#control = new ControlStream((bytes) => this.send(bytes));
     this.client = new Client(() => this.#control, {
@@ -172,7 +173,7 @@ export class BrokerLink {
 
   /** Ends the connection; `over` is told. */
   fail(code: UpstreamErrorCode, text: string): void {
-    this.#end(problemAt(this.#where, code, text));
+    this.#end(problemAt(this.#where, code, text), false);
   }
 
   /** Says goodbye and closes. The session stays at the broker, unless it was to be clean. Nothing is told any more. */
@@ -182,11 +183,11 @@ export class BrokerLink {
     return this.#wire.close();
   }
 
-  #end(problem: UpstreamError): void {
+  #end(problem: UpstreamError, byBroker: boolean): void {
     if (this.#over) return;
     this.#stop();
     this.#wire.destroy();
-    this.#events.over(problem);
+    this.#events.over(problem, byBroker);
   }
 
   #stop(): void {
@@ -213,13 +214,14 @@ export class BrokerLink {
     reader.start(bytes, at, end);
     const code = reader.left > 0 ? reader.u8('the reason code') : 0;
     const properties = reader.left > 0 ? readProperties<AnswerProperties>(reader, 'disconnect') : undefined;
-    this.#end(disconnectProblem(this.#where, code, properties?.reasonString));
+    this.#end(disconnectProblem(this.#where, code, properties?.reasonString), !isOfBroker(code));
   }
 
   #received(packet: Packet): void {
     if (packet.cmd !== 'connack' || this.#over) return;
     const code = packet.reasonCode ?? packet.returnCode ?? 0;
-    if (code !== 0) return this.#end(connackProblem(this.#where, code, packet.properties?.reasonString));
+    if (code !== 0)
+      return this.#end(connackProblem(this.#where, code, packet.properties?.reasonString), false);
     const { receiveMaximum, maximumPacketSize } = packet.properties ?? {};
     if (receiveMaximum === 0 || maximumPacketSize === 0)
       return this.fail(

@@ -12,6 +12,20 @@ export interface Where {
   readonly version: '3.1.1' | 5;
 }
 
+const OF_BROKER: ReadonlySet<number> = new Set([
+  REASON.serverBusy,
+  REASON.serverShuttingDown,
+  REASON.keepAliveTimeout,
+  REASON.sessionTakenOver,
+  REASON.messageRateTooHigh,
+  REASON.quotaExceeded,
+  REASON.administrativeAction,
+  REASON.useAnotherServer,
+  REASON.serverMoved,
+  REASON.connectionRateExceeded,
+  REASON.maximumConnectTime,
+]);
+
 export type Problem = readonly [code: UpstreamErrorCode, text: string];
 
 /** Why the broker refused a CONNECT. `code`: a return code of 3.1.1, or a reason code of 5. */
@@ -87,6 +101,11 @@ export function disconnectProblem(where: Where, code: number, said: string | und
     default:
       return problemAt(where, 'unreachable', `it ended the connection (${nameOfReason(code)})${also}`);
   }
+}
+
+/** Whether the broker ended a connection for something that no message is to blame for. */
+export function isOfBroker(code: number): boolean {
+  return OF_BROKER.has(code);
 }
 
 /** What the broker said of a message that it will not take; undefined where it only has no room now. */

@@ -16,7 +16,7 @@ import {
   UpstreamError,
   type UpstreamEvents,
 } from '../upstream.js';
-import { connectionProblem, jetStreamProblem } from './errors.js';
+import { connectionProblem, isCut, jetStreamProblem } from './errors.js';
 import { HeaderWriter } from './headers.js';
 import { Hearing } from './hearing.js';
 import { readLastValue } from './incoming.js';
@@ -167,6 +167,7 @@ class Connection implements UpstreamConnection {
         error
           ? connectionProblem(error, server, config)
           : new UpstreamError('unreachable', `${server}: the connection was closed by the server, or broke`),
+        isCut(error) && this.#publisher?.someUnanswered,
       );
     });
   }
@@ -215,11 +216,11 @@ class Connection implements UpstreamConnection {
     this.#inlet.close();
   }
 
-  #lost(problem: UpstreamError): void {
+  #lost(problem: UpstreamError, cutOff = false): void {
     if (this.#closed) return;
     this.#end();
     void this.#nc.close();
-    this.#events.lost(problem);
+    this.#events.lost(problem, cutOff);
   }
 
   /** What the server says without having been asked. */

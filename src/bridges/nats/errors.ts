@@ -54,6 +54,16 @@ export function connectionProblem(error: unknown, where: string, config: NatsCon
   return problem('unreachable', reason);
 }
 
+/** Whether a connection that stood was cut off for what it was sent, perhaps; rather than out of reach, or expired. */
+export function isCut(error: unknown): boolean {
+  const cause = rootOf(error);
+  const isOther =
+    cause instanceof AuthorizationError ||
+    cause instanceof UserAuthenticationExpiredError ||
+    cause instanceof TimeoutError;
+  return !isOther && (codeOf(cause) === '' || CUT_CODES.has(codeOf(cause)));
+}
+
 /** Why what needs JetStream cannot be had; `what` was to be done. */
 export function jetStreamProblem(error: unknown, where: string, what: string): UpstreamError {
   if (error instanceof UpstreamError) return error;

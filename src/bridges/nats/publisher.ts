@@ -114,6 +114,12 @@ export class Publisher {
     if (!this.#context.nc.isClosed()) this.#subscription.unsubscribe();
   }
 
+  /** Whether a message was sent that was not answered. */
+  get someUnanswered(): boolean {
+    for (const { sentAt } of this.#unsettled.values()) if (sentAt !== undefined) return true;
+    return false;
+  }
+
   #pump(): void {
     const { clock, nc } = this.#context;
     while (this.#state !== 'draining' && !this.#closed && !nc.isClosed()) {

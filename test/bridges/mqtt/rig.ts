@@ -37,6 +37,8 @@ export class Rig implements UpstreamEvents {
   readonly counters = new Counters();
   readonly log: string[] = [];
   readonly problems: UpstreamError[] = [];
+  /** Of each connection that was lost, whether it may have been for a message. */
+  readonly cutOffs: boolean[] = [];
   readonly settledRecords: number[] = [];
   /** `12 forbidden the broker does not …` */
   readonly refusals: string[] = [];
@@ -93,8 +95,9 @@ export class Rig implements UpstreamEvents {
     return this.messages.map(({ name, payload }) => `${name} ${Buffer.from(payload).toString()}`);
   }
 
-  lost(problem: UpstreamError): void {
+  lost(problem: UpstreamError, cutOff: boolean): void {
     this.problems.push(problem);
+    this.cutOffs.push(cutOff);
     this.connection = undefined;
     this.onLost();
   }

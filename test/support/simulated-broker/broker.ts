@@ -73,6 +73,8 @@ export class SimulatedBroker {
   readonly violations: string[] = [];
   /** What it will never take. */
   refusal: (message: RemoteMessage) => { reason: RefusalReason; why: string } | undefined = () => undefined;
+  /** For what of QoS 1 and 2 a node closes the connection, in place of an answer. */
+  minds: (message: RemoteMessage, node: BrokerNode) => boolean = () => false;
   /** What it does not let anybody hear, and why. */
   interestRefusal: (pattern: string) => string | undefined = () => undefined;
   readonly #sessions = new Map<string, BrokerSession>();

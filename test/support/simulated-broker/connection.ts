@@ -73,12 +73,14 @@ export class SimulatedConnection implements UpstreamConnection {
     return true;
   }
 
-  publish(message: QueuedMessage): void {
+  publish(message: QueuedMessage, overtakes = false): void {
     this.#checkMessage(message);
     this.#checkRecord(message);
     if (!this.#open) return;
     const { record } = message;
-    this.#lastRecord = Math.max(this.#lastRecord, record);
+    if (!overtakes) this.#lastRecord = Math.max(this.#lastRecord, record);
+    else if (this.#unsettled.size > 0)
+      this.#upstream.violation(`record ${record} overtakes what is unsettled`);
     this.#unsettled.add(record);
     const copy = this.#copy(message);
     this.#toBroker.carry(() => this.#node.whenJoined(() => this.#accept(copy, record)));
@@ -128,7 +130,9 @@ export class SimulatedConnection implements UpstreamConnection {
     clock.schedule(random.next() * faults.notice, () => {
       if (!this.#open) return;
       this.#open = false;
-      this.#events.lost(new UpstreamError('unreachable', `the connection to ${this.#node.name} broke`));
+      const problem = new UpstreamError('unreachable', `the connection to ${this.#node.name} broke`);
+      // Who breaks it, the broker or something on the way, cannot be seen from here.
+      this.#events.lost(problem, this.#unsettled.size > 0);
     });
   }
 
@@ -144,6 +148,7 @@ export class SimulatedConnection implements UpstreamConnection {
 
   #accept(message: RemoteMessage, record: number): void {
     const { client, instance } = this.#upstream.options;
+    if (this.#broker.minds(message, this.#node)) return this.cut();
     const refusal = this.#broker.refusal(message);
     if (!refusal) this.#broker.takeRecord(instance, record, message, { client, node: this.#node });
     const { clock, random, faults } = this.#broker;
