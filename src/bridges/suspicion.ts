@@ -127,8 +127,8 @@ export class Suspicion {
     const { queue, clock, goOn } = this.#context;
     if (this.#phase === 'open' || this.#phase === 'growing') return queue.next();
     this.#sentAt = clock.now();
-    if (this.#phase === 'proof') {
-      const other = queue.oldest?.record === this.#suspect?.record && queue.nextBeside(this.#others);
+    if (this.#phase === 'proof' && this.#isWaiting) {
+      const other = queue.nextBeside(this.#suspect?.others ?? new Set());
       if (other) return other;
       if (!this.#rested) return this.#rest();
       this.#phase = 'trial';
@@ -193,7 +193,8 @@ export class Suspicion {
     const end = clock.now() + REST_MS;
     const look = () => {
       this.#rested = clock.now() >= end;
-      if (this.#suspect && (this.#rested || queue.length > length)) this.#hush(this.#suspect);
+      if (this.#suspect && (this.#rested || queue.length > length || !this.#isWaiting))
+        this.#hush(this.#suspect);
       else this.#timer = clock.schedule(LOOK_MS, look);
     };
     this.#phase = 'rest';
@@ -201,8 +202,9 @@ export class Suspicion {
     clock.defer(goOn);
   }
 
-  get #others(): ReadonlySet<string> {
-    return this.#suspect?.others ?? new Set();
+  /** Whether the suspect is still the first one in the queue, of which none is on its way. */
+  get #isWaiting(): boolean {
+    return this.#context.queue.oldest?.record === this.#suspect?.record;
   }
 
   #end(): void {

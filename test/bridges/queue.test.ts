@@ -76,6 +76,29 @@ test('in memory: what is pushed is given in order, again after the connection wa
   expect(queue.length).toBe(3);
 });
 
+test('one that overtakes others has another name than they have, and is behind them again when the connection is lost', () => {
+  const { clock, queue, take, text } = start();
+  for (const [one, name, expiresAt] of [
+    ['a', 'x', undefined],
+    ['b', 'x', undefined],
+    ['c', 'y', 1000],
+    ['d', 'y', undefined],
+    ['e', 'z', undefined],
+  ] as const)
+    queue.push(message(one, { name, expiresAt }));
+  expect(queue.oldest && text(queue.oldest)).toBe('a');
+  clock.advance(1000);
+  const beside = (...names: string[]) => {
+    const found = queue.nextBeside(new Set(names));
+    return found && text(found);
+  };
+  expect(beside('x', 'y', 'z')).toBeUndefined();
+  expect([beside('x'), queue.inFlight]).toEqual(['d', 1]);
+  expect(beside()).toBe('b');
+  queue.rewind();
+  expect(take().map(text)).toEqual(['a', 'b', 'd', 'e']);
+});
+
 test('with a store: nothing leaves before it is committed, and all of it is there after a crash', () => {
   const disk = new Disk();
   const first = start({}, disk);

@@ -166,7 +166,7 @@ describe('a broker that closes the connection for reasons of its own', () => {
 
   test('never has a message dropped, however often that happens, and at whatever moment', async () => {
     let suspected = 0;
-    await forSeedsInTurn(40, async (seed) => {
+    await forSeedsInTurn(15, async (seed) => {
       const { clock, broker, gateway, said, emit, held, dropped, texts } = scene({
         seed,
         in_flight: 1 + (seed % 20),
@@ -189,7 +189,7 @@ describe('a broker that closes the connection for reasons of its own', () => {
       expect([...new Set(texts())].sort()).toEqual([...sent].sort());
       expect(broker.violations).toEqual([]);
     });
-    expect(suspected).toBeGreaterThan(10);
+    expect(suspected).toBeGreaterThan(5);
   }, 120_000);
 
   test.each([

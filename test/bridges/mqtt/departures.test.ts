@@ -73,6 +73,22 @@ describe('messages on their way to a broker', () => {
     expect(session.released).toEqual([]);
   });
 
+  it('overtake others that were released, and that follow', () => {
+    const { departures, session, sent, told } = setUp({ released: [2, 5], resent: 10 });
+    departures.publish(queued(3, 'a', 'x', { qos: 2 }), true);
+    expect(departures.someUntaken).toBe(true);
+    departures.acknowledged('pubrec', 4, 0, undefined);
+    expect(departures.someUntaken).toBe(false);
+    departures.acknowledged('pubcomp', 4, 0, undefined);
+    departures.publish(queued(5, 'a', 'x', { qos: 2 }), true);
+    expect(departures.someUntaken).toBe(false);
+    departures.acknowledged('pubcomp', 6, 0, undefined);
+    expect(session.released).toEqual([2]);
+    departures.publish(queued(2, 'a', 'x', { qos: 2 }));
+    expect(sent).toEqual(['publish 4 dup', 'pubrel 4', 'pubrel 6', 'pubrel 3']);
+    expect(told).toEqual(['settled 3', 'settled 5']);
+  });
+
   it('are with the broker when it says that it has their identifier already', () => {
     const { departures, session, sent, told } = setUp({ resent: 1 });
     departures.publish(queued(1, 'a', 'x', { qos: 2 }));
