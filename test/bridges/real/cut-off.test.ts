@@ -57,8 +57,10 @@ async function emitAround(
   expect(count('bridges.plant.drop.cut_off')).toBe(1);
   const said = log.filter(({ msg }) => msg.includes('a message is dropped')).map(({ msg }) => msg);
   expect(said).toEqual([expect.stringContaining(`${text.length} bytes on "${name}" was sent alone`)]);
-  const { queue, held_up: heldUp } = running.gateway.statistics().bridges?.plant ?? {};
-  expect([queue?.messages, heldUp]).toEqual([0, undefined]);
+  await until(() => {
+    const { queue, held_up: heldUp } = running.gateway.statistics().bridges?.plant ?? {};
+    expect([queue?.messages, heldUp]).toEqual([0, undefined]);
+  });
 }
 
 describeWithTools(['mosquitto'], 'a broker of MQTT that closes the connection', () => {
