@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './gateways.js';
+import { freePort, until } from './gateways.js';
 import { endWithTest, type ServerOptions, ServerProcess } from './server-process.js';
 import { findTool } from './tools.js';
 
@@ -48,6 +48,10 @@ export class Mosquitto {
     this.process = new ServerProcess('mosquitto', 'mosquitto', ['-c', join(folder, 'mosquitto.conf')]);
   }
 
+  get #database(): string {
+    return join(this.#folder, 'mosquitto.db');
+  }
+
   get url(): string {
     return `mqtt${this.#secure}://127.0.0.1:${this.port}`;
   }
@@ -72,6 +76,21 @@ export class Mosquitto {
 
   lastLines(): string {
     return this.process.lastLines();
+  }
+
+  /** It writes down what it has, and goes on. Resolves when it has. */
+  async save(): Promise<void> {
+    const saved = () =>
+      stat(this.#database).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      );
+    const before = await saved();
+    this.process.signal('SIGUSR1');
+    // It writes another file first, which then takes the place of that.
+    await until(async () => {
+      if ((await saved()) === before) throw new Error('mosquitto does not save');
+    });
   }
 
   /** Ends it for good, with its data. */

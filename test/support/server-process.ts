@@ -97,6 +97,12 @@ export class ServerProcess {
     await this.#end('SIGKILL');
   }
 
+  /** Tells it something that does not end it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#note(signal);
+    this.#child?.kill(signal);
+  }
+
   /** It stands still, its connections with it, until `thaw`. */
   freeze(): void {
     this.#note('frozen');

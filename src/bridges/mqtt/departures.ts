@@ -12,6 +12,7 @@ import { PropertyEncoder } from './message-properties.js';
 import { idOfRecord } from './packet-ids.js';
 import { refusal, type Where } from './problems.js';
 import type { BrokerSession } from './session.js';
+import { releaseOlder } from './stale-ids.js';
 import { areUnfit, unfitName } from './unfit.js';
 
 /** Of messages of QoS 0 no more bytes wait for the broker to read. */
@@ -60,6 +61,11 @@ export class Departures {
   /** Messages of QoS 2 on their way; and by name, as far as that is known. */
   #unfinished = 0;
   readonly #unfinishedOf = new Map<string, number>();
+  /** The broker has taken a message in this connection. */
+  #hasTaken = false;
+  #madeRoom = false;
+  /** PUBCOMPs to come that are of no message here. */
+  #idle = 0;
   #over = false;
 
   constructor(context: DeparturesContext) {
@@ -101,11 +107,13 @@ export class Departures {
     if (departure === undefined) return this.#unknown(type, id);
     const expected = departure.qos === 1 ? 'puback' : departure.stage === 'sent' ? 'pubrec' : 'pubcomp';
     if (type === 'pubrec' && departure.stage === 'released') return this.#release(id);
+    if (type !== expected && type === 'pubcomp' && this.#idle > 0) return void this.#idle--;
     if (type !== expected)
       return this.#context.fail(`it sent a ${type.toUpperCase()} where a ${expected.toUpperCase()} belongs`);
     if (type === 'pubcomp') return this.#completed(id, departure);
     if (code === REASON.packetIdentifierInUse && departure.qos === 2) return this.#inUse(id, departure);
     if (code >= REASON.unspecifiedError) return this.#refused(id, departure, code, said);
+    this.#hasTaken = true;
     if (type === 'puback') return this.#settled(id, departure);
     departure.stage = 'released';
     this.#context.session.release(departure.record);
@@ -115,6 +123,7 @@ export class Departures {
   /** The connection is over: nothing is told any more. */
   close(): void {
     this.#over = true;
+    if (!this.#hasTaken && this.#unfinished > 0) this.#suspect();
   }
 
   /** False when it has to wait. */
@@ -146,6 +155,7 @@ export class Departures {
       const departure: Departure = { record, qos, stage: 'sent', message, again };
       const bytes = this.#encode(message, qos, id, again);
       if (bytes instanceof Uint8Array) {
+        if (qos === 2) this.#makeRoom(record);
         this.#add(id, departure);
         this.#context.wire.send(bytes);
       } else this.#later(() => this.#context.events.refused(record, ...bytes));
@@ -215,7 +225,11 @@ export class Departures {
   #refused(id: number, departure: Departure, code: number, said: string | undefined): void {
     const { where, events } = this.#context;
     const why = refusal(where, departure.message?.name ?? '', code, said);
-    if (why === undefined) return this.#context.fail('it has no room for more messages now');
+    if (why === undefined) {
+      // It was not given more than it said that it takes.
+      if (departure.qos === 2) this.#suspect();
+      return this.#context.fail('it has no room for more messages now');
+    }
     this.#free(id, departure);
     events.refused(departure.record, ...why);
   }
@@ -232,9 +246,26 @@ export class Departures {
     }
   }
 
+  /** In 3.1.1 without being asked: there mosquitto acknowledges what it has no room for, and does not take it. */
+  #makeRoom(record: number): void {
+    const { session, resent, wire } = this.#context;
+    if (this.#madeRoom || resent === 0 || !(session.crowded || this.#level === 4)) return;
+    this.#madeRoom = true;
+    session.crowded = false;
+    const { bytes, count } = releaseOlder(record, resent, (id) => this.#byId.has(id));
+    this.#idle = count;
+    wire.send(bytes);
+  }
+
+  /** The broker may hold messages of QoS 2 that nobody here knows any more: they are released in the next connection. */
+  #suspect(): void {
+    this.#context.session.crowded = !this.#madeRoom;
+  }
+
   /** What the broker took from a life of ours that nobody remembers: it is to pass it on, and free the identifier (4.3.3). */
   #unknown(type: Acknowledgement['type'], id: number): void {
     if (type === 'pubrec') this.#release(id);
+    if (type === 'pubcomp' && this.#idle > 0) this.#idle--;
   }
 
   /** The bytes of a PUBLISH, or why the broker would not take it. */

@@ -21,6 +21,8 @@ export class BrokerSession {
   #patterns = new Set<string>();
   /** Grows whenever a new session begins. */
   epoch = 0;
+  /** The broker seems to hold messages of QoS 2 that nobody here knows any more. */
+  crowded = false;
 
   /** `name`: which session of which broker. What is kept of another one is of no use. */
   constructor(records: UpstreamRecords, name: string) {
@@ -44,6 +46,7 @@ export class BrokerSession {
   /** The broker knows nothing of it: it begins anew. */
   begin(): void {
     this.epoch++;
+    this.crowded = false;
     const keys = Array.from(this.#records.entries(), ([key]) => key);
     for (const key of keys.filter(isOurs)) this.#records.delete(key);
     this.#released.clear();

@@ -8,25 +8,34 @@ import { queued } from './rig.js';
 
 const IDS = 64_000;
 
-/** Departures of a session whose earlier connections released `released`; what was sent is written `publish 2 dup`, `pubrel 2`. */
-function setUp({ released = [] as number[], resent = 0 } = {}) {
-  const life = new Life();
-  const session = new BrokerSession(life, 'here');
+function newSession(): BrokerSession {
+  const session = new BrokerSession(new Life(), 'here');
   session.begin();
+  return session;
+}
+
+/** Departures of a session whose earlier connections released `released`; what was sent is written `publish 2 dup`, `pubrel 2`. */
+function setUp({
+  released = [] as number[],
+  resent = 0,
+  session = newSession(),
+  version = 5 as 5 | '3.1.1',
+} = {}) {
   for (const record of released) session.release(record);
   const sent: string[] = [];
   const told: string[] = [];
   const note = (bytes: Uint8Array) => {
     const type = (bytes[0] as number) >> 4;
     const id = Buffer.from(bytes);
-    if (type === 6) sent.push(`pubrel ${id.readUInt16BE(2)}`);
+    if (type === 6)
+      for (let at = 0; at < bytes.length; at += 4) sent.push(`pubrel ${id.readUInt16BE(at + 2)}`);
     else
       sent.push(
         `publish ${id.readUInt16BE(4 + id.readUInt16BE(2))}${((bytes[0] as number) & 8) > 0 ? ' dup' : ''}`,
       );
   };
   const departures = new Departures({
-    where: { server: 'mqtt://broker', host: 'broker', clientId: 'us', username: undefined, version: 5 },
+    where: { server: 'mqtt://broker', host: 'broker', clientId: 'us', username: undefined, version },
     session,
     limits: {
       receiveMaximum: 100,
@@ -130,6 +139,42 @@ describe('messages on their way to a broker', () => {
     departures.publish(queued(1, 'a', 'x'));
     departures.acknowledged('puback', 2, REASON.quotaExceeded, undefined);
     expect(told).toEqual(['it has no room for more messages now']);
+  });
+
+  it('release what a broker fell back to, once it has no room for one though it should', () => {
+    const { departures, session } = setUp({ resent: 10 });
+    departures.publish(queued(3, 'a', 'x', { qos: 2 }));
+    departures.acknowledged('pubrec', 4, REASON.quotaExceeded, undefined);
+    const next = setUp({ resent: 10, session });
+    // One of QoS 1 that is under way has its identifier.
+    next.departures.publish(queued(1, 'b', 'x'));
+    next.departures.publish(queued(3, 'a', 'x', { qos: 2 }));
+    next.departures.publish(queued(4, 'a', 'x', { qos: 2 }));
+    expect(next.sent).toEqual(['publish 2 dup', 'pubrel 1', 'pubrel 3', 'publish 4 dup', 'publish 5 dup']);
+    for (const id of [1, 3]) next.departures.acknowledged('pubcomp', id, 0, undefined);
+    next.departures.acknowledged('pubrec', 4, 0, undefined);
+    next.departures.acknowledged('pubcomp', 4, 0, undefined);
+    expect(next.told).toEqual(['settled 3']);
+    const later = setUp({ resent: 10, session });
+    later.departures.publish(queued(4, 'a', 'x', { qos: 2 }));
+    expect(later.sent).toEqual(['publish 5 dup']);
+  });
+
+  it('release it in each connection of 3.1.1 that goes on, where no broker can say that it has no room', () => {
+    const { departures, sent } = setUp({ resent: 10, version: '3.1.1' });
+    departures.publish(queued(IDS + 2, 'a', 'x', { qos: 2 }));
+    departures.publish(queued(IDS + 3, 'a', 'x', { qos: 2 }));
+    expect(sent).toHaveLength(IDS - 16_000 + 2);
+    expect([sent[0], ...sent.slice(-4)]).toEqual([
+      `pubrel ${16_003}`,
+      'pubrel 1',
+      'pubrel 2',
+      'publish 3 dup',
+      'publish 4 dup',
+    ]);
+    const fresh = setUp({ version: '3.1.1' });
+    fresh.departures.publish(queued(2, 'a', 'x', { qos: 2 }));
+    expect(fresh.sent).toEqual(['publish 3']);
   });
 
   it('end the connection when it answers what was not asked', () => {

@@ -30,7 +30,8 @@ describeWithTools(['mosquitto'], 'messages to and from a broker of MQTT', () => 
 
     it(`go out in order on each name, whatever their QoS (${version})`, async () => {
       const { url } = await startMosquitto();
-      const listener = await Listener.on(url, '#', version);
+      // At QoS 2 the mqtt package tells of a message when that is released, and of one of QoS 1 at once.
+      const listener = await Listener.on(url, '#', version, 1);
       const rig = await Rig.connected(url, { version });
       const numbers = Array.from({ length: 60 }, (_, index) => index + 1);
       const qosOf = (number: number) => (number % 3 === 0 ? 1 : 2);

@@ -156,7 +156,7 @@ export class Listener {
   readonly packets: IPublishPacket[] = [];
   readonly client: MqttClient;
 
-  static async on(url: string, pattern: string, version: Version = 5): Promise<Listener> {
+  static async on(url: string, pattern: string, version: Version = 5, qos: 1 | 2 = 2): Promise<Listener> {
     const client = await connectAsync(url, {
       protocolVersion: version === 5 ? 5 : 4,
       reconnectPeriod: 20,
@@ -165,7 +165,7 @@ export class Listener {
       properties: { sessionExpiryInterval: 3600 },
     });
     const listener = new Listener(client);
-    await client.subscribeAsync(pattern, { qos: 2 });
+    await client.subscribeAsync(pattern, { qos });
     return listener;
   }
 
