@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { until } from '../../support/gateways.js';
 import { FakeNats } from './fake-nats.js';
 import { Side } from './upstreams.js';
 
@@ -6,14 +7,14 @@ test('a server that takes less than it said: what is too large is refused', asyn
   const fake = await FakeNats.start();
   const side = await new Side(fake.url).connect();
   side.publish('site/a', 'small');
-  await expect.poll(() => side.settledRecords.length).toBe(1);
+  await until(() => expect(side.settledRecords.length).toBe(1));
   fake.sayInfo({ max_payload: 10 });
   // What is answered to this comes after that.
   fake.say('PING\r\n');
-  await expect.poll(() => fake.pongs).toBe(1);
+  await until(() => expect(fake.pongs).toBe(1));
   const record = side.publish('site/a', 'now too large');
   side.send('site/a', 'also too large');
-  await expect.poll(() => side.refusals.length).toBe(2);
+  await until(() => expect(side.refusals.length).toBe(2));
   expect(side.refusals.map(([what, reason]) => [what, reason])).toEqual([
     [record, 'too_large'],
     ['site/a', 'too_large'],
@@ -44,10 +45,10 @@ test.each([
   const fake = await FakeNats.start();
   const side = await new Side(fake.url).connect();
   side.want(0, 'site/+');
-  await expect.poll(() => fake.subscriptions.has('site.*')).toBe(true);
+  await until(() => expect(fake.subscriptions.has('site.*')).toBe(true));
   fake.send('site.a', 'odd', headers);
   fake.send('site.b', 'next');
-  await expect.poll(() => side.texts).toEqual(['odd', 'next']);
+  await until(() => expect(side.texts).toEqual(['odd', 'next']));
   expect(side.problems).toEqual([]);
 });
 
@@ -72,7 +73,7 @@ test('answers that JetStream does not give do not settle a message, nor drop it'
     fake.onMessage = (message) => fake.acknowledge(message, junk-- > 0 ? answer : undefined);
     const side = await new Side(fake.url).connect();
     const record = side.publish('site/a', 'kept');
-    await expect.poll(() => side.settledRecords, { timeout: 10_000 }).toEqual([record]);
+    await until(() => expect(side.settledRecords).toEqual([record]));
     expect(junk).toBe(-1);
     expect(side.refusals).toEqual([]);
   };
@@ -85,7 +86,7 @@ test.each(['MSG a 1 -5', 'HMSG a 1 5 3', 'INFO null', 'junk'])(
     const fake = await FakeNats.start();
     const side = await new Side(fake.url).connect();
     fake.say(`${line}\r\n`);
-    await expect.poll(() => side.problems).toMatchObject([{ code: 'unreachable' }]);
+    await until(() => expect(side.problems).toMatchObject([{ code: 'unreachable' }]));
     expect(side.problems[0]?.message).toBe(`${fake.url}: it says what no NATS server says`);
   },
 );
