@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Cancel, Clock } from '../../clock.js';
+import type { Clock } from '../../clock.js';
 import type { Counters } from '../../counters.js';
+import { Deadlines } from '../../deadlines.js';
 import type { FairTurns, Share, Worker } from '../../fair-turns.js';
 import type { Router } from '../../router/router.js';
 import type { ReasonName } from '../../wire/reasons.js';
@@ -68,15 +69,18 @@ export class Fleet implements Worker {
   readonly #roll: RollCall;
   /** Those to be judged anew. */
   readonly #doubtful = new Set<string>();
-  /** Those that are to be offline unless something else is said of them by then, ms of the clock; the first one first. */
-  readonly #leaving = new Map<string, number>();
-  #timer: Cancel | undefined;
+  /** Those that are to be offline unless something else is said of them meanwhile. */
+  readonly #leaving: Deadlines<string>;
   #saidFull = false;
   #order = 0;
 
   constructor(context: FleetContext) {
     this.#context = context;
     this.#runs.set(context.gateway, context.run);
+    this.#leaving = new Deadlines(context.clock, MOVING_MS, (id) => {
+      const device = this.#devices.get(id);
+      if (device) this.#judge(id, device, true);
+    });
     this.#roll = new RollCall(context.clock, (gateway) => this.#rollChanged(gateway));
   }
 
@@ -111,7 +115,7 @@ export class Fleet implements Worker {
 
   stop(): void {
     this.#roll.stop();
-    this.#timer?.();
+    this.#leaving.stopAll();
     this.#context.turns.leave(this);
   }
 
@@ -210,7 +214,7 @@ export class Fleet implements Worker {
 
   #forget(id: string): true {
     this.#devices.delete(id);
-    this.#leaving.delete(id);
+    this.#leaving.stop(id);
     this.#context.router.clearLastValue(DEVICES + id);
     return true;
   }
@@ -228,7 +232,7 @@ export class Fleet implements Worker {
     if (word === undefined) return false;
     const leaves = word.state === 'offline' && word.was === undefined && told && told.state !== 'offline';
     if (leaves && !waited) return this.#judgeLater(id);
-    this.#leaving.delete(id);
+    this.#leaving.stop(id);
     if (sameWord(told, word)) return true;
     const refusal = this.#emit(DEVICES + id, word);
     if (refusal === 'not_stored') return this.#judgeLater(id);
@@ -239,9 +243,7 @@ export class Fleet implements Worker {
   }
 
   #judgeLater(id: string): false {
-    const { clock } = this.#context;
-    if (!this.#leaving.has(id)) this.#leaving.set(id, clock.now() + MOVING_MS);
-    this.#timer ??= clock.schedule(MOVING_MS, () => this.#left());
+    if (!this.#leaving.has(id)) this.#leaving.start(id);
     return false;
   }
 
@@ -262,21 +264,6 @@ export class Fleet implements Worker {
       `the fleet has more devices or gateways than there is room for here (${refusal}): raise limits.last_values`,
     );
     return true;
-  }
-
-  #left(): void {
-    const { clock } = this.#context;
-    this.#timer = undefined;
-    for (const [id, until] of this.#leaving) {
-      const left = until - clock.now();
-      if (left > 0) {
-        this.#timer = clock.schedule(left, () => this.#left());
-        break;
-      }
-      this.#leaving.delete(id);
-      const device = this.#devices.get(id);
-      if (device) this.#judge(id, device, true);
-    }
   }
 
   #rollChanged(gateway: string): void {
