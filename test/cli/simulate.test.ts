@@ -11,7 +11,7 @@ let folder = '';
 let lines: string[] = [];
 let stop = (): void => {};
 const until = (condition: () => void): Promise<void> =>
-  vi.waitFor(condition, { timeout: 10_000, interval: 5 });
+  vi.waitFor(condition, { timeout: 30_000, interval: 5 });
 
 function simulate(...args: string[]): Promise<unknown> {
   const stopped = new Promise<void>((resolve) => {

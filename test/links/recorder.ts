@@ -53,5 +53,5 @@ export class ByteRecorder implements ByteLinkEvents {
 
 /** Waits until the check stops throwing, or fails with what it threw last. */
 export async function until(check: () => void): Promise<void> {
-  await vi.waitFor(check, { timeout: 10_000, interval: 2 });
+  await vi.waitFor(check, { timeout: 30_000, interval: 2 });
 }

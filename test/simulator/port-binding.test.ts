@@ -40,7 +40,7 @@ async function open(options: { hupcl?: boolean } = {}): Promise<{ port: SerialPo
 
 const close = (port: SerialPort): Promise<void> => new Promise((resolve) => port.close(() => resolve()));
 const until = (condition: () => void): Promise<void> =>
-  vi.waitFor(condition, { timeout: 10_000, interval: 5 });
+  vi.waitFor(condition, { timeout: 30_000, interval: 5 });
 
 describeWithTools(AVR_TOOLS, 'VirtualPorts', () => {
   test('carries bytes both ways through the stream of serialport', async () => {

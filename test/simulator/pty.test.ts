@@ -10,7 +10,7 @@ import { describeWithTools } from '../support/tools.js';
 import { AVR_TOOLS, compile, ECHO } from './compile.js';
 
 const until = (condition: () => void): Promise<void> =>
-  vi.waitFor(condition, { timeout: 10_000, interval: 5 });
+  vi.waitFor(condition, { timeout: 30_000, interval: 5 });
 const exists = (path: string): Promise<boolean> =>
   lstat(path).then(
     () => true,

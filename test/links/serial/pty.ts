@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { vi } from 'vitest';
 
 /** How long a test waits for what must happen, in ms. */
-export const PATIENCE = { timeout: 15_000, interval: 10 };
+export const PATIENCE = { timeout: 30_000, interval: 10 };
 
 /** A pseudo-terminal under a path of our choice, with the board's end in our hands. `unplug()` takes it away. */
 export class Pty {
