@@ -11,9 +11,9 @@ const HUSH_MS = 10_000;
 /** The connection has to end so soon after the message was sent, ms, to count against it. */
 const SOON_MS = 5000;
 /** So often the message is tried alone; then only behind another one that upstream takes on the same connection. */
-const TRIED_FIRST = 4;
+const TRIED_FIRST = 6;
 /** So often in all, before it is dropped. */
-const TRIED = 6;
+const TRIED = 8;
 /** How long the suspect rests while there is no such other, ms, unless one comes; and how often it is looked whether one has. */
 const REST_MS = 300_000;
 const LOOK_MS = 1000;

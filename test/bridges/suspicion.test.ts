@@ -165,12 +165,12 @@ describe('a message is suspected', () => {
 });
 
 describe('a message that is suspected', () => {
-  test('is dropped after it was tried alone four times, and twice behind another one that was taken', () => {
+  test('is dropped after it was tried alone six times, and twice behind another one that was taken', () => {
     const { clock, sent, refused, up, lose, answer, tried, suspected, log } = scene(
       ...[1, 2, 3, 4].map((n) => message(n)),
     );
     suspected();
-    for (let n = 0; n < 4; n++) expect(tried()).toEqual([1]);
+    for (let n = 0; n < 6; n++) expect(tried()).toEqual([1]);
     for (const other of [2, 3]) {
       up();
       clock.advance(SILENCE_MS);
@@ -182,7 +182,7 @@ describe('a message that is suspected', () => {
     }
     expect(refused).toEqual([1]);
     expect(log.at(-1)).toMatch(
-      /6 times that a message of 1 bytes on "name1" was sent alone.*it closed the connection/,
+      /8 times that a message of 1 bytes on "name1" was sent alone.*it closed the connection/,
     );
     expect(up()).toEqual([4]);
   });
@@ -217,8 +217,8 @@ describe('a message that is suspected', () => {
   test('is not dropped where upstream takes nothing else, which is said once', () => {
     const { refused, tried, suspected, log } = scene(...Array.from({ length: 9 }, (_, n) => message(n + 1)));
     suspected();
-    const order = Array.from({ length: 20 }, () => tried()[0]);
-    const round = [1, 1, 1, 1, -2, -3, -4, -5, -6, -7];
+    const order = Array.from({ length: 24 }, () => tried()[0]);
+    const round = [1, 1, 1, 1, 1, 1, -2, -3, -4, -5, -6, -7];
     expect(order).toEqual([...round, ...round]);
     expect(refused).toEqual([]);
     expect(log.filter((line) => line.includes('for all that is sent'))).toHaveLength(1);
@@ -227,7 +227,7 @@ describe('a message that is suspected', () => {
   test('rests where nothing waits behind it, until something does, or for long; the rest goes meanwhile', () => {
     const { clock, sent, tried, suspected, up, lose, answer, waiting, suspicion } = scene(message(1));
     suspected();
-    for (let n = 0; n < 4; n++) expect(tried()).toEqual([1]);
+    for (let n = 0; n < 6; n++) expect(tried()).toEqual([1]);
     up();
     clock.advance(SILENCE_MS);
     expect([sent, suspicion.muted]).toEqual([[], false]);
