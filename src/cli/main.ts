@@ -40,6 +40,12 @@ Examples:
 Exit codes: 0 done, 1 failed at run time, 2 wrong usage or config.`,
   );
 
+// Whoever reads the output may have enough of it, as `head` has.
+for (const output of [process.stdout, process.stderr])
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 const called = COMMANDS.get(process.argv[2] ?? '');
 for (const load of called ? [called] : COMMANDS.values()) {
   program.addCommand(withOurErrors(await load()));

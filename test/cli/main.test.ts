@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { slipway } from '../support/programs.js';
+import { MAIN, Program, slipway } from '../support/programs.js';
 
 const COMMANDS = [
   'run',
@@ -39,6 +39,13 @@ describe('slipway', () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
     expect(program.stdout).toMatch(new RegExp(`Examples?:\\n +\\$ .*slipway ${command}`));
     expect(program.stderr).toBe('');
+  });
+
+  it('explains to who does not listen', async () => {
+    const script = '{ "$0" "$1" run --help; echo "ended with $?" >&2; } | true';
+    const pipe = new Program('sh', ['-c', script, process.execPath, MAIN]);
+    await pipe.ended;
+    expect(pipe.stderr).toBe('ended with 0\n');
   });
 
   it('explains what a command does before how it connects', async () => {
