@@ -158,7 +158,8 @@ describe('slipway user', () => {
 describeWithTools(['socat'], 'slipway user at a terminal', () => {
   it('asks twice and without echo', async () => {
     const ask = async (...typed: string[]) => {
-      const command = `EXEC:"${process.execPath} ${MAIN} user add ada -f ${file}",pty,setsid,ctty,stderr`;
+      // cat: socat ends with the last program at the terminal, and may not have told then what that said last.
+      const command = `SYSTEM:"${process.execPath} ${MAIN} user add ada -f ${file}; cat",pty,setsid,ctty,stderr`;
       const terminal = new Program('socat', ['-', command]);
       for (const [index, line] of typed.entries()) {
         await terminal.prints(index === 0 ? /New password for ada: $/ : /Once more: $/);
