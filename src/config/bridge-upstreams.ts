@@ -74,7 +74,8 @@ function urlProblem(written: string, { schemes, example, several }: ServerForm):
   }
   const [, host = '', port] = /^\w+:\/\/([^/]*?)(?::(\d+))?(?:[/?#]|$)/.exec(written) ?? [];
   if (host.includes(',') && !host.includes('@')) return `names several servers: ${several}`;
-  if (Number(port) > MAX_PORT) return `has the port ${port}: the highest there is is ${MAX_PORT}`;
+  if (port !== undefined && (Number(port) < 1 || Number(port) > MAX_PORT))
+    return `has the port ${port}: it must be one from 1 to ${MAX_PORT}`;
   const url = URL.canParse(written) ? new URL(written) : undefined;
   if (url === undefined || url.hostname === '')
     return `names no host: write it as ${example}; not ${JSON.stringify(withoutLogin(written))}`;

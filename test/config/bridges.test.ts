@@ -126,7 +126,10 @@ describe('the URL of a server', () => {
     expect(ofMqtt('tcp://b:1883')).toEqual([
       'mqtt.url: must begin with one of mqtt://, mqtts://, ws://, wss://, as mqtt://127.0.0.1:1883; not "tcp://b:1883"',
     ]);
-    expect(ofMqtt('mqtt://b:99999')).toEqual(['mqtt.url: has the port 99999: the highest there is is 65535']);
+    for (const port of ['99999', '0'])
+      expect(ofMqtt(`mqtt://b:${port}`)).toEqual([
+        `mqtt.url: has the port ${port}: it must be one from 1 to 65535`,
+      ]);
     expect(ofMqtt('mqtt://:1883')).toEqual([
       'mqtt.url: names no host: write it as mqtt://127.0.0.1:1883; not "mqtt://:1883"',
     ]);
