@@ -14,8 +14,7 @@ export class Relay {
   #cut = false;
   #frozen = false;
   #muted = false;
-  /** Where what each of them says goes. */
-  readonly #sockets = new Map<Socket, Socket>();
+  readonly #sockets = new Set<Socket>();
   readonly #onward = new Set<Socket>();
 
   static async to(target: Address): Promise<Relay> {
@@ -38,7 +37,7 @@ export class Relay {
   /** Connections break without a word; new ones are broken at once. */
   cut(): void {
     this.#cut = true;
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   mend(): void {
@@ -53,16 +52,10 @@ export class Relay {
     for (const socket of this.#onward) socket.unpipe().pause();
   }
 
-  /** Connections stand, also new ones, but nothing passes any more. Those stay so until `thaw`. */
+  /** Connections stand, also new ones, but nothing passes any more. Those stay so for good. */
   freeze(): void {
     this.#frozen = true;
-    for (const socket of this.#sockets.keys()) socket.unpipe().pause();
-  }
-
-  /** What was said since `freeze` arrives, late, and all that is said then. */
-  thaw(): void {
-    this.#frozen = false;
-    for (const [from, to] of this.#sockets) from.pipe(to);
+    for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
   #take(socket: Socket): void {
@@ -76,7 +69,7 @@ export class Relay {
       [socket, onward],
       [onward, socket],
     ] as const) {
-      this.#sockets.set(from, to);
+      this.#sockets.add(from);
       from.on('error', () => {}); // 'close' follows.
       from.on('close', () => {
         this.#sockets.delete(from);

@@ -34,18 +34,12 @@ export class SplitCluster {
     this.#relays = relays;
   }
 
-  /** `how`: the connections break, and there are no others; or they stand, and what is said arrives when it heals. */
-  split(how: 'broken' | 'stalled'): void {
-    for (const relay of this.#relays) {
-      if (how === 'broken') relay.cut();
-      else relay.freeze();
-    }
+  /** The connections break, and there are no others. */
+  split(): void {
+    for (const relay of this.#relays) relay.cut();
   }
 
   heal(): void {
-    for (const relay of this.#relays) {
-      relay.mend();
-      relay.thaw();
-    }
+    for (const relay of this.#relays) relay.mend();
   }
 }
