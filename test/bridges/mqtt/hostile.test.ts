@@ -1,7 +1,8 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import type { Socket } from 'node:net';
+import { expect, test } from 'vitest';
 import { until } from '../../support/gateways.js';
 import { Random } from '../../support/random.js';
+import { listenRaw } from '../../support/raw-server.js';
 import { forSeedsInTurn } from '../../support/seeds.js';
 import { queued, Rig, type RigOptions } from './rig.js';
 
@@ -16,17 +17,7 @@ class FakeBroker {
   connack: readonly number[] = CONNACK;
 
   static async start(): Promise<FakeBroker> {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)));
-      fake.#accept(socket);
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const fake = new FakeBroker((server.address() as AddressInfo).port);
-    onTestFinished(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
+    const fake: FakeBroker = new FakeBroker(await listenRaw((socket) => fake.#accept(socket)));
     return fake;
   }
 

@@ -1,5 +1,5 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import type { Socket } from 'node:net';
+import { listenRaw } from '../../support/raw-server.js';
 
 const STREAM = 'slipway';
 
@@ -28,17 +28,7 @@ export class FakeNats {
   socket: Socket | undefined;
 
   static async start(): Promise<FakeNats> {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)));
-      fake.#accept(socket);
-    }).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const fake = new FakeNats((server.address() as AddressInfo).port);
-    onTestFinished(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
+    const fake: FakeNats = new FakeNats(await listenRaw((socket) => fake.#accept(socket)));
     return fake;
   }
 
